@@ -1,0 +1,54 @@
+//! Applications: registered application domains. Everything belongs to one, and nothing crosses from one to another.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::canonical::Digest;
+use crate::ids::{ApplicationId, TenantId, TokenId};
+use crate::target::Cloud;
+
+/// A registered application domain. A tenant belongs to one application, so that a caller's token decides which.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Application {
+    /// The domain name.
+    pub id: ApplicationId,
+    /// A name for people.
+    pub name: String,
+    /// The Entra tenant of its users and groups.
+    pub tenant: TenantId,
+    /// The cloud in which the tenant lives.
+    pub cloud: Cloud,
+    /// When it was registered.
+    pub created_at: Timestamp,
+    /// The SCIM secrets that are valid, at most [`MOST_SCIM_TOKENS`], newest last.
+    pub scim_tokens: Vec<ScimTokenInfo>,
+}
+
+/// Two secrets may be valid at once, so that one can be replaced without a gap.
+pub const MOST_SCIM_TOKENS: usize = 2;
+
+/// What is known of a SCIM secret; never the secret.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ScimTokenInfo {
+    /// Its id.
+    pub id: TokenId,
+    /// SHA-256 of the secret.
+    pub hash: Digest,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// The Azure integration of an application, as far as it is no secret.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AzureIntegration {
+    /// The application.
+    pub application: ApplicationId,
+    /// The tenant that the connector writes to; equal to the application's.
+    pub tenant: TenantId,
+    /// The connector registration's client id (a GUID).
+    pub client_id: String,
+    /// When the client secret ends, as the admin told us.
+    pub secret_expires_at: Option<Timestamp>,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}

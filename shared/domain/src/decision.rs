@@ -1,0 +1,483 @@
+//! Decisions: one approver's yes or no, with evidence of the factor, and what follows from it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::directory::Party;
+use crate::duration::AccessDuration;
+use crate::entitlement::{ApprovalMode, Entitlement, PolicyRef};
+use crate::grant::{Grant, GrantTarget};
+use crate::ids::{DecisionId, GrantId, RequestId};
+use crate::refusal::StepUpProblem;
+use crate::request::{Approval, Request, RequestStatus, check_requestable};
+use crate::target::TargetFacts;
+use crate::text::{LONGEST_JUSTIFICATION, check_free_text};
+use crate::{Refusal, Timestamp};
+
+/// A sign-in counts as fresh for this long (seconds): Conditional Access itself tolerates five minutes between two
+/// prompts ("Sign-in frequency every time").
+pub const FRESH_SECONDS: i64 = 300;
+
+/// Yes or no.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Yes.
+    Approve,
+    /// No.
+    Deny,
+}
+
+/// What proved the approver's presence.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Evidence {
+    /// A fresh sign-in with a second factor, told by the access token.
+    StepUp {
+        /// When the approver signed in.
+        auth_time: Timestamp,
+        /// Which claim carried the factor: `amr` (v1) or `acrs` (v2).
+        claim: String,
+        /// The token's own id (`uti`), for Entra's sign-in log.
+        token_id: Option<String>,
+    },
+}
+
+/// What a token says about factors, as the token verifier read it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct FactorClaims {
+    /// `auth_time`.
+    pub auth_time: Option<Timestamp>,
+    /// v1: `amr` contains `mfa`.
+    pub amr_mfa: bool,
+    /// v2: `acrs` contains the configured authentication context.
+    pub acrs_context: bool,
+    /// `uti`.
+    pub token_id: Option<String>,
+}
+
+impl FactorClaims {
+    /// The evidence of a fresh second factor.
+    ///
+    /// # Errors
+    /// [`Refusal::StepUpRequired`] with what is missing.
+    pub fn evidence(&self, now: Timestamp) -> Result<Evidence, Refusal> {
+        let claim = if self.amr_mfa {
+            "amr"
+        } else if self.acrs_context {
+            "acrs"
+        } else {
+            return Err(Refusal::StepUpRequired {
+                why: StepUpProblem::NoFactor,
+            });
+        };
+        let auth_time = self.auth_time.ok_or(Refusal::StepUpRequired {
+            why: StepUpProblem::NoAuthTime,
+        })?;
+        // A sign-in "in the future" is as little proof as an old one; a minute of clock skew is tolerated.
+        let age = now.seconds_since(auth_time);
+        if !(-60..=FRESH_SECONDS).contains(&age) {
+            return Err(Refusal::StepUpRequired {
+                why: StepUpProblem::Stale,
+            });
+        }
+        Ok(Evidence::StepUp {
+            auth_time,
+            claim: claim.to_owned(),
+            token_id: self.token_id.clone(),
+        })
+    }
+}
+
+/// One approver's decision, kept for good.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Decision {
+    /// Our id.
+    pub id: DecisionId,
+    /// On which request.
+    pub request: RequestId,
+    /// The version of the request that the approver decided on.
+    pub request_version: u64,
+    /// Yes or no.
+    pub verdict: Verdict,
+    /// For how long; on a no what had been asked.
+    pub duration: AccessDuration,
+    /// By whom.
+    pub approver: Party,
+    /// For whom.
+    pub beneficiary: Party,
+    /// What the approver wrote.
+    pub comment: Option<String>,
+    /// The policy in force.
+    pub policy: PolicyRef,
+    /// What proved the approver's presence.
+    pub evidence: Evidence,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What an approver sends, already parsed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Vote {
+    /// Yes or no.
+    pub verdict: Verdict,
+    /// For less time than asked for.
+    pub duration: Option<AccessDuration>,
+    /// A comment.
+    pub comment: Option<String>,
+}
+
+/// What has been looked up for a decision, strongly consistent.
+#[derive(Clone, Debug)]
+pub struct DecisionFacts<'a> {
+    /// The request and its stored version.
+    pub request: (&'a Request, u64),
+    /// The entitlement as it is now.
+    pub entitlement: &'a Entitlement,
+    /// The policy as it is now.
+    pub policy: &'a PolicyRef,
+    /// The approver, who is provisioned and active.
+    pub approver: &'a Party,
+    /// Whether the approver's account is a guest's.
+    pub approver_is_guest: bool,
+    /// Whether the approver is named, or a member of a group that is named, as an approver now.
+    pub is_approver: bool,
+    /// A group that feeds approvers but can be requested itself, if there is one.
+    pub loop_group: Option<String>,
+    /// What the directory says about each target.
+    pub target_facts: &'a [Option<TargetFacts>],
+    /// What the token proves.
+    pub factor: &'a FactorClaims,
+}
+
+/// What a decision leads to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Decided {
+    /// The decision itself.
+    pub decision: Decision,
+    /// The request afterwards.
+    pub request: Request,
+    /// The grant, when the quorum is reached.
+    pub grant: Option<Grant>,
+}
+
+/// Decides whether a decision counts, and what follows from it.
+///
+/// # Errors
+/// The first rule that refuses it. Who may not decide learns so before anything else.
+pub fn decide(
+    ids: (DecisionId, GrantId),
+    vote: Vote,
+    facts: &DecisionFacts<'_>,
+    now: Timestamp,
+) -> Result<Decided, Refusal> {
+    let (request, request_version) = facts.request;
+    check_approver(facts)?;
+    let wanted = if vote.verdict == Verdict::Approve {
+        "approved"
+    } else {
+        "denied"
+    };
+    request.check_open(wanted, now)?;
+    if request
+        .approvals
+        .iter()
+        .any(|approval| approval.approver.same_person(facts.approver))
+    {
+        return Err(Refusal::AlreadyDecided);
+    }
+    if facts.entitlement.passkey_required() {
+        return Err(Refusal::PasskeyRequired {
+            name: request.entitlement_name.clone(),
+        });
+    }
+    let evidence = facts.factor.evidence(now)?;
+    if let Some(comment) = &vote.comment {
+        check_free_text("comment", comment, 0, LONGEST_JUSTIFICATION)?;
+    }
+    let duration = vote.duration.unwrap_or(request.duration);
+    if duration > request.duration {
+        return Err(Refusal::DurationLonger {
+            asked: request.duration,
+        });
+    }
+    let decision = Decision {
+        id: ids.0,
+        request: request.id,
+        request_version,
+        verdict: vote.verdict,
+        duration,
+        approver: facts.approver.clone(),
+        beneficiary: request.beneficiary.clone(),
+        comment: vote.comment,
+        policy: facts.policy.clone(),
+        evidence,
+        at: now,
+    };
+    if vote.verdict == Verdict::Deny {
+        let request = request.close(RequestStatus::Denied, wanted, now)?;
+        return Ok(Decided {
+            decision,
+            request,
+            grant: None,
+        });
+    }
+    check_approvable(facts)?;
+    let mut request = request.clone();
+    request.approvals.push(Approval {
+        approver: facts.approver.clone(),
+        duration,
+        at: now,
+    });
+    if request.approvals.len() < usize::from(request.quorum) {
+        return Ok(Decided {
+            decision,
+            request,
+            grant: None,
+        });
+    }
+    let grant = approved_grant(ids.1, &request, now);
+    request = request.close(RequestStatus::Approved, wanted, now)?;
+    request.grant = Some(grant.id);
+    Ok(Decided {
+        decision,
+        request,
+        grant: Some(grant),
+    })
+}
+
+/// Who may decide at all.
+fn check_approver(facts: &DecisionFacts<'_>) -> Result<(), Refusal> {
+    let (request, _) = facts.request;
+    if facts.approver.same_person(&request.requester) || facts.approver.same_person(&request.beneficiary) {
+        return Err(Refusal::OwnAccess);
+    }
+    if !facts.is_approver {
+        return Err(Refusal::NotApprover {
+            name: request.entitlement_name.clone(),
+        });
+    }
+    if facts.approver_is_guest {
+        return Err(Refusal::GuestApprover);
+    }
+    Ok(())
+}
+
+/// What has to hold for a yes only; a no is always safe.
+fn check_approvable(facts: &DecisionFacts<'_>) -> Result<(), Refusal> {
+    let (request, _) = facts.request;
+    if facts.policy.hash != request.policy.hash || facts.entitlement.approval != ApprovalMode::Required {
+        return Err(Refusal::PolicyChanged {
+            name: request.entitlement_name.clone(),
+        });
+    }
+    if let Some(group) = &facts.loop_group {
+        return Err(Refusal::ApproverLoop { group: group.clone() });
+    }
+    check_requestable(facts.entitlement, facts.target_facts)
+}
+
+/// The grant that enough approvals lead to: the shortest approved duration, from now or from the scheduled start.
+fn approved_grant(id: GrantId, request: &Request, now: Timestamp) -> Grant {
+    let duration = request
+        .approvals
+        .iter()
+        .map(|approval| approval.duration)
+        .min()
+        .unwrap_or(request.duration);
+    let starts_at = request.starts_at.map_or(now, |start| start.max(now));
+    Grant::approved(
+        id,
+        request,
+        starts_at,
+        duration.end_from(starts_at),
+        request.targets.iter().cloned().map(GrantTarget::waiting).collect(),
+        now,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entitlement::Template;
+    use crate::entitlement::tests::entitlement;
+    use crate::request::tests::{an_ask, good_facts, party};
+    use crate::request::{AskFacts, ask};
+    use uuid::Uuid;
+
+    const NOW: Timestamp = Timestamp::from_seconds(10_000);
+
+    struct Case {
+        entitlement: Entitlement,
+        request: Request,
+        policy: PolicyRef,
+        approver: Party,
+        factor: FactorClaims,
+        vote: Vote,
+        is_approver: bool,
+        guest: bool,
+    }
+
+    fn case() -> Case {
+        let entitlement = entitlement();
+        let template = Template::new("contoso.example".parse().unwrap());
+        let dana = party(10);
+        let target_facts = good_facts(&entitlement);
+        let facts = AskFacts {
+            entitlement: (&entitlement, 3),
+            template: (&template, 1),
+            requester: &dana,
+            beneficiary: &dana,
+            eligible: true,
+            available_approvers: 1,
+            target_facts: &target_facts,
+            open_requests: 0,
+            asked_already: false,
+        };
+        let request = ask(
+            RequestId::new(Uuid::from_u128(5)),
+            an_ask(),
+            &facts,
+            Timestamp::from_seconds(9_000),
+        )
+        .unwrap();
+        let policy = request.policy.clone();
+        Case {
+            entitlement,
+            request,
+            policy,
+            approver: party(11),
+            factor: FactorClaims {
+                auth_time: Some(NOW.plus_seconds(-10)),
+                amr_mfa: false,
+                acrs_context: true,
+                token_id: None,
+            },
+            vote: Vote {
+                verdict: Verdict::Approve,
+                duration: None,
+                comment: None,
+            },
+            is_approver: true,
+            guest: false,
+        }
+    }
+
+    fn run(case: &Case) -> Result<Decided, Refusal> {
+        let target_facts = good_facts(&case.entitlement);
+        decide(
+            (DecisionId::new(Uuid::from_u128(6)), GrantId::new(Uuid::from_u128(7))),
+            case.vote.clone(),
+            &DecisionFacts {
+                request: (&case.request, 1),
+                entitlement: &case.entitlement,
+                policy: &case.policy,
+                approver: &case.approver,
+                approver_is_guest: case.guest,
+                is_approver: case.is_approver,
+                loop_group: None,
+                target_facts: &target_facts,
+                factor: &case.factor,
+            },
+            NOW,
+        )
+    }
+
+    #[test]
+    fn the_clock_of_a_grant_starts_at_the_approval() {
+        let decided = run(&case()).unwrap();
+        let grant = decided.grant.unwrap();
+        assert_eq!(grant.starts_at, NOW);
+        assert_eq!(grant.expires_at, NOW.plus_seconds(3_600).rounded_up_to_minute());
+        assert_eq!(decided.request.status, RequestStatus::Approved);
+        assert_eq!(decided.request.grant, Some(grant.id));
+    }
+
+    #[test]
+    fn nobody_decides_on_their_own_access_by_person_or_by_object_id() {
+        let mut same_person = case();
+        same_person.approver.person = same_person.request.requester.person;
+        assert_eq!(run(&same_person).unwrap_err(), Refusal::OwnAccess);
+        let mut same_object = case();
+        same_object.approver.object_id = same_object.request.beneficiary.object_id;
+        assert_eq!(run(&same_object).unwrap_err(), Refusal::OwnAccess);
+    }
+
+    #[test]
+    fn strangers_and_guests_are_refused() {
+        let mut stranger = case();
+        stranger.is_approver = false;
+        assert_eq!(run(&stranger).unwrap_err().code(), "not-approver");
+        let mut guest = case();
+        guest.guest = true;
+        assert_eq!(run(&guest).unwrap_err().code(), "guest-approver");
+    }
+
+    #[test]
+    fn the_quorum_counts_persons_and_grants_the_shortest_time() {
+        let mut first = case();
+        first.request.quorum = 2;
+        let decided = run(&first).unwrap();
+        assert_eq!(
+            (decided.request.status, decided.grant.is_none()),
+            (RequestStatus::Pending, true)
+        );
+        let mut again = case();
+        again.request = decided.request.clone();
+        assert_eq!(run(&again).unwrap_err(), Refusal::AlreadyDecided);
+        again.approver = party(12);
+        again.vote.duration = Some("30m".parse().unwrap());
+        let grant = run(&again).unwrap().grant.unwrap();
+        assert_eq!(grant.expires_at, NOW.plus_seconds(1_800).rounded_up_to_minute());
+    }
+
+    #[test]
+    fn an_approver_may_shorten_and_not_lengthen() {
+        let mut longer = case();
+        longer.vote.duration = Some("2h".parse().unwrap());
+        assert_eq!(run(&longer).unwrap_err().code(), "duration-longer");
+    }
+
+    #[test]
+    fn a_policy_that_changed_refuses_a_yes_and_takes_a_no() {
+        let mut changed = case();
+        changed.entitlement.quorum = 2;
+        let template = Template::new("contoso.example".parse().unwrap());
+        changed.policy = changed.entitlement.policy(4, &template, 1).unwrap();
+        assert_eq!(run(&changed).unwrap_err().code(), "policy-changed");
+        changed.vote.verdict = Verdict::Deny;
+        assert_eq!(run(&changed).unwrap().request.status, RequestStatus::Denied);
+    }
+
+    #[test]
+    fn a_token_without_a_fresh_factor_is_no_proof() {
+        type Change = fn(&mut FactorClaims);
+        let changes: [Change; 4] = [
+            |f| f.acrs_context = false,
+            |f| f.auth_time = None,
+            |f| f.auth_time = Some(NOW.plus_seconds(-301)),
+            |f| f.auth_time = Some(NOW.plus_seconds(120)),
+        ];
+        for change in changes {
+            let mut case = case();
+            change(&mut case.factor);
+            assert_eq!(run(&case).unwrap_err().code(), "step-up-required");
+        }
+    }
+
+    #[test]
+    fn entitlements_that_demand_a_passkey_refuse_a_step_up() {
+        let mut critical = case();
+        critical.entitlement.critical = true;
+        assert_eq!(run(&critical).unwrap_err().code(), "passkey-required");
+    }
+
+    #[test]
+    fn decisions_after_the_time_to_live_or_the_end_are_refused() {
+        let mut late = case();
+        late.request.lapses_at = NOW;
+        assert_eq!(run(&late).unwrap_err().code(), "request-lapsed");
+        let mut over = case();
+        over.request.status = RequestStatus::Cancelled;
+        assert_eq!(run(&over).unwrap_err().code(), "request-not-pending");
+    }
+}

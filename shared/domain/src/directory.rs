@@ -1,0 +1,123 @@
+//! Users, groups and the persons behind them, as Entra provisions them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::Timestamp;
+use crate::ids::{ApplicationId, GroupId, ObjectId, PersonId, TenantId, UserId};
+
+/// A provisioned user.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct User {
+    /// Our id.
+    pub id: UserId,
+    /// The application the provisioning token belongs to.
+    pub application: ApplicationId,
+    /// The human being; the user's own id until an admin links accounts.
+    pub person: PersonId,
+    /// `externalId`, mapped from Entra's object id; immutable once set.
+    pub external_id: Option<String>,
+    /// `userName`, as sent.
+    pub user_name: String,
+    /// `displayName`, as sent.
+    pub display_name: Option<String>,
+    /// `active`; an inactive user keeps nothing and may do nothing.
+    pub active: bool,
+    /// All other SCIM attributes, as sent.
+    pub attributes: Map<String, Value>,
+    /// `meta.created`.
+    pub created_at: Timestamp,
+    /// `meta.lastModified`.
+    pub modified_at: Timestamp,
+}
+
+impl User {
+    /// Entra's object id; `None` while `externalId` is missing or is not a GUID, and then the user can neither ask nor
+    /// approve nor be granted anything.
+    #[must_use]
+    pub fn object_id(&self) -> Option<ObjectId> {
+        self.external_id.as_deref().and_then(|text| text.parse().ok())
+    }
+
+    /// Whether the account is a guest's: Entra spells a guest's user name with `#EXT#`, and `userType` says so where
+    /// it is mapped.
+    #[must_use]
+    pub fn is_guest(&self) -> bool {
+        self.user_name.to_ascii_uppercase().contains("#EXT#")
+            || self
+                .attributes
+                .get("userType")
+                .and_then(Value::as_str)
+                .is_some_and(|kind| kind.eq_ignore_ascii_case("guest"))
+    }
+
+    /// The name for people.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.display_name.as_deref().unwrap_or(&self.user_name)
+    }
+
+    /// The user as a party to a request, a decision or a grant.
+    #[must_use]
+    pub fn party(&self, tenant: TenantId) -> Option<Party> {
+        self.object_id().map(|object_id| Party {
+            user: self.id,
+            person: self.person,
+            tenant,
+            object_id,
+            name: self.name().to_owned(),
+        })
+    }
+}
+
+/// A provisioned group. Its members are items of their own.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Group {
+    /// Our id.
+    pub id: GroupId,
+    /// The application the provisioning token belongs to.
+    pub application: ApplicationId,
+    /// `externalId`, mapped from Entra's object id; immutable once set.
+    pub external_id: Option<String>,
+    /// `displayName`, as sent.
+    pub display_name: String,
+    /// All other SCIM attributes, as sent.
+    pub attributes: Map<String, Value>,
+    /// `meta.created`.
+    pub created_at: Timestamp,
+    /// `meta.lastModified`.
+    pub modified_at: Timestamp,
+}
+
+impl Group {
+    /// Entra's object id, where `externalId` is one.
+    #[must_use]
+    pub fn object_id(&self) -> Option<ObjectId> {
+        self.external_id.as_deref().and_then(|text| text.parse().ok())
+    }
+}
+
+/// Who took part in something, pinned at that moment. Identity is tenant and object id; distinctness is by person
+/// (invariant I5). The name is for people only.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Party {
+    /// The provisioned user.
+    pub user: UserId,
+    /// The person behind it.
+    pub person: PersonId,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The object id in that tenant.
+    pub object_id: ObjectId,
+    /// The display name at that moment.
+    pub name: String,
+}
+
+impl Party {
+    /// Whether both are one human being. Two records with the same tenant and object id are one person even if the
+    /// person ids differ (a user deleted and provisioned again, say).
+    #[must_use]
+    pub fn same_person(&self, other: &Self) -> bool {
+        self.person == other.person || (self.tenant == other.tenant && self.object_id == other.object_id)
+    }
+}

@@ -1,0 +1,473 @@
+//! Entitlements and the template: what can be requested, by whom, for how long, and who approves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::canonical::{CanonicalError, Digest, canonical_hash};
+use crate::duration::AccessDuration;
+use crate::ids::{ApplicationId, EntitlementId, GroupId, UserId};
+use crate::target::Target;
+use crate::text::{LONGEST_JUSTIFICATION, LONGEST_NAME, LONGEST_TICKET, check_free_text, check_line};
+use crate::{Refusal, Timestamp};
+
+/// Most targets of one entitlement: all holds of a grant change in one transaction.
+pub const MOST_TARGETS: usize = 20;
+/// Most users or groups in one list of principals.
+pub const MOST_PRINCIPALS: usize = 50;
+/// Most approvals that an entitlement may ask for.
+pub const HIGHEST_QUORUM: u8 = 5;
+/// Most durations on one list.
+pub const MOST_DURATIONS: usize = 20;
+/// Shortest and longest time in seconds that a request may wait for its approvers.
+pub const REQUEST_TTL_SECONDS: std::ops::RangeInclusive<u32> = 300..=2_592_000;
+
+/// Who has to approve.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalMode {
+    /// `quorum` other persons.
+    #[default]
+    Required,
+    /// Nobody: eligible people activate with their own passkey, shown as *self-approved by policy*.
+    None,
+}
+
+/// Which second factor an approver has to show.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FactorPolicy {
+    /// A passkey, always.
+    PasskeyRequired,
+    /// A passkey, or a fresh step-up sign-in by those who have none.
+    #[default]
+    PasskeyOrStepUp,
+}
+
+/// Users and groups: approvers, or the people who may ask.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Principals {
+    /// Users by our id.
+    #[serde(default)]
+    pub users: BTreeSet<UserId>,
+    /// Groups by our id; their direct members count.
+    #[serde(default)]
+    pub groups: BTreeSet<GroupId>,
+}
+
+impl Principals {
+    /// Whether nobody is named.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty() && self.groups.is_empty()
+    }
+
+    /// # Errors
+    /// When a list is longer than [`MOST_PRINCIPALS`].
+    pub fn check(&self, field: &'static str) -> Result<(), Refusal> {
+        if self.users.len() > MOST_PRINCIPALS || self.groups.len() > MOST_PRINCIPALS {
+            return Err(Refusal::invalid(
+                field,
+                format!("may name at most {MOST_PRINCIPALS} users and as many groups"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Who may ask.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(tag = "who", rename_all = "snake_case")]
+pub enum Eligibility {
+    /// Every active user of the application.
+    Everyone,
+    /// The named users and the members of the named groups.
+    Only(Principals),
+    /// Nobody: how an entitlement starts, so that switching a group on gives nobody anything.
+    #[default]
+    Nobody,
+}
+
+/// A ticket reference that the requester has to give.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TicketRule {
+    /// Whether one has to be given.
+    pub required: bool,
+    /// The prefix that a reference has to begin with, such as `INC-`; the rest are digits. `None` takes any text.
+    #[serde(default)]
+    pub prefix: Option<String>,
+}
+
+/// What can be requested.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Entitlement {
+    /// Our id.
+    pub id: EntitlementId,
+    /// The application it belongs to.
+    pub application: ApplicationId,
+    /// The name that people search for.
+    pub name: String,
+    /// What it gives, in words.
+    pub description: String,
+    /// Where the beneficiary is put: 1 to [`MOST_TARGETS`].
+    pub targets: Vec<Target>,
+    /// Whether it can be requested now.
+    pub enabled: bool,
+    /// Who has to approve.
+    pub approval: ApprovalMode,
+    /// How many distinct other persons have to approve.
+    pub quorum: u8,
+    /// Who may approve; `None` takes the template's default approvers.
+    pub approvers: Option<Principals>,
+    /// Who may ask.
+    pub eligible: Eligibility,
+    /// Allowed durations; `None` takes the template's list, otherwise both lists apply.
+    pub durations: Option<BTreeSet<AccessDuration>>,
+    /// Fewest characters of a justification.
+    pub justification_min: u16,
+    /// Whether and which ticket reference is needed.
+    pub ticket: TicketRule,
+    /// Whether it is over a role-assignable or otherwise powerful group: passkey always.
+    pub critical: bool,
+    /// Which factor approvers have to show.
+    pub factor: FactorPolicy,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Key of the template that every application has, made automatically.
+pub const TEMPLATE_KEY: &str = "GROUP_ACCESS_APPROVAL";
+
+/// The approval template `GROUP_ACCESS_APPROVAL`: the defaults under every entitlement of an application.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Template {
+    /// The application it belongs to.
+    pub application: ApplicationId,
+    /// Who approves where an entitlement names nobody.
+    pub default_approvers: Principals,
+    /// Durations that anything may be requested for.
+    pub durations: BTreeSet<AccessDuration>,
+    /// How long a request waits for its approvers, in seconds.
+    pub request_ttl_seconds: u32,
+    /// Message texts by name, for the notifications.
+    pub messages: BTreeMap<String, String>,
+}
+
+impl Template {
+    /// The template of a new application: the default durations, 8 hours to decide, nobody to approve yet.
+    #[must_use]
+    pub fn new(application: ApplicationId) -> Self {
+        Self {
+            application,
+            default_approvers: Principals::default(),
+            durations: AccessDuration::DEFAULTS.into_iter().collect(),
+            request_ttl_seconds: 28_800,
+            messages: BTreeMap::new(),
+        }
+    }
+
+    /// # Errors
+    /// Names the field and the rule that is broken.
+    pub fn check(&self, short_durations: bool) -> Result<(), Refusal> {
+        self.default_approvers.check("default_approvers")?;
+        check_durations(&self.durations, short_durations)?;
+        if !REQUEST_TTL_SECONDS.contains(&self.request_ttl_seconds) {
+            return Err(Refusal::invalid(
+                "request_ttl_seconds",
+                format!(
+                    "must be from {} to {}",
+                    REQUEST_TTL_SECONDS.start(),
+                    REQUEST_TTL_SECONDS.end()
+                ),
+            ));
+        }
+        for text in self.messages.values() {
+            check_free_text("messages", text, 0, LONGEST_JUSTIFICATION)?;
+        }
+        if self.messages.len() > MOST_PRINCIPALS {
+            return Err(Refusal::invalid(
+                "messages",
+                format!("may hold at most {MOST_PRINCIPALS} texts"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn check_durations(durations: &BTreeSet<AccessDuration>, short_durations: bool) -> Result<(), Refusal> {
+    if durations.is_empty() || durations.len() > MOST_DURATIONS {
+        return Err(Refusal::invalid(
+            "durations",
+            format!("must list 1 to {MOST_DURATIONS} durations"),
+        ));
+    }
+    match durations
+        .iter()
+        .find(|duration| duration.is_sub_minute() && !short_durations)
+    {
+        Some(short) => Err(Refusal::invalid(
+            "durations",
+            format!("{short} is shorter than a minute"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The versions and the hash of the policy that was in force: what an approver relied on, and what is compared again
+/// before a member is added.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PolicyRef {
+    /// Stored version of the entitlement.
+    pub entitlement_version: u64,
+    /// Stored version of the template.
+    pub template_version: u64,
+    /// SHA-256 of the canonical form of what both say.
+    pub hash: Digest,
+}
+
+impl Entitlement {
+    /// # Errors
+    /// Names the field and the rule that is broken.
+    pub fn check(&self, short_durations: bool) -> Result<(), Refusal> {
+        check_line("name", &self.name, 1, LONGEST_NAME)?;
+        check_free_text("description", &self.description, 0, LONGEST_JUSTIFICATION)?;
+        if self.targets.is_empty() || self.targets.len() > MOST_TARGETS {
+            return Err(Refusal::invalid(
+                "targets",
+                format!("must name 1 to {MOST_TARGETS} targets"),
+            ));
+        }
+        let distinct: BTreeSet<&Target> = self.targets.iter().collect();
+        if distinct.len() != self.targets.len() {
+            return Err(Refusal::invalid("targets", "must not name a target twice"));
+        }
+        if !(1..=HIGHEST_QUORUM).contains(&self.quorum) {
+            return Err(Refusal::invalid(
+                "quorum",
+                format!("must be from 1 to {HIGHEST_QUORUM}"),
+            ));
+        }
+        if self.approval == ApprovalMode::None && self.critical {
+            return Err(Refusal::invalid(
+                "approval",
+                "must be required on a critical entitlement",
+            ));
+        }
+        if let Some(approvers) = &self.approvers {
+            approvers.check("approvers")?;
+            if approvers.is_empty() {
+                return Err(Refusal::invalid(
+                    "approvers",
+                    "must name someone, or be left out for the default approvers",
+                ));
+            }
+        }
+        if let Eligibility::Only(who) = &self.eligible {
+            who.check("eligible")?;
+        }
+        if let Some(durations) = &self.durations {
+            check_durations(durations, short_durations)?;
+        }
+        if usize::from(self.justification_min) > LONGEST_JUSTIFICATION {
+            return Err(Refusal::invalid(
+                "justification_min",
+                format!("may be at most {LONGEST_JUSTIFICATION}"),
+            ));
+        }
+        if let Some(prefix) = &self.ticket.prefix {
+            check_line("ticket.prefix", prefix, 1, 20)?;
+        }
+        Ok(())
+    }
+
+    /// The approvers in force.
+    #[must_use]
+    pub fn approvers_in_force<'a>(&'a self, template: &'a Template) -> &'a Principals {
+        self.approvers.as_ref().unwrap_or(&template.default_approvers)
+    }
+
+    /// The durations in force: those on the template's list and, where there is one, on the entitlement's.
+    #[must_use]
+    pub fn durations_in_force(&self, template: &Template) -> Vec<AccessDuration> {
+        template
+            .durations
+            .iter()
+            .filter(|duration| self.durations.as_ref().is_none_or(|own| own.contains(duration)))
+            .copied()
+            .collect()
+    }
+
+    /// Whether approvers have to use a passkey.
+    #[must_use]
+    pub fn passkey_required(&self) -> bool {
+        self.critical || self.factor == FactorPolicy::PasskeyRequired
+    }
+
+    /// # Errors
+    /// When a reference is missing where one is required, or does not fit the rule.
+    pub fn check_ticket(&self, ticket: Option<&str>) -> Result<(), Refusal> {
+        let Some(ticket) = ticket else {
+            return if self.ticket.required {
+                Err(Refusal::invalid(
+                    "ticket",
+                    format!("is required, such as {}", self.ticket_example()),
+                ))
+            } else {
+                Ok(())
+            };
+        };
+        check_line("ticket", ticket, 1, LONGEST_TICKET)?;
+        let fits = self.ticket.prefix.as_deref().is_none_or(|prefix| {
+            ticket
+                .strip_prefix(prefix)
+                .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+        });
+        if fits {
+            Ok(())
+        } else {
+            Err(Refusal::invalid(
+                "ticket",
+                format!("must look like {}", self.ticket_example()),
+            ))
+        }
+    }
+
+    fn ticket_example(&self) -> String {
+        format!("{}1042", self.ticket.prefix.as_deref().unwrap_or("INC-"))
+    }
+
+    /// The policy that entitlement and template make together, pinned by versions and hash.
+    ///
+    /// # Errors
+    /// Never for values that were read from the store; see [`CanonicalError`].
+    pub fn policy(
+        &self,
+        entitlement_version: u64,
+        template: &Template,
+        template_version: u64,
+    ) -> Result<PolicyRef, CanonicalError> {
+        #[derive(Serialize)]
+        struct Canonical<'a> {
+            tag: &'static str,
+            entitlement: &'a Entitlement,
+            default_approvers: &'a Principals,
+            durations: &'a BTreeSet<AccessDuration>,
+        }
+        let hash = canonical_hash(&Canonical {
+            tag: "hourglass/policy/v1",
+            entitlement: self,
+            default_approvers: &template.default_approvers,
+            durations: &template.durations,
+        })?;
+        Ok(PolicyRef {
+            entitlement_version,
+            template_version,
+            hash,
+        })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::target::Cloud;
+    use uuid::Uuid;
+
+    pub(crate) fn entitlement() -> Entitlement {
+        Entitlement {
+            id: EntitlementId::new(Uuid::from_u128(1)),
+            application: "contoso.example".parse().unwrap(),
+            name: "prod-admins".to_owned(),
+            description: "Administers production".to_owned(),
+            targets: vec![Target::Entra {
+                cloud: Cloud::Global,
+                tenant: crate::ids::TenantId::new(Uuid::from_u128(2)),
+                group: crate::ids::ObjectId::new(Uuid::from_u128(3)),
+            }],
+            enabled: true,
+            approval: ApprovalMode::Required,
+            quorum: 1,
+            approvers: None,
+            eligible: Eligibility::Everyone,
+            durations: None,
+            justification_min: 10,
+            ticket: TicketRule::default(),
+            critical: false,
+            factor: FactorPolicy::PasskeyOrStepUp,
+            created_at: Timestamp::EPOCH,
+        }
+    }
+
+    #[test]
+    fn both_lists_of_durations_apply() {
+        let template = Template::new("contoso.example".parse().unwrap());
+        let mut entitlement = entitlement();
+        assert_eq!(entitlement.durations_in_force(&template).len(), 7);
+        entitlement.durations = Some(["1h".parse().unwrap(), "3h".parse().unwrap()].into());
+        assert_eq!(entitlement.durations_in_force(&template), ["1h".parse().unwrap()]);
+    }
+
+    #[test]
+    fn each_broken_rule_names_its_field() {
+        type Break = fn(&mut Entitlement);
+        let cases: [(&str, Break); 8] = [
+            ("name", |e| e.name = " x".to_owned()),
+            ("targets", |e| e.targets.clear()),
+            ("targets", |e| e.targets.extend_from_within(..)),
+            ("quorum", |e| e.quorum = 0),
+            ("approval", |e| {
+                e.approval = ApprovalMode::None;
+                e.critical = true;
+            }),
+            ("approvers", |e| e.approvers = Some(Principals::default())),
+            ("durations", |e| e.durations = Some(BTreeSet::new())),
+            ("durations", |e| e.durations = Some(["5s".parse().unwrap()].into())),
+        ];
+        assert_eq!(entitlement().check(false), Ok(()));
+        for (field, change) in cases {
+            let mut broken = entitlement();
+            change(&mut broken);
+            assert_eq!(broken.check(false).unwrap_err().field(), Some(field));
+        }
+    }
+
+    #[test]
+    fn tickets_follow_the_rule() {
+        let mut entitlement = entitlement();
+        assert!(entitlement.check_ticket(None).is_ok());
+        entitlement.ticket = TicketRule {
+            required: true,
+            prefix: Some("INC-".to_owned()),
+        };
+        assert!(entitlement.check_ticket(Some("INC-42")).is_ok());
+        for bad in [
+            None,
+            Some("INC-"),
+            Some("inc-42"),
+            Some("INC-42 "),
+            Some("INC-4a"),
+            Some("CHG-42"),
+        ] {
+            assert_eq!(
+                entitlement.check_ticket(bad).unwrap_err().field(),
+                Some("ticket"),
+                "{bad:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_policy_hash_changes_with_the_rules_and_not_with_message_texts() {
+        let entitlement = entitlement();
+        let template = Template::new("contoso.example".parse().unwrap());
+        let before = entitlement.policy(1, &template, 1).unwrap().hash;
+        let mut texts = template.clone();
+        texts.messages.insert("asked".to_owned(), "Hello".to_owned());
+        assert_eq!(entitlement.policy(1, &texts, 2).unwrap().hash, before);
+        let mut other = entitlement;
+        other.quorum = 2;
+        assert_ne!(other.policy(2, &template, 1).unwrap().hash, before);
+    }
+}

@@ -1,0 +1,279 @@
+//! Memberships: the record of one (account, target) pair, and the holds that grants have on it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::ids::{GrantId, ObjectId, WorkerId};
+use crate::target::Target;
+
+/// The account and the target: what a membership is the record of.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct MembershipKey {
+    /// The target.
+    pub target: Target,
+    /// The account's object id in the target's tenant.
+    pub account: ObjectId,
+}
+
+impl MembershipKey {
+    /// The text by which it is stored; also the name of its audit stream.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{}:{}", self.target.key(), self.account)
+    }
+}
+
+/// How far a hold is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldState {
+    /// Approved. Enough to keep a membership, never enough to add one: its grant's timer may not exist yet.
+    Waiting,
+    /// Its grant's timer exists and its evidence verified: may add.
+    Adding,
+    /// Its grant is ending. Holds nothing; kept until the grant has settled.
+    Released,
+}
+
+/// One grant's claim on a membership.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Hold {
+    /// Whose claim.
+    pub grant: GrantId,
+    /// Until when.
+    pub expires_at: Timestamp,
+    /// How far.
+    pub state: HoldState,
+}
+
+/// All holds on one membership.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Holds {
+    /// On which.
+    pub key: MembershipKey,
+    /// Rises when a first hold comes: what was found out about the member before belongs to an earlier episode.
+    pub episode: u64,
+    /// The holds, in the order in which they came.
+    pub holds: Vec<Hold>,
+}
+
+/// Most holds on one membership: bounds the item and what a person can pile up.
+pub const MOST_HOLDS: usize = 50;
+
+impl Holds {
+    /// No holds.
+    #[must_use]
+    pub const fn none(key: MembershipKey) -> Self {
+        Self {
+            key,
+            episode: 0,
+            holds: Vec::new(),
+        }
+    }
+
+    /// With a hold of `grant` until `expires_at`, waiting; one that exists keeps its state and moves its end.
+    #[must_use]
+    pub fn with_waiting(mut self, grant: GrantId, expires_at: Timestamp) -> Self {
+        if let Some(hold) = self.holds.iter_mut().find(|hold| hold.grant == grant) {
+            hold.expires_at = expires_at;
+        } else {
+            if self.holds.is_empty() {
+                self.episode = self.episode.saturating_add(1);
+            }
+            self.holds.push(Hold {
+                grant,
+                expires_at,
+                state: HoldState::Waiting,
+            });
+        }
+        self
+    }
+
+    /// With the hold of `grant` in `state`. A released hold stays released: an end is final.
+    #[must_use]
+    pub fn with_state(mut self, grant: GrantId, state: HoldState) -> Self {
+        for hold in self.holds.iter_mut().filter(|hold| hold.grant == grant) {
+            if hold.state != HoldState::Released {
+                hold.state = state;
+            }
+        }
+        self
+    }
+
+    /// Without the hold of `grant`.
+    #[must_use]
+    pub fn without(mut self, grant: GrantId) -> Self {
+        self.holds.retain(|hold| hold.grant != grant);
+        self
+    }
+
+    /// The state of the hold of `grant`.
+    #[must_use]
+    pub fn state_of(&self, grant: GrantId) -> Option<HoldState> {
+        self.holds
+            .iter()
+            .find(|hold| hold.grant == grant)
+            .map(|hold| hold.state)
+    }
+
+    fn live(&self, now: Timestamp) -> impl Iterator<Item = &Hold> {
+        self.holds
+            .iter()
+            .filter(move |hold| hold.state != HoldState::Released && hold.expires_at > now)
+    }
+
+    /// Until when the membership may be kept: the latest end of the live holds.
+    #[must_use]
+    pub fn kept_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.live(now).map(|hold| hold.expires_at).max()
+    }
+
+    /// Until when the membership may be added: the latest end of the live holds whose timer exists.
+    #[must_use]
+    pub fn addable_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.live(now)
+            .filter(|hold| hold.state == HoldState::Adding)
+            .map(|hold| hold.expires_at)
+            .max()
+    }
+}
+
+/// What is known of the member at the target.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Presence {
+    /// Never added by us, or its absence is proved.
+    #[default]
+    Absent,
+    /// It was there before us; we do not touch it. Holds as long as the holds of that episode do: once the last grant
+    /// has settled, the next one has to look again, because the standing member may have been removed meanwhile.
+    Standing {
+        /// The episode of the holds in which it was seen.
+        episode: u64,
+    },
+    /// We may have added it: an add was sent, or was about to be, and no confirmation is stored.
+    Adding,
+    /// The target confirmed it.
+    Present {
+        /// When.
+        confirmed_at: Timestamp,
+    },
+    /// It has to go.
+    Removing {
+        /// When that was decided.
+        since: Timestamp,
+        /// When the target last answered a removal; `None` until it has.
+        deleted_at: Option<Timestamp>,
+        /// When the target was first seen without the member after that.
+        seen_absent_at: Option<Timestamp>,
+        /// When group or account were first seen to be gone.
+        seen_gone_at: Option<Timestamp>,
+    },
+    /// The group or the account no longer exists, confirmed twice.
+    Gone,
+}
+
+/// One worker's right to touch the target, until a deadline.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Lease {
+    /// Whose.
+    pub worker: WorkerId,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// The record of one (account, target) pair. Written by workers only.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Membership {
+    /// Of which pair.
+    pub key: MembershipKey,
+    /// What is known of the member.
+    pub presence: Presence,
+    /// When an add was last sent or about to be sent: proof of absence has to be younger.
+    pub last_add_at: Option<Timestamp>,
+    /// Who may touch the target now.
+    pub lease: Option<Lease>,
+    /// How often in a row the target did not do as asked.
+    pub failures: u32,
+    /// Since when.
+    pub failing_since: Option<Timestamp>,
+    /// What it answered.
+    pub last_error: Option<String>,
+}
+
+impl Membership {
+    /// The record of a pair that was never touched.
+    #[must_use]
+    pub const fn untouched(key: MembershipKey) -> Self {
+        Self {
+            key,
+            presence: Presence::Absent,
+            last_add_at: None,
+            lease: None,
+            failures: 0,
+            failing_since: None,
+            last_error: None,
+        }
+    }
+
+    /// Whether it was there before the grants that hold it now.
+    #[must_use]
+    pub fn is_standing(&self, holds: &Holds) -> bool {
+        self.presence == Presence::Standing { episode: holds.episode }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entitlement::tests::entitlement;
+    use uuid::Uuid;
+
+    fn holds() -> Holds {
+        Holds::none(MembershipKey {
+            target: entitlement().targets[0].clone(),
+            account: ObjectId::new(Uuid::from_u128(9)),
+        })
+    }
+
+    fn grant(n: u128) -> GrantId {
+        GrantId::new(Uuid::from_u128(n))
+    }
+
+    const fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(seconds)
+    }
+
+    #[test]
+    fn the_last_live_hold_decides_until_when() {
+        let holds = holds().with_waiting(grant(1), at(100)).with_waiting(grant(2), at(200));
+        assert_eq!(holds.kept_until(at(50)), Some(at(200)));
+        assert_eq!(holds.kept_until(at(200)), None);
+        assert_eq!(holds.addable_until(at(50)), None, "waiting holds keep and never add");
+        let armed = holds.with_state(grant(1), HoldState::Adding);
+        assert_eq!(armed.addable_until(at(50)), Some(at(100)));
+        assert_eq!(armed.addable_until(at(100)), None, "not after its end");
+    }
+
+    #[test]
+    fn a_released_hold_holds_nothing_and_never_comes_back() {
+        let holds = holds()
+            .with_waiting(grant(1), at(100))
+            .with_state(grant(1), HoldState::Released)
+            .with_state(grant(1), HoldState::Adding);
+        assert_eq!(holds.state_of(grant(1)), Some(HoldState::Released));
+        assert_eq!(holds.kept_until(at(50)), None);
+        assert_eq!(holds.without(grant(1)).holds.len(), 0);
+    }
+
+    #[test]
+    fn a_first_hold_begins_a_new_episode() {
+        let first = holds().with_waiting(grant(1), at(100)).with_waiting(grant(2), at(100));
+        assert_eq!(first.episode, 1);
+        let next = first
+            .without(grant(1))
+            .without(grant(2))
+            .with_waiting(grant(3), at(200));
+        assert_eq!(next.episode, 2);
+    }
+}

@@ -1,0 +1,456 @@
+//! How one worker brings one grant to where it should be.
+//!
+//! ```text
+//!  approved:   verify the evidence ─▶ create the one-shot schedule ─▶ store `activating` (holds may add)
+//!  activating: converge every membership ─▶ store `active`
+//!  expired or ordered to end, in any of these: store `ending` (holds released)
+//!  ending:     converge every membership until each is proved ─▶ store `ended` ─▶ delete the schedule
+//! ```
+//!
+//! The timer exists before a member does (invariant I1), and every state has a due-entry, so that a worker that dies
+//! anywhere is followed by another.
+
+use crate::Timestamp;
+use crate::due::{DueEntry, DueKind};
+use crate::grant::{EndReason, Grant, GrantStatus, GrantTarget, ScheduleName, TargetStatus};
+use crate::membership::HoldState;
+use crate::protocol::membership::{Outcome, View};
+use crate::protocol::{LONGEST_RETRY_SECONDS, Rules, retry_at};
+
+/// How soon (seconds) the sweep looks after a grant that a worker should be bringing forward right now.
+pub const STALLED_SECONDS: i64 = 10;
+/// How soon (seconds) the sweep looks after a fresh approval: the design's `activate` promise.
+pub const ACTIVATE_SECONDS: i64 = 60;
+/// Most conversations of one worker with one grant in one run.
+const MOST_TURNS: u32 = 16;
+
+/// What happened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Input {
+    /// The worker begins, with what it has just read consistently.
+    Start,
+    /// The evidence verifies, the beneficiary is active and every target can be managed.
+    Verified,
+    /// Something speaks against it for good.
+    NotVerified(String),
+    /// It could not be found out.
+    VerifyFailed(String),
+    /// The schedule exists.
+    Scheduled,
+    /// It could not be made.
+    ScheduleFailed(String),
+    /// The change was stored.
+    Committed,
+    /// It was not, because something had changed: this is what is stored now.
+    Conflict {
+        /// The grant.
+        grant: Box<Grant>,
+        /// Its version.
+        version: u64,
+        /// An order to end it, if there is one.
+        order: Option<EndReason>,
+    },
+    /// Every membership was converged; in the order of the grant's targets.
+    Converged(Vec<Outcome>),
+    /// The schedule is gone, or deletes itself when it fires.
+    ScheduleDeleted,
+}
+
+/// What to do next.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// Re-verify the grant from its evidence, before anything is added.
+    Verify,
+    /// Create the one-shot schedule.
+    CreateSchedule {
+        /// Its name.
+        name: ScheduleName,
+        /// When it fires.
+        at: Timestamp,
+    },
+    /// Store the grant and its holds in one transaction, if nothing has changed.
+    Commit(Box<Change>),
+    /// Converge the membership of every target.
+    Converge,
+    /// Delete the schedule; a missing one is as good as deleted.
+    DeleteSchedule(ScheduleName),
+    /// The run is over.
+    Finish,
+}
+
+/// One stored change of a grant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// The grant afterwards, its due-entries included.
+    pub grant: Grant,
+    /// What becomes of its holds.
+    pub holds: HoldsChange,
+    /// The audit event's action, when the change is one of state and not of retry only.
+    pub action: Option<&'static str>,
+}
+
+/// What becomes of a grant's holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HoldsChange {
+    /// They stay as they are.
+    Keep,
+    /// They move to this state.
+    To(HoldState),
+    /// They are taken away: nothing of the grant is left.
+    Drop,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Stage {
+    Start,
+    Verifying,
+    Scheduling(ScheduleName),
+    Committing { then: Then },
+    Converging,
+    DeletingSchedule,
+    Over,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Then {
+    Plan,
+    Finish,
+    DeleteSchedule,
+}
+
+/// A worker's whole knowledge of one grant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Worker {
+    /// The grant as stored, as far as this worker knows.
+    pub grant: Grant,
+    /// Its version.
+    pub version: u64,
+    /// An order to end it.
+    pub order: Option<EndReason>,
+    stage: Stage,
+    pending: Option<Grant>,
+    turns: u32,
+}
+
+impl Worker {
+    /// A worker that has just read the grant and its end order consistently.
+    #[must_use]
+    pub const fn new(grant: Grant, version: u64, order: Option<EndReason>) -> Self {
+        Self {
+            grant,
+            version,
+            order,
+            stage: Stage::Start,
+            pending: None,
+            turns: 0,
+        }
+    }
+}
+
+/// One step: the worker's next state, and what it has to do now.
+#[must_use]
+pub fn step<R: Rules>(mut worker: Worker, input: Input, now: Timestamp) -> (Worker, Effect) {
+    worker.turns = worker.turns.saturating_add(1);
+    if worker.turns > MOST_TURNS {
+        return (worker, Effect::Finish);
+    }
+    let stage = std::mem::replace(&mut worker.stage, Stage::Over);
+    match (stage, input) {
+        (Stage::Start, Input::Start) => plan(worker, now),
+        (Stage::Verifying, Input::Verified) if R::TIMER_BEFORE_ADD => create_schedule(worker, now),
+        (Stage::Verifying, Input::Verified) => {
+            let grant = worker.grant.clone();
+            activate(worker, grant, now)
+        }
+        (Stage::Verifying, Input::NotVerified(why)) => {
+            for target in &mut worker.grant.targets {
+                target.last_error = Some(why.clone());
+            }
+            end(worker, EndReason::Failed, now)
+        }
+        (Stage::Verifying, Input::VerifyFailed(why)) | (Stage::Scheduling(_), Input::ScheduleFailed(why)) => {
+            retry_later(worker, why, now)
+        }
+        (Stage::Scheduling(name), Input::Scheduled) => {
+            let mut grant = worker.grant.clone();
+            grant.next_schedule = name.n.saturating_add(1);
+            grant.schedule = Some(name);
+            activate(worker, grant, now)
+        }
+        (Stage::Committing { then }, Input::Committed) => {
+            if let Some(stored) = worker.pending.take() {
+                worker.grant = stored;
+                worker.version = worker.version.saturating_add(1);
+            }
+            match then {
+                Then::Plan => plan(worker, now),
+                Then::Finish => (worker, Effect::Finish),
+                Then::DeleteSchedule => delete_schedule(worker),
+            }
+        }
+        (Stage::Committing { .. }, Input::Conflict { grant, version, order }) => {
+            worker.grant = *grant;
+            worker.version = version;
+            worker.order = order;
+            worker.pending = None;
+            plan(worker, now)
+        }
+        (Stage::Converging, Input::Converged(outcomes)) => converged(worker, &outcomes, now),
+        _ => (worker, Effect::Finish),
+    }
+}
+
+/// What the grant needs now.
+fn plan(mut worker: Worker, now: Timestamp) -> (Worker, Effect) {
+    let grant = &worker.grant;
+    if grant.status.is_live() {
+        if let Some(because) = worker.order {
+            return end(worker, because, now);
+        }
+        if now >= grant.expires_at {
+            return end(worker, EndReason::Expired, now);
+        }
+    }
+    match grant.status {
+        // Its due-entry stands at the start; an early trigger changes nothing.
+        GrantStatus::Approved if grant.starts_at > now => (worker, Effect::Finish),
+        GrantStatus::Approved => {
+            worker.stage = Stage::Verifying;
+            (worker, Effect::Verify)
+        }
+        GrantStatus::Active
+            if grant
+                .targets
+                .iter()
+                .all(|target| target.status == TargetStatus::Present) =>
+        {
+            (worker, Effect::Finish)
+        }
+        GrantStatus::Activating | GrantStatus::Active | GrantStatus::Ending => {
+            worker.stage = Stage::Converging;
+            (worker, Effect::Converge)
+        }
+        GrantStatus::Ended => (worker, Effect::Finish),
+    }
+}
+
+fn create_schedule(mut worker: Worker, now: Timestamp) -> (Worker, Effect) {
+    if now >= worker.grant.expires_at {
+        return end(worker, EndReason::Expired, now);
+    }
+    let name = worker.grant.schedule_name();
+    let at = worker.grant.expires_at;
+    worker.stage = Stage::Scheduling(name.clone());
+    (worker, Effect::CreateSchedule { name, at })
+}
+
+fn delete_schedule(mut worker: Worker) -> (Worker, Effect) {
+    match worker.grant.schedule.clone() {
+        Some(name) => {
+            worker.stage = Stage::DeletingSchedule;
+            (worker, Effect::DeleteSchedule(name))
+        }
+        None => (worker, Effect::Finish),
+    }
+}
+
+fn commit(
+    mut worker: Worker,
+    grant: Grant,
+    holds: HoldsChange,
+    action: Option<&'static str>,
+    then: Then,
+) -> (Worker, Effect) {
+    worker.stage = Stage::Committing { then };
+    worker.pending = Some(grant.clone());
+    (worker, Effect::Commit(Box::new(Change { grant, holds, action })))
+}
+
+fn activate(worker: Worker, mut grant: Grant, now: Timestamp) -> (Worker, Effect) {
+    grant.status = GrantStatus::Activating;
+    grant.attempts = 0;
+    grant.failing_since = None;
+    for target in &mut grant.targets {
+        target.status = TargetStatus::Adding;
+        target.last_error = None;
+    }
+    promise(&mut grant, Some(now.plus_seconds(STALLED_SECONDS)));
+    commit(
+        worker,
+        grant,
+        HoldsChange::To(HoldState::Adding),
+        Some("grant.activating"),
+        Then::Plan,
+    )
+}
+
+fn end(worker: Worker, because: EndReason, now: Timestamp) -> (Worker, Effect) {
+    let mut grant = worker.grant.clone();
+    grant.status = GrantStatus::Ending;
+    grant.ended_because = Some(because);
+    grant.ending_at = Some(now);
+    grant.attempts = 0;
+    grant.failing_since = None;
+    for target in &mut grant.targets {
+        target.status = TargetStatus::Removing;
+    }
+    promise(&mut grant, Some(now.plus_seconds(STALLED_SECONDS)));
+    commit(
+        worker,
+        grant,
+        HoldsChange::To(HoldState::Released),
+        Some("grant.ending"),
+        Then::Plan,
+    )
+}
+
+fn retry_later(worker: Worker, why: String, now: Timestamp) -> (Worker, Effect) {
+    let mut grant = worker.grant.clone();
+    let first = grant.attempts == 0;
+    let later = retry_at(grant.attempts, now);
+    grant.attempts = grant.attempts.saturating_add(1);
+    grant.failing_since = grant.failing_since.or(Some(now));
+    for target in &mut grant.targets {
+        target.last_error = Some(why.clone());
+    }
+    promise(&mut grant, Some(later));
+    let action = first.then_some("grant.failing");
+    commit(worker, grant, HoldsChange::Keep, action, Then::Finish)
+}
+
+/// Sets the due-entries that stand for the grant: its expiry while it is live, and when to look again.
+fn promise(grant: &mut Grant, look_again_at: Option<Timestamp>) {
+    let mut due = Vec::new();
+    if grant.status.is_live() {
+        due.push(DueEntry::new(grant.expires_at, DueKind::Expire, grant.id));
+    }
+    if let Some(at) = look_again_at {
+        due.push(DueEntry::new(at, DueKind::Advance, grant.id));
+    }
+    grant.due = due;
+}
+
+/// The due-entries of a fresh grant.
+#[must_use]
+pub fn first_promises(mut grant: Grant, now: Timestamp) -> Grant {
+    let at = grant.starts_at.max(now.plus_seconds(ACTIVATE_SECONDS));
+    // A scheduled start is brought forward at its second, an immediate one by the stream.
+    let at = if grant.starts_at > now { grant.starts_at } else { at };
+    promise(&mut grant, Some(at));
+    grant
+}
+
+fn converged(worker: Worker, outcomes: &[Outcome], now: Timestamp) -> (Worker, Effect) {
+    let mut grant = worker.grant.clone();
+    let ending = grant.status == GrantStatus::Ending;
+    for (target, outcome) in grant.targets.iter_mut().zip(outcomes) {
+        *target = seen(target, outcome, ending);
+    }
+    let failing = outcomes.iter().any(|outcome| outcome.error.is_some());
+    grant.attempts = if failing { grant.attempts.saturating_add(1) } else { 0 };
+    grant.failing_since = if failing {
+        grant.failing_since.or(Some(now))
+    } else {
+        None
+    };
+    let soonest = outcomes.iter().filter_map(|outcome| outcome.look_again_at).min();
+    if ending {
+        ending_converged(worker, grant, soonest, now)
+    } else {
+        live_converged(worker, grant, soonest, now)
+    }
+}
+
+fn ending_converged(worker: Worker, mut grant: Grant, soonest: Option<Timestamp>, now: Timestamp) -> (Worker, Effect) {
+    if grant.targets.iter().all(|target| target.status.is_settled_end()) {
+        grant.status = GrantStatus::Ended;
+        grant.ended_at = Some(now);
+        if grant
+            .targets
+            .iter()
+            .all(|target| target.status == TargetStatus::TargetGone)
+        {
+            grant.ended_because = Some(grant.ended_because.unwrap_or(EndReason::TargetGone));
+        }
+        promise(&mut grant, None);
+        return commit(
+            worker,
+            grant,
+            HoldsChange::Drop,
+            Some("grant.ended"),
+            Then::DeleteSchedule,
+        );
+    }
+    let at = soonest.unwrap_or_else(|| now.plus_seconds(STALLED_SECONDS));
+    promise(&mut grant, Some(bounded(at, now)));
+    let action = changed(&worker.grant, &grant).then_some("grant.removing");
+    commit(worker, grant, HoldsChange::Keep, action, Then::Finish)
+}
+
+fn live_converged(worker: Worker, mut grant: Grant, soonest: Option<Timestamp>, now: Timestamp) -> (Worker, Effect) {
+    let all = |status| grant.targets.iter().all(|target: &GrantTarget| target.status == status);
+    if all(TargetStatus::Failed) {
+        let mut worker = worker;
+        worker.grant.targets.clone_from(&grant.targets);
+        return end(worker, EndReason::Failed, now);
+    }
+    let complete = all(TargetStatus::Present);
+    let any = grant
+        .targets
+        .iter()
+        .any(|target| target.status == TargetStatus::Present);
+    let becomes_active = any && grant.status == GrantStatus::Activating;
+    if becomes_active {
+        grant.status = GrantStatus::Active;
+        grant.active_at = Some(now);
+    }
+    let look = soonest.unwrap_or_else(|| now.plus_seconds(STALLED_SECONDS));
+    promise(&mut grant, (!complete).then(|| bounded(look, now)));
+    let action = if becomes_active {
+        Some("grant.active")
+    } else {
+        changed(&worker.grant, &grant).then_some("grant.progress")
+    };
+    if action.is_none() && grant == worker.grant {
+        return (worker, Effect::Finish);
+    }
+    commit(worker, grant, HoldsChange::Keep, action, Then::Finish)
+}
+
+/// Retries are at least a second and at most [`LONGEST_RETRY_SECONDS`] away, whatever a target asked for; a proof that
+/// waits for its time may be later, but `CONFIRM_AFTER` bounds it.
+fn bounded(at: Timestamp, now: Timestamp) -> Timestamp {
+    at.max(now.plus_seconds(1))
+        .min(now.plus_seconds(LONGEST_RETRY_SECONDS * 10))
+}
+
+/// Whether the change is one of state: of the targets' statuses or the grant's.
+fn changed(before: &Grant, after: &Grant) -> bool {
+    before.status != after.status
+        || before
+            .targets
+            .iter()
+            .zip(&after.targets)
+            .any(|(before, after)| before.status != after.status)
+}
+
+/// A target after its membership was converged.
+fn seen(target: &GrantTarget, outcome: &Outcome, ending: bool) -> GrantTarget {
+    let status = match (&outcome.view, ending) {
+        (View::Present | View::Standing, false) => TargetStatus::Present,
+        (View::Refused, false) => TargetStatus::Failed,
+        (_, false) => TargetStatus::Adding,
+        (View::Absent, true) => TargetStatus::Absent,
+        (View::Standing, true) => TargetStatus::KeptStanding,
+        (View::Present | View::Adding | View::Refused, true) if outcome.held => TargetStatus::KeptByOtherGrant,
+        // Not held and not yet removed: another worker is at it, or the next run will be.
+        (View::Present | View::Adding | View::Refused | View::Removing, true) => TargetStatus::Removing,
+        (View::Unconfirmed, true) => TargetStatus::RemovingUnconfirmed,
+        (View::Gone, true) => TargetStatus::TargetGone,
+    };
+    GrantTarget {
+        target: target.target.clone(),
+        status,
+        last_error: outcome.error.clone(),
+    }
+}

@@ -1,0 +1,86 @@
+//! The protocol by which grants become members and members disappear again.
+//!
+//! Two state machines, both pure. A worker feeds one with what happened ([`membership::Input`], [`grant::Input`]) and
+//! does what it asks for, one effect at a time. They know nothing of stores and targets, so that the same code can be
+//! run by the services, by a simulation and by a model check; what they rely on is only that
+//!
+//! - a store effect is one conditional transaction: it happens wholly, if nothing it read has changed, or not at all;
+//! - a worker may die at any point, and what it stored before an outside call says that the call may have happened.
+//!
+//! [`Rules`] holds every rule that a model check replaces by a mistake to see that the mistake is found. Outside tests
+//! only [`Production`] exists.
+
+pub mod grant;
+pub mod membership;
+
+use crate::Timestamp;
+use crate::membership::Holds;
+
+/// Length of a membership's lease in seconds.
+pub const LEASE_SECONDS: i64 = 45;
+/// Most seconds that one outside call may take, retries included.
+pub const CALL_SECONDS: i64 = 15;
+/// No outside call starts that cannot end this many seconds before its lease does.
+pub const LEASE_MARGIN_SECONDS: i64 = 5;
+/// Retries of a target that fails are never further apart than this (seconds), for ever (invariant I9).
+pub const LONGEST_RETRY_SECONDS: i64 = 60;
+/// Default of the time that has to pass between the last change and the read that proves absence, in seconds: Microsoft
+/// promises no shorter time after which a read shows a write (Microsoft Graph, "Eventual consistency").
+pub const CONFIRM_AFTER_SECONDS: i64 = 60;
+
+/// The rules on which the protocol's safety rests.
+pub trait Rules {
+    /// Whether a worker needs the lease before it touches a target.
+    const NEEDS_LEASE: bool = true;
+    /// Whether a grant's timer has to exist before a member is added.
+    const TIMER_BEFORE_ADD: bool = true;
+    /// Whether an answer of "there already" counts as having been there before us. It never does: it may be our own
+    /// earlier add whose answer was lost.
+    const ADD_DECIDES_BASELINE: bool = false;
+
+    /// Until when a membership may be kept.
+    #[must_use]
+    fn kept_until(holds: &Holds, now: Timestamp) -> Option<Timestamp> {
+        holds.kept_until(now)
+    }
+
+    /// Until when a membership may be added.
+    #[must_use]
+    fn addable_until(holds: &Holds, now: Timestamp) -> Option<Timestamp> {
+        holds.addable_until(now)
+    }
+
+    /// Whether a read at `now` that finds nothing proves absence (invariant I4): there was such a read before, and this
+    /// one comes at least `confirm_after` seconds after both the removal and the last add.
+    #[must_use]
+    fn proves_absence(
+        first_read: Option<Timestamp>,
+        deleted_at: Timestamp,
+        last_add_at: Option<Timestamp>,
+        confirm_after: i64,
+        now: Timestamp,
+    ) -> bool {
+        first_read.is_some_and(|first| first < now) && now >= proof_from(deleted_at, last_add_at, confirm_after)
+    }
+}
+
+/// The rules that the services run.
+#[derive(Clone, Copy, Debug)]
+pub struct Production;
+
+impl Rules for Production {}
+
+/// From when on a read can prove absence.
+#[must_use]
+pub fn proof_from(deleted_at: Timestamp, last_add_at: Option<Timestamp>, confirm_after: i64) -> Timestamp {
+    last_add_at
+        .map_or(deleted_at, |added| added.max(deleted_at))
+        .plus_seconds(confirm_after)
+}
+
+/// When to look again after `failures` failures in a row.
+#[must_use]
+pub fn retry_at(failures: u32, now: Timestamp) -> Timestamp {
+    let seconds = 1_i64.checked_shl(failures.min(6)).unwrap_or(LONGEST_RETRY_SECONDS);
+    now.plus_seconds(seconds.min(LONGEST_RETRY_SECONDS))
+}

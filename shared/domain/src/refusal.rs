@@ -1,0 +1,326 @@
+//! Why a rule said no.
+//!
+//! Every refusal names the rule by a stable code (the last part of the problem `type` on the wire), says in one
+//! sentence what was refused and what would be allowed, and names the field at fault where there is one.
+
+use crate::duration::AccessDuration;
+use crate::grant::GrantStatus;
+use crate::request::RequestStatus;
+use crate::target::{Target, TargetProblem};
+use crate::time::Timestamp;
+
+/// What sort of refusal it is; the HTTP functions turn it into a status.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RefusalKind {
+    /// The input breaks a rule whoever sends it (422).
+    Invalid,
+    /// The caller may not (403).
+    Forbidden,
+    /// It does not exist, or the caller may not know that it does (404).
+    NotFound,
+    /// It does not fit the present state (409).
+    Conflict,
+    /// Too many (429).
+    TooMany,
+    /// The caller has to prove more (401 with a claims challenge).
+    StepUp,
+}
+
+/// A rule's no.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// A value breaks a rule of its field.
+    #[error("{field}: {rule}")]
+    InvalidField {
+        /// The field, as the caller spells it.
+        field: &'static str,
+        /// The rule, as a clause.
+        rule: String,
+    },
+    /// Nothing by that id, or nothing the caller may see.
+    #[error("There is no such {what}.")]
+    NotFound {
+        /// `entitlement`, `request`, …
+        what: &'static str,
+    },
+    /// The caller's token lacks the role.
+    #[error("This needs the role {role}.")]
+    RoleMissing {
+        /// The app role.
+        role: &'static str,
+    },
+    /// The caller's token lacks the scope.
+    #[error("This needs the scope {scope}, which the token does not carry or its client may not use.")]
+    ScopeMissing {
+        /// The OAuth scope.
+        scope: &'static str,
+    },
+    /// The caller is no provisioned user.
+    #[error("Your account has not been provisioned to Hourglass over SCIM, so it can neither ask nor approve.")]
+    NotProvisioned,
+    /// The account is switched off.
+    #[error("The account is not active.")]
+    AccountInactive,
+    /// The entitlement is switched off.
+    #[error("{name} cannot be requested: it is switched off.")]
+    EntitlementDisabled {
+        /// The entitlement's name.
+        name: String,
+    },
+    /// Nobody has looked at the target yet.
+    #[error("{target} has not been checked in its directory yet, which takes some seconds after it was switched on.")]
+    TargetUnchecked {
+        /// The target.
+        target: Target,
+    },
+    /// The target's group cannot be managed.
+    #[error("{target} cannot be requested: {problem}.")]
+    TargetUnusable {
+        /// The target.
+        target: Target,
+        /// What is wrong with it.
+        problem: TargetProblem,
+    },
+    /// The caller is not among those who may ask.
+    #[error("You are not among those who may ask for {name}.")]
+    NotEligible {
+        /// The entitlement's name.
+        name: String,
+    },
+    /// The duration is not on the list.
+    #[error("{asked} is not an allowed duration here; allowed are {}.", list(allowed))]
+    DurationNotAllowed {
+        /// What was asked for.
+        asked: AccessDuration,
+        /// What would be allowed.
+        allowed: Vec<AccessDuration>,
+    },
+    /// Not enough other people could approve.
+    #[error(
+        "This needs {quorum} approval(s) by other people, and only {available} other person(s) could give one: an \
+         admin has to add approvers to the entitlement or to the template's default approvers."
+    )]
+    TooFewApprovers {
+        /// How many approvals are needed.
+        quorum: u8,
+        /// How many distinct other persons could approve (counted up to the quorum).
+        available: u8,
+    },
+    /// There is an open request by this person for this entitlement.
+    #[error("You already have an open request for {name}.")]
+    AlreadyRequested {
+        /// The entitlement's name.
+        name: String,
+    },
+    /// The person has too many open requests.
+    #[error("You have {open} open requests; at most {limit} may wait at once.")]
+    TooManyOpenRequests {
+        /// How many are open.
+        open: usize,
+        /// How many may be.
+        limit: usize,
+    },
+    /// The request is not pending any more.
+    #[error("This request is {status}, so it cannot be {wanted}.", status = status.words())]
+    RequestNotPending {
+        /// What it is.
+        status: RequestStatus,
+        /// `approved`, `denied`, `cancelled`.
+        wanted: &'static str,
+    },
+    /// The request's time to live is over.
+    #[error("This request lapsed at {at}.")]
+    RequestLapsed {
+        /// When it lapsed.
+        at: Timestamp,
+    },
+    /// Requester, beneficiary and their linked accounts cannot decide.
+    #[error("Nobody decides on their own access.")]
+    OwnAccess,
+    /// The caller is no approver of this entitlement.
+    #[error("You are not an approver of {name}.")]
+    NotApprover {
+        /// The entitlement's name.
+        name: String,
+    },
+    /// Guests' second factor may come from another tenant.
+    #[error("Guest accounts cannot approve.")]
+    GuestApprover,
+    /// This person has decided on this request before.
+    #[error("You have already decided on this request.")]
+    AlreadyDecided,
+    /// The policy changed between request and decision.
+    #[error(
+        "The rules of {name} changed after this request was made, so it cannot be approved; it has to be made again."
+    )]
+    PolicyChanged {
+        /// The entitlement's name.
+        name: String,
+    },
+    /// An approver may shorten, never lengthen.
+    #[error("An approver may approve for less time than the {asked} asked for, not for more.")]
+    DurationLonger {
+        /// What was asked for.
+        asked: AccessDuration,
+    },
+    /// The entitlement wants a passkey, which the API cannot carry.
+    #[error("{name} needs an approval by passkey; decide in the console's inbox.")]
+    PasskeyRequired {
+        /// The entitlement's name.
+        name: String,
+    },
+    /// The token does not prove a fresh second factor.
+    #[error("This needs a fresh second factor: {why}.")]
+    StepUpRequired {
+        /// What is missing.
+        why: StepUpProblem,
+    },
+    /// A group cannot feed approvers and be requestable: whoever gets in could let others in.
+    #[error("{group} cannot be both an approver source (or eligibility source) and a target that can be requested.")]
+    ApproverLoop {
+        /// The group's display name or id.
+        group: String,
+    },
+    /// The grant is over or ending.
+    #[error("This grant is {status}, so it cannot be {wanted}.", status = status.words())]
+    GrantNotLive {
+        /// What it is.
+        status: GrantStatus,
+        /// `ended`, `extended`, …
+        wanted: &'static str,
+    },
+    /// Somebody else changed it first.
+    #[error("It was changed by someone else in the meantime; read it again.")]
+    Changed,
+    /// A name or id is taken.
+    #[error("{field}: {value} is already in use.")]
+    Taken {
+        /// The field.
+        field: &'static str,
+        /// The value that is taken.
+        value: String,
+    },
+    /// The configuration is not complete.
+    #[error("{what}")]
+    NotConfigured {
+        /// What is missing and where it is set.
+        what: String,
+    },
+}
+
+/// Why a token is no proof of a fresh second factor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum StepUpProblem {
+    /// Neither `amr` with `mfa` (v1) nor the configured `acrs` value (v2).
+    #[error("the token carries no sign of one (v1: amr with mfa; v2: acrs with the configured context)")]
+    NoFactor,
+    /// No `auth_time` in the token.
+    #[error("the token does not say when you signed in (auth_time)")]
+    NoAuthTime,
+    /// Signed in too long ago.
+    #[error("you signed in more than 5 minutes ago")]
+    Stale,
+}
+
+fn list(durations: &[AccessDuration]) -> String {
+    durations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl Refusal {
+    /// A value that breaks a rule of its field.
+    #[must_use]
+    pub fn invalid(field: &'static str, rule: impl Into<String>) -> Self {
+        Self::InvalidField {
+            field,
+            rule: rule.into(),
+        }
+    }
+
+    /// What sort of refusal it is.
+    #[must_use]
+    pub const fn kind(&self) -> RefusalKind {
+        match self {
+            Self::InvalidField { .. } | Self::DurationNotAllowed { .. } | Self::DurationLonger { .. } => {
+                RefusalKind::Invalid
+            }
+            Self::NotFound { .. } => RefusalKind::NotFound,
+            Self::RoleMissing { .. }
+            | Self::ScopeMissing { .. }
+            | Self::NotProvisioned
+            | Self::AccountInactive
+            | Self::NotEligible { .. }
+            | Self::OwnAccess
+            | Self::NotApprover { .. }
+            | Self::GuestApprover
+            | Self::PasskeyRequired { .. } => RefusalKind::Forbidden,
+            Self::EntitlementDisabled { .. }
+            | Self::TargetUnchecked { .. }
+            | Self::TargetUnusable { .. }
+            | Self::TooFewApprovers { .. }
+            | Self::AlreadyRequested { .. }
+            | Self::RequestNotPending { .. }
+            | Self::RequestLapsed { .. }
+            | Self::AlreadyDecided
+            | Self::PolicyChanged { .. }
+            | Self::ApproverLoop { .. }
+            | Self::GrantNotLive { .. }
+            | Self::Changed
+            | Self::Taken { .. }
+            | Self::NotConfigured { .. } => RefusalKind::Conflict,
+            Self::TooManyOpenRequests { .. } => RefusalKind::TooMany,
+            Self::StepUpRequired { .. } => RefusalKind::StepUp,
+        }
+    }
+
+    /// The stable code of the rule, in kebab case.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidField { .. } => "invalid-field",
+            Self::NotFound { .. } => "not-found",
+            Self::RoleMissing { .. } => "role-missing",
+            Self::ScopeMissing { .. } => "scope-missing",
+            Self::NotProvisioned => "not-provisioned",
+            Self::AccountInactive => "account-inactive",
+            Self::EntitlementDisabled { .. } => "entitlement-disabled",
+            Self::TargetUnchecked { .. } => "target-unchecked",
+            Self::TargetUnusable { .. } => "target-unusable",
+            Self::NotEligible { .. } => "not-eligible",
+            Self::DurationNotAllowed { .. } => "duration-not-allowed",
+            Self::TooFewApprovers { .. } => "too-few-approvers",
+            Self::AlreadyRequested { .. } => "already-requested",
+            Self::TooManyOpenRequests { .. } => "too-many-open-requests",
+            Self::RequestNotPending { .. } => "request-not-pending",
+            Self::RequestLapsed { .. } => "request-lapsed",
+            Self::OwnAccess => "own-access",
+            Self::NotApprover { .. } => "not-approver",
+            Self::GuestApprover => "guest-approver",
+            Self::AlreadyDecided => "already-decided",
+            Self::PolicyChanged { .. } => "policy-changed",
+            Self::DurationLonger { .. } => "duration-longer",
+            Self::PasskeyRequired { .. } => "passkey-required",
+            Self::StepUpRequired { .. } => "step-up-required",
+            Self::ApproverLoop { .. } => "approver-loop",
+            Self::GrantNotLive { .. } => "grant-not-live",
+            Self::Changed => "changed",
+            Self::Taken { .. } => "taken",
+            Self::NotConfigured { .. } => "not-configured",
+        }
+    }
+
+    /// The field at fault, as the caller spells it.
+    #[must_use]
+    pub const fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::InvalidField { field, .. } | Self::Taken { field, .. } => Some(field),
+            Self::DurationNotAllowed { .. } | Self::DurationLonger { .. } => Some("duration"),
+            Self::EntitlementDisabled { .. }
+            | Self::TargetUnchecked { .. }
+            | Self::TargetUnusable { .. }
+            | Self::NotEligible { .. }
+            | Self::AlreadyRequested { .. } => Some("entitlement"),
+            _ => None,
+        }
+    }
+}

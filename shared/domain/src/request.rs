@@ -1,0 +1,445 @@
+//! Requests: who wants what, for how long, and why.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Refusal;
+use crate::directory::Party;
+use crate::duration::AccessDuration;
+use crate::entitlement::{Entitlement, PolicyRef, Template};
+use crate::ids::{ApplicationId, EntitlementId, GrantId, RequestId};
+use crate::target::{Target, TargetFacts};
+use crate::text::{LONGEST_JUSTIFICATION, check_free_text};
+use crate::time::Timestamp;
+
+/// Most requests of one person that may wait at once (abuse cases 16 and 28).
+pub const MOST_OPEN_REQUESTS: usize = 20;
+/// Longest time in seconds from request to a scheduled start.
+pub const LATEST_START_SECONDS: i64 = 30 * 86_400;
+
+/// Where a request stands. `pending` is the only state that can change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestStatus {
+    /// Waits for its approvers.
+    Pending,
+    /// Enough approvers said yes; a grant exists.
+    Approved,
+    /// An approver said no.
+    Denied,
+    /// The requester took it back, or lost their account.
+    Cancelled,
+    /// Nobody decided in time.
+    Lapsed,
+}
+
+impl RequestStatus {
+    /// The state in words, for a sentence.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "already approved",
+            Self::Denied => "already denied",
+            Self::Cancelled => "cancelled",
+            Self::Lapsed => "lapsed",
+        }
+    }
+}
+
+/// A request for access.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Request {
+    /// Our id; also the name of its audit stream.
+    pub id: RequestId,
+    /// The application.
+    pub application: ApplicationId,
+    /// What is asked for.
+    pub entitlement: EntitlementId,
+    /// Its name at that moment, for people.
+    pub entitlement_name: String,
+    /// The targets at that moment: what the approver decides about.
+    pub targets: Vec<Target>,
+    /// Who asks.
+    pub requester: Party,
+    /// Who gets the access.
+    pub beneficiary: Party,
+    /// For how long.
+    pub duration: AccessDuration,
+    /// From when; at once after approval where `None`.
+    pub starts_at: Option<Timestamp>,
+    /// Why, as entered.
+    pub justification: String,
+    /// A ticket reference, as entered.
+    pub ticket: Option<String>,
+    /// How many approvals are needed.
+    pub quorum: u8,
+    /// The policy in force when it was made.
+    pub policy: PolicyRef,
+    /// Where it stands.
+    pub status: RequestStatus,
+    /// Who has approved so far.
+    pub approvals: Vec<Approval>,
+    /// The grant, once approved.
+    pub grant: Option<GrantId>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it lapses if nobody decides.
+    pub lapses_at: Timestamp,
+    /// When it left `pending`.
+    pub closed_at: Option<Timestamp>,
+}
+
+/// One approval that counts towards the quorum.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Approval {
+    /// Who approved.
+    pub approver: Party,
+    /// For how long: the shortest of all approvals is granted.
+    pub duration: AccessDuration,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a requester sends, already parsed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ask {
+    /// For how long.
+    pub duration: AccessDuration,
+    /// Why.
+    pub justification: String,
+    /// A ticket reference.
+    pub ticket: Option<String>,
+    /// From when.
+    pub starts_at: Option<Timestamp>,
+}
+
+/// What has been looked up for a new request, strongly consistent.
+#[derive(Clone, Debug)]
+pub struct AskFacts<'a> {
+    /// The entitlement and its stored version.
+    pub entitlement: (&'a Entitlement, u64),
+    /// The template and its stored version.
+    pub template: (&'a Template, u64),
+    /// The requester, who is provisioned and active.
+    pub requester: &'a Party,
+    /// Who would get the access.
+    pub beneficiary: &'a Party,
+    /// Whether the requester is among those who may ask.
+    pub eligible: bool,
+    /// How many distinct other persons could approve, counted up to the quorum.
+    pub available_approvers: u8,
+    /// What the directory says about each target, in the entitlement's order.
+    pub target_facts: &'a [Option<TargetFacts>],
+    /// How many requests of this person are open.
+    pub open_requests: usize,
+    /// Whether one of them is for this entitlement.
+    pub asked_already: bool,
+}
+
+/// Decides on a new request.
+///
+/// # Errors
+/// The first rule that refuses it. What the requester may not know comes first: someone who may not ask learns nothing
+/// about the entitlement's state.
+pub fn ask(id: RequestId, ask: Ask, facts: &AskFacts<'_>, now: Timestamp) -> Result<Request, Refusal> {
+    let (entitlement, entitlement_version) = facts.entitlement;
+    let (template, template_version) = facts.template;
+    if !facts.eligible {
+        return Err(Refusal::NotEligible {
+            name: entitlement.name.clone(),
+        });
+    }
+    check_requestable(entitlement, facts.target_facts)?;
+    if facts.requester.user != facts.beneficiary.user {
+        return Err(Refusal::invalid(
+            "beneficiary",
+            "must be yourself: this entitlement gives access to requesters only",
+        ));
+    }
+    let allowed = entitlement.durations_in_force(template);
+    if !allowed.contains(&ask.duration) {
+        return Err(Refusal::DurationNotAllowed {
+            asked: ask.duration,
+            allowed,
+        });
+    }
+    let shortest = usize::from(entitlement.justification_min).max(1);
+    check_free_text("justification", &ask.justification, shortest, LONGEST_JUSTIFICATION)?;
+    entitlement.check_ticket(ask.ticket.as_deref())?;
+    if let Some(start) = ask.starts_at
+        && (start < now || start.seconds_since(now) > LATEST_START_SECONDS)
+    {
+        return Err(Refusal::invalid(
+            "starts_at",
+            "must lie between now and 30 days from now",
+        ));
+    }
+    if facts.asked_already {
+        return Err(Refusal::AlreadyRequested {
+            name: entitlement.name.clone(),
+        });
+    }
+    if facts.open_requests >= MOST_OPEN_REQUESTS {
+        return Err(Refusal::TooManyOpenRequests {
+            open: facts.open_requests,
+            limit: MOST_OPEN_REQUESTS,
+        });
+    }
+    if facts.available_approvers < entitlement.quorum {
+        return Err(Refusal::TooFewApprovers {
+            quorum: entitlement.quorum,
+            available: facts.available_approvers,
+        });
+    }
+    let policy = entitlement
+        .policy(entitlement_version, template, template_version)
+        .map_err(|error| Refusal::NotConfigured {
+            what: format!("The entitlement cannot be hashed: {error}."),
+        })?;
+    Ok(Request {
+        id,
+        application: entitlement.application.clone(),
+        entitlement: entitlement.id,
+        entitlement_name: entitlement.name.clone(),
+        targets: entitlement.targets.clone(),
+        requester: facts.requester.clone(),
+        beneficiary: facts.beneficiary.clone(),
+        duration: ask.duration,
+        starts_at: ask.starts_at,
+        justification: ask.justification,
+        ticket: ask.ticket,
+        quorum: entitlement.quorum,
+        policy,
+        status: RequestStatus::Pending,
+        approvals: Vec::new(),
+        grant: None,
+        created_at: now,
+        lapses_at: now.plus_seconds(i64::from(template.request_ttl_seconds)),
+        closed_at: None,
+    })
+}
+
+/// Whether an entitlement can be requested and granted at all: switched on, and each target known to be manageable.
+///
+/// # Errors
+/// Names the target and what is wrong with it.
+pub fn check_requestable(entitlement: &Entitlement, facts: &[Option<TargetFacts>]) -> Result<(), Refusal> {
+    if !entitlement.enabled {
+        return Err(Refusal::EntitlementDisabled {
+            name: entitlement.name.clone(),
+        });
+    }
+    for (index, target) in entitlement.targets.iter().enumerate() {
+        let known = facts
+            .get(index)
+            .and_then(Option::as_ref)
+            .filter(|facts| facts.target == *target);
+        let Some(known) = known else {
+            return Err(Refusal::TargetUnchecked { target: target.clone() });
+        };
+        if let Some(problem) = known.problem_for(entitlement.critical) {
+            return Err(Refusal::TargetUnusable {
+                target: target.clone(),
+                problem,
+            });
+        }
+    }
+    Ok(())
+}
+
+impl Request {
+    /// # Errors
+    /// When the request is not pending or its time to live is over at `now`, whatever the stored state says.
+    pub fn check_open(&self, wanted: &'static str, now: Timestamp) -> Result<(), Refusal> {
+        if self.status != RequestStatus::Pending {
+            return Err(Refusal::RequestNotPending {
+                status: self.status,
+                wanted,
+            });
+        }
+        if now >= self.lapses_at {
+            return Err(Refusal::RequestLapsed { at: self.lapses_at });
+        }
+        Ok(())
+    }
+
+    /// The request, closed as `status` at `now`.
+    ///
+    /// # Errors
+    /// When it is not pending: terminal states are final (invariant I8).
+    pub fn close(&self, status: RequestStatus, wanted: &'static str, now: Timestamp) -> Result<Self, Refusal> {
+        if self.status != RequestStatus::Pending {
+            return Err(Refusal::RequestNotPending {
+                status: self.status,
+                wanted,
+            });
+        }
+        Ok(Self {
+            status,
+            closed_at: Some(now),
+            ..self.clone()
+        })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::entitlement::tests::entitlement;
+    use crate::ids::{ObjectId, PersonId, TenantId, UserId};
+    use crate::target::TargetProblem;
+    use uuid::Uuid;
+
+    pub(crate) fn party(n: u128) -> Party {
+        Party {
+            user: UserId::new(Uuid::from_u128(n)),
+            person: PersonId::new(Uuid::from_u128(n)),
+            tenant: TenantId::new(Uuid::from_u128(2)),
+            object_id: ObjectId::new(Uuid::from_u128(n + 1000)),
+            name: format!("Person {n}"),
+        }
+    }
+
+    pub(crate) fn good_facts(entitlement: &Entitlement) -> Vec<Option<TargetFacts>> {
+        entitlement
+            .targets
+            .iter()
+            .map(|target| {
+                Some(TargetFacts {
+                    target: target.clone(),
+                    display_name: None,
+                    problem: None,
+                    role_assignable: false,
+                    checked_at: Timestamp::EPOCH,
+                })
+            })
+            .collect()
+    }
+
+    pub(crate) fn an_ask() -> Ask {
+        Ask {
+            duration: "1h".parse().unwrap(),
+            justification: "INC-42: rotate prod key".to_owned(),
+            ticket: None,
+            starts_at: None,
+        }
+    }
+
+    fn asked(entitlement: &Entitlement, ask_: Ask, change: impl Fn(&mut AskFacts<'_>)) -> Result<Request, Refusal> {
+        let template = Template::new("contoso.example".parse().unwrap());
+        let dana = party(10);
+        let target_facts = good_facts(entitlement);
+        let mut facts = AskFacts {
+            entitlement: (entitlement, 3),
+            template: (&template, 1),
+            requester: &dana,
+            beneficiary: &dana,
+            eligible: true,
+            available_approvers: 1,
+            target_facts: &target_facts,
+            open_requests: 0,
+            asked_already: false,
+        };
+        change(&mut facts);
+        ask(
+            RequestId::new(Uuid::from_u128(5)),
+            ask_,
+            &facts,
+            Timestamp::from_seconds(1_000),
+        )
+    }
+
+    #[test]
+    fn a_request_keeps_the_justification_byte_for_byte_and_pins_the_policy() {
+        let request = asked(&entitlement(), an_ask(), |_| {}).unwrap();
+        assert_eq!(request.justification, "INC-42: rotate prod key");
+        assert_eq!(request.policy.entitlement_version, 3);
+        assert_eq!(request.lapses_at, Timestamp::from_seconds(1_000 + 28_800));
+        assert_eq!(request.status, RequestStatus::Pending);
+    }
+
+    #[test]
+    fn each_rule_refuses_with_its_code() {
+        type Facts = fn(&mut AskFacts<'_>);
+        let cases: [(&str, Facts); 5] = [
+            ("not-eligible", |f| f.eligible = false),
+            ("target-unchecked", |f| f.target_facts = &[None]),
+            ("too-few-approvers", |f| f.available_approvers = 0),
+            ("already-requested", |f| f.asked_already = true),
+            ("too-many-open-requests", |f| f.open_requests = MOST_OPEN_REQUESTS),
+        ];
+        for (code, change) in cases {
+            assert_eq!(asked(&entitlement(), an_ask(), change).unwrap_err().code(), code);
+        }
+        type Input = fn(&mut Ask);
+        let inputs: [(&str, Input); 4] = [
+            ("duration", |a| a.duration = "3h".parse().unwrap()),
+            ("justification", |a| a.justification = "short".to_owned()),
+            ("starts_at", |a| a.starts_at = Some(Timestamp::from_seconds(999))),
+            ("starts_at", |a| {
+                a.starts_at = Some(Timestamp::from_seconds(1_001 + LATEST_START_SECONDS))
+            }),
+        ];
+        for (field, change) in inputs {
+            let mut input = an_ask();
+            change(&mut input);
+            assert_eq!(asked(&entitlement(), input, |_| {}).unwrap_err().field(), Some(field));
+        }
+    }
+
+    #[test]
+    fn a_target_that_cannot_be_managed_refuses_with_the_reason() {
+        for problem in [
+            TargetProblem::Missing,
+            TargetProblem::Dynamic,
+            TargetProblem::OnPremisesSynced,
+            TargetProblem::MailEnabled,
+            TargetProblem::ManagementRestricted,
+        ] {
+            let entitlement = entitlement();
+            let mut facts = good_facts(&entitlement);
+            facts[0].as_mut().unwrap().problem = Some(problem);
+            let refusal = check_requestable(&entitlement, &facts).unwrap_err();
+            assert!(refusal.to_string().contains(&problem.to_string()), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn role_assignable_groups_need_a_critical_entitlement() {
+        let mut entitlement = entitlement();
+        let mut facts = good_facts(&entitlement);
+        facts[0].as_mut().unwrap().role_assignable = true;
+        assert_eq!(
+            check_requestable(&entitlement, &facts).unwrap_err().code(),
+            "target-unusable"
+        );
+        entitlement.critical = true;
+        assert_eq!(check_requestable(&entitlement, &facts), Ok(()));
+    }
+
+    #[test]
+    fn someone_who_may_not_ask_learns_nothing_of_the_state() {
+        let mut entitlement = entitlement();
+        entitlement.enabled = false;
+        assert_eq!(
+            asked(&entitlement, an_ask(), |f| f.eligible = false)
+                .unwrap_err()
+                .code(),
+            "not-eligible"
+        );
+    }
+
+    #[test]
+    fn closed_is_closed() {
+        let request = asked(&entitlement(), an_ask(), |_| {}).unwrap();
+        let now = Timestamp::from_seconds(2_000);
+        let denied = request.close(RequestStatus::Denied, "denied", now).unwrap();
+        assert_eq!(denied.closed_at, Some(now));
+        assert!(denied.close(RequestStatus::Cancelled, "cancelled", now).is_err());
+        assert!(denied.check_open("approved", now).is_err());
+        assert_eq!(
+            request.check_open("approved", request.lapses_at).unwrap_err().code(),
+            "request-lapsed"
+        );
+    }
+}

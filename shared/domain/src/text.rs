@@ -1,0 +1,109 @@
+//! Rules for text that people enter.
+//!
+//! Text is kept as it was entered, byte for byte; what could deceive a reader or break a log line is refused rather
+//! than cleaned. Escaping is the business of whoever prints it.
+
+use crate::Refusal;
+
+/// Longest justification and comment, in characters.
+pub const LONGEST_JUSTIFICATION: usize = 2_000;
+/// Longest name of anything that an admin names, in characters.
+pub const LONGEST_NAME: usize = 200;
+/// Longest ticket reference, in characters.
+pub const LONGEST_TICKET: usize = 100;
+
+/// Checks free text of several lines.
+///
+/// # Errors
+/// When it is shorter than `shortest` (counted without surrounding space) or longer than `longest` characters, or
+/// holds control characters (line feed, carriage return and tab excepted) or characters that turn the direction of
+/// writing (abuse case 25).
+pub fn check_free_text(field: &'static str, text: &str, shortest: usize, longest: usize) -> Result<(), Refusal> {
+    check_length(field, text, shortest, longest)?;
+    check_characters(field, text, |c| matches!(c, '\n' | '\r' | '\t'))
+}
+
+/// Checks text of one line: names, tickets.
+///
+/// # Errors
+/// As [`check_free_text`], and when it has line breaks, or space at either end.
+pub fn check_line(field: &'static str, text: &str, shortest: usize, longest: usize) -> Result<(), Refusal> {
+    check_length(field, text, shortest, longest)?;
+    if text.trim() != text {
+        return Err(Refusal::invalid(field, "must not begin or end with space"));
+    }
+    check_characters(field, text, |_| false)
+}
+
+fn check_length(field: &'static str, text: &str, shortest: usize, longest: usize) -> Result<(), Refusal> {
+    let count = text.trim().chars().count();
+    if count < shortest {
+        let rule = if count == 0 {
+            "is required".to_owned()
+        } else {
+            format!("needs at least {shortest} characters")
+        };
+        return Err(Refusal::invalid(field, rule));
+    }
+    if text.chars().count() > longest {
+        return Err(Refusal::invalid(
+            field,
+            format!("may have at most {longest} characters"),
+        ));
+    }
+    Ok(())
+}
+
+fn check_characters(field: &'static str, text: &str, allowed: impl Fn(char) -> bool) -> Result<(), Refusal> {
+    let bad = text
+        .chars()
+        .find(|&c| (c.is_control() && !allowed(c)) || turns_direction(c));
+    match bad {
+        None => Ok(()),
+        Some(c) => Err(Refusal::invalid(
+            field,
+            format!(
+                "must not hold the control or direction character U+{:04X}",
+                u32::from(c)
+            ),
+        )),
+    }
+}
+
+/// Unicode's explicit directional formatting characters (UAX #9), used to make text read as something else.
+const fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{061c}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_ordinary_text_passes() {
+        for text in [
+            "INC-42: rotate prod key",
+            "日本語の理由",
+            "line one\nline two",
+            "<b>'; DROP TABLE--",
+            "=cmd()",
+        ] {
+            assert_eq!(check_free_text("justification", text, 1, 100), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_deceives_a_reader_or_breaks_a_log_is_refused() {
+        for text in ["a\u{202e}b", "a\u{1b}[31mb", "a\0b", "a\u{2066}b"] {
+            assert!(check_free_text("justification", text, 1, 100).is_err(), "{text:?}");
+        }
+        assert!(check_line("name", "two\nlines", 1, 100).is_err());
+    }
+
+    #[test]
+    fn lengths_are_counted_in_characters() {
+        assert!(check_free_text("justification", "  ", 1, 10).is_err());
+        assert!(check_free_text("justification", "ééé", 3, 3).is_ok());
+        assert!(check_free_text("justification", "éééé", 1, 3).is_err());
+    }
+}
