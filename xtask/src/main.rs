@@ -1,1 +1,57 @@
-fn main() {}
+//! The repository's own commands, run as `cargo xtask <command>`.
+//!
+//! `cargo xtask test` is the one command that installs what is missing and runs everything CI runs; the others are its
+//! single steps, for use while working on one thing. Each command ends with one line of JSON on standard output that
+//! holds its figures; all else goes to standard error. The first child process that fails ends the command, named.
+
+mod check;
+mod package;
+mod process;
+mod tidy;
+mod tools;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use process::{Figures, Shell};
+
+/// Commands of the Hourglass repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what is missing, then run everything CI runs: format, lints, licences, tidiness, tests, template,
+    /// packages, and the packaged binaries behind a Lambda Runtime API
+    Test,
+    /// Install the pinned tools under target/tools and nothing else
+    Tools,
+    /// Format and clippy, warnings as errors
+    Lint,
+    /// Bans, licences and sources of all dependencies
+    Deny,
+    /// The rules that no compiler knows: layers, one TLS stack, module headers, permissions and their reasons
+    Tidy,
+    /// cfn-lint and `sam validate --lint` on template.yaml
+    Template,
+    /// Build the six functions for Lambda into target/lambda
+    Package(package::Options),
+}
+
+fn main() -> Result<()> {
+    let shell = Shell::new()?;
+    let mut figures = Figures::start();
+    match Arguments::parse().command {
+        Command::Test => check::everything(&shell, &mut figures)?,
+        Command::Tools => figures.step("tools", || tools::install(&shell))?,
+        Command::Lint => check::lint(&shell, &mut figures)?,
+        Command::Deny => check::deny(&shell, &mut figures)?,
+        Command::Tidy => figures.step("tidy", || tidy::run(&shell))?,
+        Command::Template => check::template(&shell, &mut figures)?,
+        Command::Package(options) => figures.step("package", || package::build(&shell, &options))?,
+    }
+    figures.print()
+}

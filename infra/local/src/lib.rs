@@ -1,1 +1,6 @@
-//! hourglass-local
+//! The whole of Hourglass in one process, for a laptop: simulators of the systems around it and the host that runs the
+//! functions.
+
+pub mod company;
+pub mod entra;
+pub mod sim;

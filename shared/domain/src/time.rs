@@ -12,13 +12,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// The text is not an RFC 3339 instant between the years 1970 and 9999.
+/// The text is not an RFC 3339 instant from the year 1970 to the end of 9998.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not an RFC 3339 time such as 2026-11-21T22:50:57Z")]
 pub struct TimestampError;
 
-/// 9999-12-30T22:00:00.999Z, the last instant that `jiff` can show; later ones would not keep the fixed width.
-const LATEST_MILLIS: i64 = 253_402_207_200_999;
+/// 9999-01-01T00:00:00Z: safely within what `jiff` can show, and later instants would not keep the fixed width.
+const LATEST_MILLIS: i64 = 253_370_764_800_000;
 
 impl Timestamp {
     /// 1970-01-01T00:00:00Z.
@@ -54,7 +54,7 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
-    /// `seconds` later, never later than the year 9999.
+    /// `seconds` later, never later than the end of 9998.
     #[must_use]
     pub const fn plus_seconds(self, seconds: i64) -> Self {
         Self::from_millis(self.0.saturating_add(seconds.saturating_mul(1000)))
