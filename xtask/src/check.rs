@@ -1,0 +1,95 @@
+//! The steps of `cargo xtask test`, in the order in which CI runs them.
+
+use crate::{
+    package,
+    process::{self, Figures, Shell},
+    tidy, tools,
+};
+use anyhow::Result;
+
+/// Region named to the AWS tools, which refuse to work without one. Nothing is contacted there.
+const ANY_REGION: &str = "eu-central-1";
+
+/// Everything CI runs. The first failure ends it.
+pub(crate) fn everything(shell: &Shell, figures: &mut Figures) -> Result<()> {
+    figures.step("tools", || tools::install(shell))?;
+    lint(shell, figures)?;
+    deny(shell, figures)?;
+    figures.step("tidy", || tidy::run(shell))?;
+    let passed = figures.step("test", || {
+        process::run_tests(&mut shell.cargo(&["test", "--locked", "--workspace"]))
+    })?;
+    figures.count_tests(passed);
+    template(shell, figures)?;
+    figures.step("package", || package::build(shell, &package::Options::default()))?;
+    binaries(shell, figures)
+}
+
+/// Format and clippy.
+pub(crate) fn lint(shell: &Shell, figures: &mut Figures) -> Result<()> {
+    figures.step("format", || process::run(&mut shell.cargo(&["fmt", "--check"])))?;
+    figures.step("clippy", || {
+        let arguments = [
+            "clippy",
+            "--locked",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ];
+        process::run(&mut shell.cargo(&arguments))
+    })
+}
+
+/// cargo-deny, without its advisory database: that is fetched over the network at every run and belongs to a scheduled
+/// job, not to the answer whether this commit is good.
+pub(crate) fn deny(shell: &Shell, figures: &mut Figures) -> Result<()> {
+    figures.step("deny", || {
+        let cargo_deny = tools::cargo_deny_program(shell)?;
+        process::run(&mut shell.command(cargo_deny, &["--locked", "check", "bans", "licenses", "sources"]))
+    })
+}
+
+/// The two linters of template.yaml.
+pub(crate) fn template(shell: &Shell, figures: &mut Figures) -> Result<()> {
+    figures.step("cfn-lint", || {
+        let cfn_lint = tools::python_program(shell, "cfn-lint")?;
+        process::run(&mut shell.command(cfn_lint, &["template.yaml"]))
+    })?;
+    figures.step("sam validate", || {
+        let sam = tools::python_program(shell, "sam")?;
+        let mut command = shell.command(sam, &["validate", "--lint", "--template-file", "template.yaml"]);
+        process::run(
+            command
+                .env("SAM_CLI_TELEMETRY", "0")
+                .env("AWS_DEFAULT_REGION", ANY_REGION),
+        )
+    })
+}
+
+/// The packaged binaries themselves, started behind a Lambda Runtime API on loopback. They are Linux programs. The same
+/// package selection as in the step `test` keeps cargo from compiling the dependencies once more with other features.
+fn binaries(shell: &Shell, figures: &mut Figures) -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        return figures.skip("binaries", "because the packages run on Linux only");
+    }
+    let passed = figures.step("binaries", || {
+        let arguments = [
+            "test",
+            "--locked",
+            "--workspace",
+            "--test",
+            "binaries",
+            "--",
+            "--include-ignored",
+        ];
+        process::run_tests(
+            shell
+                .cargo(&arguments)
+                .env("HOURGLASS_FUNCTIONS_DIR", package::folder(shell)),
+        )
+    })?;
+    figures.count_tests(passed);
+    Ok(())
+}
