@@ -1,0 +1,306 @@
+//! Every key of the table, in one place.
+//!
+//! The prefix of a partition names what lies there and who may write it; each function's role is limited to its
+//! prefixes (`dynamodb:LeadingKeys`). `docs/ARCHITECTURE.md` has the table of prefixes and writers.
+
+use hourglass_domain::audit::StreamId;
+use hourglass_domain::due::{DueEntry, Lane};
+use hourglass_domain::entitlement::TEMPLATE_KEY;
+use hourglass_domain::ids::{
+    ApplicationId, EntitlementId, GrantId, GroupId, ObjectId, PersonId, ProbeId, RequestId, TenantId, UserId,
+};
+use hourglass_domain::membership::MembershipKey;
+use hourglass_domain::target::Target;
+use hourglass_domain::{Timestamp, canonical::Digest};
+
+use crate::ports::store::Key;
+
+/// Partition of all applications.
+pub const APPLICATIONS: &str = "CFG#APPS";
+
+/// An application.
+#[must_use]
+pub fn application(id: &ApplicationId) -> Key {
+    Key::new(APPLICATIONS, id.as_str())
+}
+
+/// Which application a tenant belongs to.
+#[must_use]
+pub fn tenant(id: TenantId) -> Key {
+    Key::new(format!("CFG#TENANT#{id}"), "APP")
+}
+
+/// Which application a SCIM secret belongs to, by the SHA-256 of the secret.
+#[must_use]
+pub fn scim_token(hash: Digest) -> Key {
+    Key::new(format!("CFG#SCIMTOKEN#{hash}"), "TOKEN")
+}
+
+/// Partition of an application's entitlements.
+#[must_use]
+pub fn entitlements(application: &ApplicationId) -> String {
+    format!("CFG#{application}#ENT")
+}
+
+/// An entitlement.
+#[must_use]
+pub fn entitlement(application: &ApplicationId, id: EntitlementId) -> Key {
+    Key::new(entitlements(application), id.to_string())
+}
+
+/// The template of an application.
+#[must_use]
+pub fn template(application: &ApplicationId) -> Key {
+    Key::new(format!("CFG#{application}"), format!("TEMPLATE#{TEMPLATE_KEY}"))
+}
+
+/// The Azure integration of an application.
+#[must_use]
+pub fn azure(application: &ApplicationId) -> Key {
+    Key::new(format!("CFG#{application}"), "INTEGRATION#azure")
+}
+
+/// What a directory group is used for in the configuration.
+#[must_use]
+pub fn group_use(application: &ApplicationId, group: ObjectId) -> Key {
+    Key::new(format!("CFG#{application}#USE"), group.to_string())
+}
+
+/// What the directory says about a target.
+#[must_use]
+pub fn facts(target: &Target) -> Key {
+    Key::new(format!("FACT#{}", target.key()), "FACT")
+}
+
+/// A provisioned user.
+#[must_use]
+pub fn user(application: &ApplicationId, id: UserId) -> Key {
+    Key::new(format!("SCIM#{application}#U#{id}"), "USER")
+}
+
+/// That a user is in a group, seen from the user.
+#[must_use]
+pub fn group_of_user(application: &ApplicationId, user: UserId, group: GroupId) -> Key {
+    Key::new(format!("SCIM#{application}#U#{user}"), format!("G#{group}"))
+}
+
+/// A provisioned group.
+#[must_use]
+pub fn group(application: &ApplicationId, id: GroupId) -> Key {
+    Key::new(format!("SCIM#{application}#G#{id}"), "GROUP")
+}
+
+/// Prefix of the members in a group's partition.
+pub const MEMBERS: &str = "M#";
+/// Prefix of the groups in a user's partition.
+pub const GROUPS: &str = "G#";
+
+/// That a user is in a group, seen from the group.
+#[must_use]
+pub fn member(application: &ApplicationId, group: GroupId, user: UserId) -> Key {
+    Key::new(format!("SCIM#{application}#G#{group}"), format!("{MEMBERS}{user}"))
+}
+
+/// A value that is unique in an application, and whose it is. Values come from outside and are bounded by the caller.
+#[must_use]
+pub fn unique(application: &ApplicationId, what: Unique, value: &str) -> Key {
+    Key::new(format!("SCIM#{application}#{}#{value}", what.letters()), "KEY")
+}
+
+/// What is unique.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unique {
+    /// A user's `userName`, in lower case.
+    UserName,
+    /// A user's `externalId`, as sent.
+    UserExternalId,
+    /// A group's `displayName`, in lower case.
+    GroupName,
+    /// A group's `externalId`, as sent.
+    GroupExternalId,
+}
+
+impl Unique {
+    const fn letters(self) -> &'static str {
+        match self {
+            Self::UserName => "UN",
+            Self::UserExternalId => "UX",
+            Self::GroupName => "GN",
+            Self::GroupExternalId => "GX",
+        }
+    }
+}
+
+/// List partition of an application's users, and of its groups.
+#[must_use]
+pub fn users_list(application: &ApplicationId) -> String {
+    format!("SCIM#{application}#USERS")
+}
+
+/// List partition of an application's groups.
+#[must_use]
+pub fn groups_list(application: &ApplicationId) -> String {
+    format!("SCIM#{application}#GROUPS")
+}
+
+/// When an application's provisioning was last heard of.
+#[must_use]
+pub fn scim_seen(application: &ApplicationId) -> Key {
+    Key::new(format!("SCIM#{application}#SEEN"), "SEEN")
+}
+
+/// A request.
+#[must_use]
+pub fn request(id: RequestId) -> Key {
+    Key::new(format!("REQ#{id}"), "REQUEST")
+}
+
+/// Partition of a user's open requests.
+#[must_use]
+pub fn open_requests(user: UserId) -> String {
+    format!("OPEN#{user}")
+}
+
+/// That a user has an open request for an entitlement.
+#[must_use]
+pub fn open_request(user: UserId, entitlement: EntitlementId) -> Key {
+    Key::new(open_requests(user), entitlement.to_string())
+}
+
+/// Partition of the decisions on a request.
+#[must_use]
+pub fn decisions(request: RequestId) -> String {
+    format!("DEC#{request}")
+}
+
+/// One person's decision on a request: the key makes a person decide once.
+#[must_use]
+pub fn decision(request: RequestId, person: PersonId) -> Key {
+    Key::new(decisions(request), person.to_string())
+}
+
+/// A grant.
+#[must_use]
+pub fn grant(id: GrantId) -> Key {
+    Key::new(format!("GRANT#{id}"), "GRANT")
+}
+
+/// Partition of a user's grants that have not ended.
+#[must_use]
+pub fn live_grants(user: UserId) -> String {
+    format!("LIVE#{user}")
+}
+
+/// That a user has a grant that has not ended.
+#[must_use]
+pub fn live_grant(user: UserId, grant: GrantId) -> Key {
+    Key::new(live_grants(user), grant.to_string())
+}
+
+/// The holds on a membership.
+#[must_use]
+pub fn holds(key: &MembershipKey) -> Key {
+    Key::new(format!("HOLD#{}", key.key()), "HOLDS")
+}
+
+/// A membership.
+#[must_use]
+pub fn membership(key: &MembershipKey) -> Key {
+    Key::new(format!("MEMB#{}", key.key()), "MEMBERSHIP")
+}
+
+/// An order to end a grant.
+#[must_use]
+pub fn end_order(grant: GrantId) -> Key {
+    Key::new(format!("END#{grant}"), "ORDER")
+}
+
+/// An order to end everything of a user.
+#[must_use]
+pub fn offboard_order(application: &ApplicationId, user: UserId) -> Key {
+    Key::new(format!("{OFFBOARD_PREFIX}{application}#{user}"), "ORDER")
+}
+
+/// Partition prefix of orders to end everything of a user.
+pub const OFFBOARD_PREFIX: &str = "END#USER#";
+
+/// Partition of the due-entries of a lane's shard.
+#[must_use]
+pub fn due_partition(lane: Lane, shard: u8) -> String {
+    format!("DUE#{}#{shard}", lane.letter())
+}
+
+/// A due-entry.
+#[must_use]
+pub fn due(entry: &DueEntry) -> Key {
+    Key::new(
+        due_partition(entry.kind.lane(), entry.shard()),
+        format!("{}#{}#{}", entry.at, entry.kind.name(), entry.id),
+    )
+}
+
+/// The greatest sort key of a due-entry that is due at `now`.
+#[must_use]
+pub fn due_until(now: Timestamp) -> String {
+    // '~' sorts after every character of kinds and ids.
+    format!("{now}~")
+}
+
+/// Partition of an audit stream.
+#[must_use]
+pub fn audit_stream(stream: &StreamId) -> String {
+    format!("AUD#{}", stream.as_str())
+}
+
+/// The head of an audit stream.
+#[must_use]
+pub fn audit_head(stream: &StreamId) -> Key {
+    Key::new(audit_stream(stream), "HEAD")
+}
+
+/// Prefix of the events in an audit stream's partition.
+pub const EVENTS: &str = "E#";
+/// Prefix of what people wrote in an audit stream's partition.
+pub const PERSONAL: &str = "P#";
+
+/// An event of an audit stream.
+#[must_use]
+pub fn audit_event(stream: &StreamId, seq: u64) -> Key {
+    Key::new(audit_stream(stream), format!("{EVENTS}{seq:020}"))
+}
+
+/// What people wrote, beside an event.
+#[must_use]
+pub fn audit_personal(stream: &StreamId, seq: u64) -> Key {
+    Key::new(audit_stream(stream), format!("{PERSONAL}{seq:020}"))
+}
+
+/// The stored answer to a call with an `Idempotency-Key`.
+#[must_use]
+pub fn idempotency(function: &str, tenant: TenantId, caller: ObjectId, key: &Digest) -> Key {
+    Key::new(format!("IDEM#{function}#{tenant}#{caller}#{key}"), "ANSWER")
+}
+
+/// A probe.
+#[must_use]
+pub fn probe(id: ProbeId) -> Key {
+    Key::new(format!("PROBE#{id}"), "PROBE")
+}
+
+/// List partition of a user's requests.
+#[must_use]
+pub fn requests_of(user: UserId) -> String {
+    format!("REQUESTS#{user}")
+}
+
+/// List partition of what was requested in an application in a month (`2026-11`).
+#[must_use]
+pub fn requests_in(application: &ApplicationId, month: &str) -> String {
+    format!("HISTORY#{application}#{month}")
+}
+
+/// List partition of the requests of an application that wait for approvers.
+#[must_use]
+pub fn requests_waiting(application: &ApplicationId) -> String {
+    format!("WAITING#{application}")
+}

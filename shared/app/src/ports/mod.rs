@@ -1,0 +1,67 @@
+//! What the use cases need of the outside world.
+//!
+//! The contract of a port is in its doc comment. Every port has one implementation, an adapter crate; only [`Clock`]
+//! and [`Ids`] have a second one, for tests and simulations.
+
+pub mod connector;
+pub mod schedules;
+pub mod secrets;
+pub mod store;
+pub mod tokens;
+
+use std::sync::Arc;
+
+use hourglass_domain::Timestamp;
+use uuid::Uuid;
+
+/// Tells the time.
+pub trait Clock: Send + Sync + std::fmt::Debug {
+    /// The present instant.
+    fn now(&self) -> Timestamp;
+}
+
+/// Makes identifiers and random bytes.
+pub trait Ids: Send + Sync + std::fmt::Debug {
+    /// A new UUID, version 7: unique, and later ones sort after earlier ones.
+    fn uuid(&self) -> Uuid;
+
+    /// Fills `bytes` from a cryptographically secure source.
+    fn random(&self, bytes: &mut [u8]);
+}
+
+/// What every use case has: the table, the time and new ids.
+#[derive(Clone, Debug)]
+pub struct Core {
+    /// The table.
+    pub store: Arc<dyn store::Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<dyn Ids>,
+    /// Settings of this deployment.
+    pub settings: Arc<Settings>,
+}
+
+/// What only the functions that touch targets have.
+#[derive(Clone, Debug)]
+pub struct Workers {
+    /// The table, the time and new ids.
+    pub core: Core,
+    /// One-shot schedules.
+    pub schedules: Arc<dyn schedules::Schedules>,
+    /// The targets.
+    pub connector: Arc<dyn connector::Connector>,
+}
+
+/// Settings of a deployment, fixed at start-up.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Tenants whose users may sign in; the first is the operator's.
+    pub sign_in_tenants: Vec<hourglass_domain::ids::TenantId>,
+    /// Seconds between the last change of a membership and the read that proves its absence.
+    pub confirm_after_seconds: i64,
+    /// Whether durations below a minute may be configured (on a laptop only).
+    pub short_durations: bool,
+    /// Base of our own urls, without a trailing slash.
+    pub public_url: String,
+}

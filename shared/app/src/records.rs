@@ -1,0 +1,504 @@
+//! How the domain's types are stored: key, kind, schema version and places in lists of each.
+//!
+//! The stored body is the type's serde form. A change of shape that older code cannot read raises `SCHEMA` and adds an
+//! upgrade here; items of an earlier schema stay readable for ever, because grants outlive deployments.
+
+use hourglass_domain::Timestamp;
+use hourglass_domain::application::{Application, AzureIntegration};
+use hourglass_domain::audit;
+use hourglass_domain::decision::Decision;
+use hourglass_domain::directory::{Group, User};
+use hourglass_domain::due::DueEntry;
+use hourglass_domain::entitlement::{Entitlement, Template};
+use hourglass_domain::grant::{EndOrder, Grant};
+use hourglass_domain::ids::{
+    ApplicationId, EntitlementId, GrantId, GroupId, ObjectId, ProbeId, RequestId, TokenId, UserId,
+};
+use hourglass_domain::membership::{Holds, Membership};
+use hourglass_domain::request::{Request, RequestStatus};
+use hourglass_domain::target::TargetFacts;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+use crate::keys::{self, Unique};
+use crate::ports::store::{Item, Key, List, Listed, StoreError};
+
+/// A type that is stored as an item.
+pub trait Record: Serialize + DeserializeOwned + Send + Sync {
+    /// What it is, in the store and in audit events.
+    const KIND: &'static str;
+    /// The version of its shape.
+    const SCHEMA: u32 = 1;
+
+    /// Where it lies.
+    fn key(&self) -> Key;
+
+    /// By which id audit events name it.
+    fn audit_id(&self) -> String;
+
+    /// Its places in lists.
+    fn lists(&self) -> Vec<Listed> {
+        Vec::new()
+    }
+
+    /// When it may be dropped.
+    fn expires(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+/// A value read from the table, with its version.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stored<T> {
+    /// The value.
+    pub value: T,
+    /// Its version.
+    pub version: u64,
+}
+
+/// The item that stores `record` with `version`.
+///
+/// # Errors
+/// [`StoreError::Rejected`] when the record has no JSON form: a fault of our own code.
+pub fn to_item<R: Record>(record: &R, version: u64) -> Result<Item, StoreError> {
+    let body = match serde_json::to_value(record) {
+        Ok(Value::Object(body)) => body,
+        Ok(_) => return Err(StoreError::Rejected(format!("{} is not an object", R::KIND))),
+        Err(error) => return Err(StoreError::Rejected(format!("{}: {error}", R::KIND))),
+    };
+    Ok(Item {
+        key: record.key(),
+        version,
+        kind: R::KIND.to_owned(),
+        schema: R::SCHEMA,
+        body,
+        lists: record.lists(),
+        expires: record.expires(),
+    })
+}
+
+/// The record in `item`.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when the item is of another kind, of a newer schema, or has another shape.
+pub fn from_item<R: Record>(item: Item) -> Result<Stored<R>, StoreError> {
+    let corrupt = |why: String| StoreError::Corrupt {
+        key: format!("{}/{}", item.key.pk, item.key.sk),
+        why,
+    };
+    if item.kind != R::KIND {
+        return Err(corrupt(format!("is a {}, not a {}", item.kind, R::KIND)));
+    }
+    if item.schema > R::SCHEMA {
+        return Err(corrupt(format!("has schema {}, newer than {}", item.schema, R::SCHEMA)));
+    }
+    let value = serde_json::from_value(Value::Object(item.body.clone())).map_err(|error| corrupt(error.to_string()))?;
+    Ok(Stored {
+        value,
+        version: item.version,
+    })
+}
+
+macro_rules! record {
+    ($type:ty, $kind:literal, |$self_:ident| $key:expr, $id:expr) => {
+        impl Record for $type {
+            const KIND: &'static str = $kind;
+            fn key(&self) -> Key {
+                let $self_ = self;
+                $key
+            }
+            fn audit_id(&self) -> String {
+                let $self_ = self;
+                $id.to_string()
+            }
+        }
+    };
+}
+
+record!(Application, "application", |a| keys::application(&a.id), a.id);
+record!(
+    AzureIntegration,
+    "azure_integration",
+    |a| keys::azure(&a.application),
+    a.application
+);
+record!(
+    Entitlement,
+    "entitlement",
+    |e| keys::entitlement(&e.application, e.id),
+    e.id
+);
+record!(Template, "template", |t| keys::template(&t.application), t.application);
+record!(TargetFacts, "target_facts", |f| keys::facts(&f.target), f.target.key());
+record!(
+    Decision,
+    "decision",
+    |d| keys::decision(d.request, d.approver.person),
+    d.id
+);
+record!(Holds, "holds", |h| keys::holds(&h.key), h.key.key());
+record!(Membership, "membership", |m| keys::membership(&m.key), m.key.key());
+record!(DueEntry, "due", |d| keys::due(d), format!("{}#{}", d.kind.name(), d.id));
+record!(
+    audit::Head,
+    "audit_head",
+    |h| keys::audit_head(&h.stream),
+    h.stream.as_str()
+);
+record!(
+    audit::Event,
+    "audit_event",
+    |e| keys::audit_event(&e.stream, e.seq),
+    e.seq
+);
+record!(TenantUse, "tenant_use", |t| keys::tenant(t.tenant), t.tenant);
+record!(ScimToken, "scim_token", |t| keys::scim_token(t.hash), t.id);
+record!(
+    GroupUse,
+    "group_use",
+    |g| keys::group_use(&g.application, g.group),
+    g.group
+);
+record!(
+    OpenRequest,
+    "open_request",
+    |o| keys::open_request(o.user, o.entitlement),
+    o.request
+);
+record!(LiveGrant, "live_grant", |l| keys::live_grant(l.user, l.grant), l.grant);
+record!(
+    UniqueValue,
+    "unique",
+    |u| keys::unique(&u.application, u.what.into(), &u.value),
+    u.owner
+);
+record!(
+    GroupMember,
+    "group_member",
+    |m| keys::member(&m.application, m.group, m.user),
+    m.user
+);
+record!(
+    UserGroup,
+    "user_group",
+    |m| keys::group_of_user(&m.application, m.user, m.group),
+    m.group
+);
+record!(
+    PersonalTexts,
+    "audit_personal",
+    |p| keys::audit_personal(&p.stream, p.seq),
+    p.seq
+);
+record!(
+    ScimSeen,
+    "scim_seen",
+    |s| keys::scim_seen(&s.application),
+    s.application
+);
+
+impl Record for User {
+    const KIND: &'static str = "user";
+    fn key(&self) -> Key {
+        keys::user(&self.application, self.id)
+    }
+    fn audit_id(&self) -> String {
+        self.id.to_string()
+    }
+    fn lists(&self) -> Vec<Listed> {
+        vec![Listed {
+            list: List::Owner,
+            pk: keys::users_list(&self.application),
+            sk: self.id.to_string(),
+        }]
+    }
+}
+
+impl Record for Group {
+    const KIND: &'static str = "group";
+    fn key(&self) -> Key {
+        keys::group(&self.application, self.id)
+    }
+    fn audit_id(&self) -> String {
+        self.id.to_string()
+    }
+    fn lists(&self) -> Vec<Listed> {
+        vec![Listed {
+            list: List::Owner,
+            pk: keys::groups_list(&self.application),
+            sk: self.id.to_string(),
+        }]
+    }
+}
+
+impl Record for Request {
+    const KIND: &'static str = "request";
+    fn key(&self) -> Key {
+        keys::request(self.id)
+    }
+    fn audit_id(&self) -> String {
+        self.id.to_string()
+    }
+    fn lists(&self) -> Vec<Listed> {
+        let sk = format!("{}#{}", self.created_at, self.id);
+        let mut lists = vec![
+            Listed {
+                list: List::Owner,
+                pk: keys::requests_of(self.requester.user),
+                sk: sk.clone(),
+            },
+            Listed {
+                list: List::Month,
+                pk: keys::requests_in(&self.application, &self.created_at.month()),
+                sk,
+            },
+        ];
+        if self.status == RequestStatus::Pending {
+            let sk = format!("{}#{}", self.lapses_at, self.id);
+            lists.push(Listed {
+                list: List::Waiting,
+                pk: keys::requests_waiting(&self.application),
+                sk,
+            });
+        }
+        lists
+    }
+}
+
+impl Record for Grant {
+    const KIND: &'static str = "grant";
+    fn key(&self) -> Key {
+        keys::grant(self.id)
+    }
+    fn audit_id(&self) -> String {
+        self.id.to_string()
+    }
+}
+
+/// How long an order to end stays readable after it was given, in seconds.
+const ORDER_SECONDS: i64 = 90 * 86_400;
+
+impl Record for EndOrder {
+    const KIND: &'static str = "end_order";
+    fn key(&self) -> Key {
+        keys::end_order(self.grant)
+    }
+    fn audit_id(&self) -> String {
+        self.grant.to_string()
+    }
+    fn expires(&self) -> Option<Timestamp> {
+        Some(self.at.plus_seconds(ORDER_SECONDS))
+    }
+}
+
+/// Which application a tenant belongs to.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TenantUse {
+    /// The tenant.
+    pub tenant: hourglass_domain::ids::TenantId,
+    /// Its application.
+    pub application: ApplicationId,
+}
+
+/// Which application a SCIM secret belongs to.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ScimToken {
+    /// The secret's id.
+    pub id: TokenId,
+    /// SHA-256 of the secret.
+    pub hash: hourglass_domain::canonical::Digest,
+    /// Its application.
+    pub application: ApplicationId,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What a directory group is used for: a group that feeds approvers or eligibility can be no target (no loops).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct GroupUse {
+    /// The application.
+    pub application: ApplicationId,
+    /// The group's object id.
+    pub group: ObjectId,
+    /// Entitlements of which it is a target.
+    pub target_of: BTreeSet<EntitlementId>,
+    /// Entitlements whose approvers or eligible people it feeds; the nil id stands for the template.
+    pub source_of: BTreeSet<EntitlementId>,
+}
+
+/// That a user has an open request for an entitlement.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OpenRequest {
+    /// Whose.
+    pub user: UserId,
+    /// For what.
+    pub entitlement: EntitlementId,
+    /// Which.
+    pub request: RequestId,
+}
+
+/// That a user has a grant that has not ended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LiveGrant {
+    /// Whose.
+    pub user: UserId,
+    /// Which.
+    pub grant: GrantId,
+    /// For what.
+    pub entitlement: EntitlementId,
+}
+
+/// A value that is unique in an application.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct UniqueValue {
+    /// The application.
+    pub application: ApplicationId,
+    /// What is unique.
+    pub what: UniqueKind,
+    /// The value, in the spelling that is compared.
+    pub value: String,
+    /// The id of the user or group that has it.
+    pub owner: String,
+}
+
+/// The serialised name of [`Unique`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UniqueKind {
+    /// See [`Unique::UserName`].
+    UserName,
+    /// See [`Unique::UserExternalId`].
+    UserExternalId,
+    /// See [`Unique::GroupName`].
+    GroupName,
+    /// See [`Unique::GroupExternalId`].
+    GroupExternalId,
+}
+
+impl From<UniqueKind> for Unique {
+    fn from(kind: UniqueKind) -> Self {
+        match kind {
+            UniqueKind::UserName => Self::UserName,
+            UniqueKind::UserExternalId => Self::UserExternalId,
+            UniqueKind::GroupName => Self::GroupName,
+            UniqueKind::GroupExternalId => Self::GroupExternalId,
+        }
+    }
+}
+
+/// That a user is in a group, seen from the group.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct GroupMember {
+    /// The application.
+    pub application: ApplicationId,
+    /// The group.
+    pub group: GroupId,
+    /// The member.
+    pub user: UserId,
+}
+
+/// That a user is in a group, seen from the user.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct UserGroup {
+    /// The application.
+    pub application: ApplicationId,
+    /// The member.
+    pub user: UserId,
+    /// The group.
+    pub group: GroupId,
+}
+
+/// What people wrote, beside an audit event; can be erased without breaking the chain.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PersonalTexts {
+    /// The event's stream.
+    pub stream: audit::StreamId,
+    /// The event's number.
+    pub seq: u64,
+    /// The texts and their salt.
+    pub personal: audit::Personal,
+}
+
+/// When an application's provisioning was last heard of.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ScimSeen {
+    /// The application.
+    pub application: ApplicationId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// An order to end everything of a user who was switched off or deleted.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OffboardOrder {
+    /// The application.
+    pub application: ApplicationId,
+    /// The user.
+    pub user: UserId,
+    /// When.
+    pub at: Timestamp,
+}
+
+record!(
+    OffboardOrder,
+    "offboard_order",
+    |o| keys::offboard_order(&o.application, o.user),
+    o.user
+);
+
+/// A question that an admin stores and provisioning answers, so that admin needs no credentials.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Probe {
+    /// Our id.
+    pub id: ProbeId,
+    /// The application.
+    pub application: ApplicationId,
+    /// What is asked.
+    pub question: ProbeQuestion,
+    /// When it was asked.
+    pub asked_at: Timestamp,
+    /// The answer, once there is one.
+    pub answer: Option<ProbeAnswer>,
+}
+
+/// What can be asked.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ProbeQuestion {
+    /// Do the Azure credentials work?
+    TestAzure,
+    /// What kind of groups are these targets?
+    Preflight {
+        /// At most [`hourglass_domain::entitlement::MOST_TARGETS`].
+        targets: Vec<hourglass_domain::target::Target>,
+    },
+}
+
+/// What provisioning found.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ProbeAnswer {
+    /// Whether all went well.
+    pub ok: bool,
+    /// What it found, for people.
+    pub detail: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How long a probe stays readable, in seconds.
+const PROBE_SECONDS: i64 = 7 * 86_400;
+
+impl Record for Probe {
+    const KIND: &'static str = "probe";
+    fn key(&self) -> Key {
+        keys::probe(self.id)
+    }
+    fn audit_id(&self) -> String {
+        self.id.to_string()
+    }
+    fn expires(&self) -> Option<Timestamp> {
+        Some(self.asked_at.plus_seconds(PROBE_SECONDS))
+    }
+}
