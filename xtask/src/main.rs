@@ -13,6 +13,7 @@ mod tools;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use process::{Figures, Shell};
+use std::process::ExitCode;
 
 /// Commands of the Hourglass repository.
 #[derive(Parser)]
@@ -41,17 +42,28 @@ enum Command {
     Package(package::Options),
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match obey(&Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where standard error is closed, the exit code still tells.
+            let _closed = process::say(&format!("\nerror: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn obey(command: &Command) -> Result<()> {
     let shell = Shell::new()?;
     let mut figures = Figures::start();
-    match Arguments::parse().command {
+    match command {
         Command::Test => check::everything(&shell, &mut figures)?,
         Command::Tools => figures.step("tools", || tools::install(&shell))?,
         Command::Lint => check::lint(&shell, &mut figures)?,
         Command::Deny => check::deny(&shell, &mut figures)?,
         Command::Tidy => figures.step("tidy", || tidy::run(&shell))?,
         Command::Template => check::template(&shell, &mut figures)?,
-        Command::Package(options) => figures.step("package", || package::build(&shell, &options))?,
+        Command::Package(options) => figures.step("package", || package::build(&shell, options))?,
     }
     figures.print()
 }

@@ -120,9 +120,14 @@ fn tests_passed(text: &str) -> u64 {
         .unwrap_or(0)
 }
 
-/// A command as a person would type it.
+/// A command as a person would type it in the repository's root.
 fn line(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let program = Path::new(command.get_program());
+    let program = command
+        .get_current_dir()
+        .and_then(|root| program.strip_prefix(root).ok())
+        .unwrap_or(program);
+    let words = std::iter::once(program.as_os_str()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
