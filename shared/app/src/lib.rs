@@ -4,6 +4,7 @@
 //! one conditional transaction. Targets are touched in one place only: [`workers::converge`].
 
 pub mod change;
+pub mod directory;
 pub mod error;
 pub mod keys;
 pub mod ports;

@@ -1,0 +1,296 @@
+//! Looking up provisioned users, groups and memberships.
+//!
+//! Every look-up of a single thing reads the table itself, strongly consistently, because decisions rest on it. Only
+//! [`users_page`] and [`groups_page`] go through a list index: they may lag a moment behind and are for lists alone.
+//!
+//! A membership counts only while its group stands: deleting a group takes effect with the deletion of the group's own
+//! item, and its members' items go later, in pieces.
+
+use hourglass_domain::directory::{Group, User};
+use hourglass_domain::ids::{ApplicationId, GroupId, ObjectId, UserId};
+
+use crate::change::{read, read_many, read_page};
+use crate::keys::{self, GROUPS, MEMBERS, Unique};
+use crate::ports::store::{Key, LARGEST_PAGE, List, MOST_KEYS, Page, Query, Store, StoreError};
+use crate::records::{GroupMember, Stored, UniqueValue, UserGroup};
+
+/// What a look-up gives.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// The spelling of an `externalId` in which it is unique. Object ids have one spelling, so that no two accounts can
+/// share one by writing it in different letter case; everything else is compared exactly as sent (RFC 7643 section
+/// 3.1: `externalId` is case-exact).
+#[must_use]
+pub fn external_id_key(external_id: &str) -> String {
+    external_id
+        .parse::<ObjectId>()
+        .map_or_else(|_| external_id.to_owned(), |id| id.to_string())
+}
+
+/// The spelling of a `userName` or of a group's `displayName` in which it is unique: both compare without regard to
+/// letter case (RFC 7643 sections 4.1.1 and 8.7.1).
+#[must_use]
+pub fn name_key(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// A user by our id.
+///
+/// # Errors
+/// As [`Store::get`].
+pub async fn user(store: &dyn Store, application: &ApplicationId, id: UserId) -> Result<Option<Stored<User>>> {
+    read(store, &keys::user(application, id)).await
+}
+
+/// A group by our id.
+///
+/// # Errors
+/// As [`Store::get`].
+pub async fn group(store: &dyn Store, application: &ApplicationId, id: GroupId) -> Result<Option<Stored<Group>>> {
+    read(store, &keys::group(application, id)).await
+}
+
+/// Users by our ids, in the same order; any number of distinct ones.
+///
+/// # Errors
+/// As [`Store::get_many`].
+pub async fn users(
+    store: &dyn Store,
+    application: &ApplicationId,
+    ids: &[UserId],
+) -> Result<Vec<Option<Stored<User>>>> {
+    let keys: Vec<Key> = ids.iter().map(|id| keys::user(application, *id)).collect();
+    read_all(store, &keys).await
+}
+
+/// Groups by our ids, in the same order; any number of distinct ones.
+///
+/// # Errors
+/// As [`Store::get_many`].
+pub async fn groups(
+    store: &dyn Store,
+    application: &ApplicationId,
+    ids: &[GroupId],
+) -> Result<Vec<Option<Stored<Group>>>> {
+    let keys: Vec<Key> = ids.iter().map(|id| keys::group(application, *id)).collect();
+    read_all(store, &keys).await
+}
+
+/// The user with this Entra object id; `None` when nobody has it.
+///
+/// # Errors
+/// As [`Store::get`].
+pub async fn user_by_object_id(
+    store: &dyn Store,
+    application: &ApplicationId,
+    object_id: ObjectId,
+) -> Result<Option<Stored<User>>> {
+    let found = user_by(store, application, Unique::UserExternalId, &object_id.to_string()).await?;
+    Ok(found.filter(|user| user.value.object_id() == Some(object_id)))
+}
+
+/// The group with this Entra object id; `None` when there is none.
+///
+/// # Errors
+/// As [`Store::get`].
+pub async fn group_by_object_id(
+    store: &dyn Store,
+    application: &ApplicationId,
+    object_id: ObjectId,
+) -> Result<Option<Stored<Group>>> {
+    let found = group_by(store, application, Unique::GroupExternalId, &object_id.to_string()).await?;
+    Ok(found.filter(|group| group.value.object_id() == Some(object_id)))
+}
+
+/// The user who has a unique value, given in the spelling that is compared ([`name_key`], [`external_id_key`]). The
+/// caller compares the user's own value, which may have changed between the two reads.
+///
+/// # Errors
+/// As [`Store::get`].
+pub async fn user_by(
+    store: &dyn Store,
+    application: &ApplicationId,
+    what: Unique,
+    value: &str,
+) -> Result<Option<Stored<User>>> {
+    match owner(store, application, what, value).await? {
+        Some(id) => user(store, application, id).await,
+        None => Ok(None),
+    }
+}
+
+/// The group that has a unique value; see [`user_by`].
+///
+/// # Errors
+/// As [`Store::get`].
+pub async fn group_by(
+    store: &dyn Store,
+    application: &ApplicationId,
+    what: Unique,
+    value: &str,
+) -> Result<Option<Stored<Group>>> {
+    match owner(store, application, what, value).await? {
+        Some(id) => group(store, application, id).await,
+        None => Ok(None),
+    }
+}
+
+async fn owner<I: std::str::FromStr>(
+    store: &dyn Store,
+    application: &ApplicationId,
+    what: Unique,
+    value: &str,
+) -> Result<Option<I>> {
+    let key = keys::unique(application, what, value);
+    // No stored value is longer, and the table refuses longer keys.
+    if value.is_empty() || value.len() > MOST_UNIQUE_BYTES {
+        return Ok(None);
+    }
+    let found: Option<Stored<UniqueValue>> = read(store, &key).await?;
+    Ok(found.and_then(|found| found.value.owner.parse().ok()))
+}
+
+/// Longest unique value, in bytes of its compared spelling: with the longest application name it still fits the
+/// table's limit of 2,048 bytes for a partition key.
+pub const MOST_UNIQUE_BYTES: usize = 1_024;
+
+/// Whether the user is in the group, and the group stands. A decision that rests on it also checks [`keys::group`] and
+/// [`keys::member`] in its transaction.
+///
+/// # Errors
+/// As [`Store::get_many`].
+pub async fn is_member(store: &dyn Store, application: &ApplicationId, group: GroupId, user: UserId) -> Result<bool> {
+    Ok(member_of_any(store, application, user, &[group]).await?.is_some())
+}
+
+/// The first of `groups` that stands and that the user is in.
+///
+/// # Errors
+/// As [`Store::get_many`].
+pub async fn member_of_any(
+    store: &dyn Store,
+    application: &ApplicationId,
+    user: UserId,
+    groups: &[GroupId],
+) -> Result<Option<GroupId>> {
+    for chunk in groups.chunks(MOST_KEYS / 2) {
+        let mut ids: Vec<GroupId> = Vec::with_capacity(chunk.len());
+        for id in chunk {
+            if !ids.contains(id) {
+                ids.push(*id);
+            }
+        }
+        let mut keys: Vec<Key> = ids.iter().map(|id| keys::group(application, *id)).collect();
+        keys.extend(ids.iter().map(|id| keys::member(application, *id, user)));
+        let items = store.get_many(&keys).await?;
+        let (standing, member) = items.split_at(ids.len().min(items.len()));
+        let hit = ids
+            .iter()
+            .zip(standing.iter().zip(member))
+            .find_map(|(id, pair)| matches!(pair, (Some(_), Some(_))).then_some(*id));
+        if hit.is_some() {
+            return Ok(hit);
+        }
+    }
+    Ok(None)
+}
+
+/// Members of a group, in order of their ids, after `after`; at most `limit` (1 to [`LARGEST_PAGE`]). Ask
+/// [`group`] first whether it stands.
+///
+/// # Errors
+/// As [`Store::query`].
+pub async fn members_page(
+    store: &dyn Store,
+    application: &ApplicationId,
+    group: GroupId,
+    after: Option<UserId>,
+    limit: usize,
+) -> Result<Page<UserId>> {
+    let partition = keys::group(application, group).pk;
+    let query = Query::partition(partition)
+        .prefix(MEMBERS)
+        .after(after.map(|id| format!("{MEMBERS}{id}")))
+        .limit(limit);
+    let page: Page<Stored<GroupMember>> = read_page(store, &query).await?;
+    let items: Vec<UserId> = page.items.iter().map(|member| member.value.user).collect();
+    Ok(Page {
+        next: page.next.and(items.last().map(ToString::to_string)),
+        items,
+    })
+}
+
+/// Groups of a user, in order of their ids, after `after`; at most `limit` (1 to [`LARGEST_PAGE`]). They may include a
+/// group that is just being deleted.
+///
+/// # Errors
+/// As [`Store::query`].
+pub async fn groups_of_page(
+    store: &dyn Store,
+    application: &ApplicationId,
+    user: UserId,
+    after: Option<GroupId>,
+    limit: usize,
+) -> Result<Page<GroupId>> {
+    let query = Query::partition(keys::user(application, user).pk)
+        .prefix(GROUPS)
+        .after(after.map(|id| format!("{GROUPS}{id}")))
+        .limit(limit);
+    let page: Page<Stored<UserGroup>> = read_page(store, &query).await?;
+    let items: Vec<GroupId> = page.items.iter().map(|group| group.value.group).collect();
+    Ok(Page {
+        next: page.next.and(items.last().map(ToString::to_string)),
+        items,
+    })
+}
+
+/// Users of an application in the order in which they were made, after the opaque `after` of an earlier page's `next`.
+/// Lags a moment behind; a page may hold fewer than `limit` although more follow.
+///
+/// # Errors
+/// As [`Store::list`].
+pub async fn users_page(
+    store: &dyn Store,
+    application: &ApplicationId,
+    after: Option<String>,
+    limit: usize,
+) -> Result<Page<Stored<User>>> {
+    list_page(store, keys::users_list(application), after, limit).await
+}
+
+/// Groups of an application; as [`users_page`].
+///
+/// # Errors
+/// As [`Store::list`].
+pub async fn groups_page(
+    store: &dyn Store,
+    application: &ApplicationId,
+    after: Option<String>,
+    limit: usize,
+) -> Result<Page<Stored<Group>>> {
+    list_page(store, keys::groups_list(application), after, limit).await
+}
+
+async fn list_page<R: crate::records::Record>(
+    store: &dyn Store,
+    list: String,
+    after: Option<String>,
+    limit: usize,
+) -> Result<Page<Stored<R>>> {
+    let query = Query::partition(list).after(after).limit(limit.min(LARGEST_PAGE));
+    let page = store.list(List::Owner, &query).await?;
+    let items = read_all(store, &page.items).await?;
+    Ok(Page {
+        // What was deleted since the index was written is left out.
+        items: items.into_iter().flatten().collect(),
+        next: page.next,
+    })
+}
+
+async fn read_all<R: crate::records::Record>(store: &dyn Store, keys: &[Key]) -> Result<Vec<Option<Stored<R>>>> {
+    let mut items = Vec::with_capacity(keys.len());
+    for chunk in keys.chunks(MOST_KEYS) {
+        items.extend(read_many(store, chunk).await?);
+    }
+    Ok(items)
+}
