@@ -40,6 +40,8 @@ pub enum HoldState {
 pub struct Hold {
     /// Whose claim.
     pub grant: GrantId,
+    /// From when: until then it holds nothing, or a start planned for next week would keep today's member till then.
+    pub starts_at: Timestamp,
     /// Until when.
     pub expires_at: Timestamp,
     /// How far.
@@ -71,9 +73,10 @@ impl Holds {
         }
     }
 
-    /// With a hold of `grant` until `expires_at`, waiting; one that exists keeps its state and moves its end.
+    /// With a hold of `grant` from `starts_at` until `expires_at`, waiting; one that exists keeps its state and start
+    /// and moves its end.
     #[must_use]
-    pub fn with_waiting(mut self, grant: GrantId, expires_at: Timestamp) -> Self {
+    pub fn with_waiting(mut self, grant: GrantId, starts_at: Timestamp, expires_at: Timestamp) -> Self {
         if let Some(hold) = self.holds.iter_mut().find(|hold| hold.grant == grant) {
             hold.expires_at = expires_at;
         } else {
@@ -82,6 +85,7 @@ impl Holds {
             }
             self.holds.push(Hold {
                 grant,
+                starts_at,
                 expires_at,
                 state: HoldState::Waiting,
             });
@@ -119,7 +123,7 @@ impl Holds {
     fn live(&self, now: Timestamp) -> impl Iterator<Item = &Hold> {
         self.holds
             .iter()
-            .filter(move |hold| hold.state != HoldState::Released && hold.expires_at > now)
+            .filter(move |hold| hold.state != HoldState::Released && hold.starts_at <= now && hold.expires_at > now)
     }
 
     /// Until when the membership may be kept: the latest end of the live holds.
@@ -246,7 +250,7 @@ mod tests {
 
     #[test]
     fn the_last_live_hold_decides_until_when() {
-        let holds = holds().with_waiting(grant(1), at(100)).with_waiting(grant(2), at(200));
+        let holds = holds().with_waiting(grant(1), at(0), at(100)).with_waiting(grant(2), at(0), at(200));
         assert_eq!(holds.kept_until(at(50)), Some(at(200)));
         assert_eq!(holds.kept_until(at(200)), None);
         assert_eq!(holds.addable_until(at(50)), None, "waiting holds keep and never add");
@@ -256,9 +260,21 @@ mod tests {
     }
 
     #[test]
+    fn a_hold_that_starts_later_holds_nothing_until_then() {
+        let holds = holds()
+            .with_waiting(grant(1), at(0), at(100))
+            .with_waiting(grant(2), at(500), at(600));
+        assert_eq!(holds.kept_until(at(50)), Some(at(100)));
+        assert_eq!(holds.kept_until(at(100)), None, "not kept for a start that lies ahead");
+        let armed = holds.with_state(grant(2), HoldState::Adding);
+        assert_eq!(armed.addable_until(at(499)), None);
+        assert_eq!(armed.kept_until(at(500)), Some(at(600)));
+    }
+
+    #[test]
     fn a_released_hold_holds_nothing_and_never_comes_back() {
         let holds = holds()
-            .with_waiting(grant(1), at(100))
+            .with_waiting(grant(1), at(0), at(100))
             .with_state(grant(1), HoldState::Released)
             .with_state(grant(1), HoldState::Adding);
         assert_eq!(holds.state_of(grant(1)), Some(HoldState::Released));
@@ -268,12 +284,12 @@ mod tests {
 
     #[test]
     fn a_first_hold_begins_a_new_episode() {
-        let first = holds().with_waiting(grant(1), at(100)).with_waiting(grant(2), at(100));
+        let first = holds().with_waiting(grant(1), at(0), at(100)).with_waiting(grant(2), at(0), at(100));
         assert_eq!(first.episode, 1);
         let next = first
             .without(grant(1))
             .without(grant(2))
-            .with_waiting(grant(3), at(200));
+            .with_waiting(grant(3), at(0), at(200));
         assert_eq!(next.episode, 2);
     }
 }
