@@ -4,6 +4,8 @@
 //! happens here, so that the tests can show each rule a repository in which it is broken.
 
 mod crypto;
+mod environment;
+mod keys;
 mod layers;
 mod permissions;
 mod sources;
@@ -49,8 +51,18 @@ fn findings(shell: &Shell) -> Result<Vec<Finding>> {
     let mut findings = layers::check(&metadata)?;
     findings.extend(crypto::check(shell)?);
     findings.extend(sources::check(shell)?);
+    let security = read(shell, "docs/SECURITY.md")?;
     findings.extend(template::check(&template));
-    findings.extend(permissions::check(&template, &read(shell, "docs/SECURITY.md")?));
+    findings.extend(permissions::check(&template, &security));
+    findings.extend(keys::check(
+        &template,
+        &security,
+        &read(shell, "shared/app/src/keys.rs")?,
+    ));
+    findings.extend(environment::check(
+        &template,
+        &sources::under(shell, "shared/boot/src")?,
+    ));
     findings.sort();
     Ok(findings)
 }

@@ -71,6 +71,14 @@ pub(super) fn check(template: &Value, document: &str) -> Vec<Finding> {
     findings
 }
 
+/// Every key prefix that a role is limited to.
+pub(super) fn prefixes(template: &Value) -> BTreeSet<&str> {
+    statements(template)
+        .into_iter()
+        .flat_map(|statement| statement.prefixes)
+        .collect()
+}
+
 /// A string, or the strings of a list.
 fn strings(value: Option<&Value>) -> BTreeSet<&str> {
     match value {

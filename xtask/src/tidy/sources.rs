@@ -25,6 +25,27 @@ pub(super) fn check(shell: &Shell) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
+/// The text of all files of a folder, one after the other.
+pub(super) fn under(shell: &Shell, folder: &str) -> Result<String> {
+    let listed = process::output(&mut shell.command(
+        "git",
+        &[
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+            "--",
+            folder,
+        ],
+    ))?;
+    let files = listed.split('\0').filter(|path| !path.is_empty());
+    files
+        .filter_map(|path| fs::read_to_string(shell.root().join(path)).ok())
+        .map(Ok)
+        .collect()
+}
+
 /// The folders that only this machine has: the checkout, the folder it lies in, and the home folder.
 fn machine_paths(root: &Path, home: Option<&Path>) -> Vec<String> {
     [Some(root), root.parent(), home]
