@@ -295,6 +295,55 @@ fn approved_grant(id: GrantId, request: &Request, now: Timestamp) -> Grant {
     )
 }
 
+/// Verifies an approved grant from its evidence: the request and the decisions on it, not the grant's own row
+/// (invariant I1). A grant that somebody wrote by hand fails here and adds nobody.
+///
+/// # Errors
+/// What does not fit, for the alarm and the audit event.
+pub fn verify_evidence(grant: &Grant, request: &Request, decisions: &[Decision]) -> Result<(), &'static str> {
+    if request.status != RequestStatus::Approved || request.grant != Some(grant.id) || grant.request != request.id {
+        return Err("the request does not name this grant as its result");
+    }
+    let same_parties = grant.beneficiary == request.beneficiary
+        && grant.requester == request.requester
+        && grant.entitlement == request.entitlement
+        && grant.application == request.application;
+    let same_targets = grant.targets.len() == request.targets.len()
+        && grant.targets.iter().zip(&request.targets).all(|(granted, asked)| granted.target == *asked);
+    if !same_parties || !same_targets {
+        return Err("the grant is for other people or targets than its request");
+    }
+    let mut counted: Vec<&Decision> = Vec::new();
+    for decision in decisions {
+        if decision.request != request.id || decision.beneficiary != request.beneficiary {
+            return Err("a decision belongs to another request");
+        }
+        if decision.verdict == Verdict::Deny {
+            return Err("an approver denied the request");
+        }
+        let own = decision.approver.same_person(&request.requester)
+            || decision.approver.same_person(&request.beneficiary);
+        if own || decision.policy.hash != request.policy.hash || decision.duration > request.duration {
+            return Err("a decision does not fit its request");
+        }
+        if !counted.iter().any(|earlier| earlier.approver.same_person(&decision.approver)) {
+            counted.push(decision);
+        }
+    }
+    if counted.len() < usize::from(request.quorum).max(1) {
+        return Err("there are fewer approvals by distinct people than the quorum");
+    }
+    let shortest = counted.iter().map(|decision| decision.duration).min().unwrap_or(request.duration);
+    let start = request.starts_at.map_or(grant.approved_at, |start| start.max(grant.approved_at));
+    if grant.starts_at != start || grant.expires_at > shortest.end_from(start) {
+        return Err("the grant lasts longer than was approved");
+    }
+    if counted.iter().all(|decision| decision.at < grant.approved_at) {
+        return Err("the grant is younger than every approval");
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -479,5 +528,33 @@ mod tests {
         let mut over = case();
         over.request.status = RequestStatus::Cancelled;
         assert_eq!(run(&over).unwrap_err().code(), "request-not-pending");
+    }
+
+    #[test]
+    fn evidence_verifies_for_what_was_decided_and_for_nothing_else() {
+        let decided = run(&case()).unwrap();
+        let (grant, request, decisions) = (decided.grant.unwrap(), decided.request, vec![decided.decision]);
+        assert_eq!(verify_evidence(&grant, &request, &decisions), Ok(()));
+        assert!(verify_evidence(&grant, &request, &[]).is_err(), "no decision");
+        type Forge = fn(&mut Grant, &mut Request, &mut Vec<Decision>);
+        let forgeries: [Forge; 9] = [
+            |g, _, _| g.id = GrantId::new(Uuid::from_u128(99)),
+            |g, _, _| g.expires_at = g.expires_at.plus_seconds(1),
+            |g, _, _| g.starts_at = g.starts_at.plus_seconds(1),
+            |g, _, _| g.beneficiary = party(77),
+            |g, _, _| g.targets.push(g.targets[0].clone()),
+            |_, r, _| r.status = RequestStatus::Pending,
+            |_, _, d| d[0].approver = party(10),
+            |_, _, d| d[0].verdict = Verdict::Deny,
+            |_, r, d| {
+                r.quorum = 2;
+                d.push(d[0].clone());
+            },
+        ];
+        for (index, forge) in forgeries.iter().enumerate() {
+            let (mut grant, mut request, mut decisions) = (grant.clone(), request.clone(), decisions.clone());
+            forge(&mut grant, &mut request, &mut decisions);
+            assert!(verify_evidence(&grant, &request, &decisions).is_err(), "forgery {index}");
+        }
     }
 }

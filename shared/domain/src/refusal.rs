@@ -193,6 +193,9 @@ pub enum Refusal {
     /// Somebody else changed it first.
     #[error("It was changed by someone else in the meantime; read it again.")]
     Changed,
+    /// The `Idempotency-Key` belongs to another call.
+    #[error("This Idempotency-Key was used for a call with another body in the last 24 hours.")]
+    KeyReused,
     /// A name or id is taken.
     #[error("{field}: {value} is already in use.")]
     Taken {
@@ -241,9 +244,10 @@ impl Refusal {
     #[must_use]
     pub const fn kind(&self) -> RefusalKind {
         match self {
-            Self::InvalidField { .. } | Self::DurationNotAllowed { .. } | Self::DurationLonger { .. } => {
-                RefusalKind::Invalid
-            }
+            Self::InvalidField { .. }
+            | Self::DurationNotAllowed { .. }
+            | Self::DurationLonger { .. }
+            | Self::KeyReused => RefusalKind::Invalid,
             Self::NotFound { .. } => RefusalKind::NotFound,
             Self::RoleMissing { .. }
             | Self::ScopeMissing { .. }
@@ -304,6 +308,7 @@ impl Refusal {
             Self::ApproverLoop { .. } => "approver-loop",
             Self::GrantNotLive { .. } => "grant-not-live",
             Self::Changed => "changed",
+            Self::KeyReused => "key-reused",
             Self::Taken { .. } => "taken",
             Self::NotConfigured { .. } => "not-configured",
         }
@@ -315,6 +320,7 @@ impl Refusal {
         match self {
             Self::InvalidField { field, .. } | Self::Taken { field, .. } => Some(field),
             Self::DurationNotAllowed { .. } | Self::DurationLonger { .. } => Some("duration"),
+            Self::KeyReused => Some("Idempotency-Key"),
             Self::EntitlementDisabled { .. }
             | Self::TargetUnchecked { .. }
             | Self::TargetUnusable { .. }

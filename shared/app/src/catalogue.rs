@@ -1,0 +1,77 @@
+//! What the caller can ask for.
+
+use hourglass_domain::Refusal;
+use hourglass_domain::duration::AccessDuration;
+use hourglass_domain::entitlement::Entitlement;
+use hourglass_domain::request::check_requestable;
+use hourglass_domain::roles::Scope;
+
+use crate::caller::Who;
+use crate::change::read_page;
+use crate::error::Result;
+use crate::keys;
+use crate::policy;
+use crate::ports::Core;
+use crate::ports::store::{Page, Query};
+use crate::records::Stored;
+
+/// Most entitlements that are looked at for one page.
+const MOST_READ: usize = 1_000;
+
+/// An entitlement as somebody who may ask for it sees it.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// The entitlement.
+    pub entitlement: Stored<Entitlement>,
+    /// The durations it may be asked for.
+    pub durations: Vec<AccessDuration>,
+    /// Why it cannot be asked for now.
+    pub problem: Option<Refusal>,
+}
+
+/// The entitlements that the caller may ask for, in the order of their ids.
+///
+/// # Errors
+/// When the caller is not provisioned.
+pub async fn list(core: &Core, who: &Who, after: Option<String>, limit: usize) -> Result<Page<Offer>> {
+    who.require_scope(Scope::RequestsReadWrite)?;
+    let (user, _) = who.party()?;
+    let application = &who.application.value.id;
+    let store = &*core.store;
+    let template = policy::template(store, application).await?;
+    let mut offers = Vec::new();
+    let mut next = after;
+    let mut looked_at = 0;
+    loop {
+        let query = Query::partition(keys::entitlements(application))
+            .after(next.take())
+            .limit(limit);
+        let page = read_page::<Entitlement>(store, &query).await?;
+        looked_at += page.items.len();
+        next = page.next;
+        for entitlement in page.items {
+            if !policy::is_eligible(store, &entitlement.value, user.value.id).await? {
+                continue;
+            }
+            let facts = policy::facts(store, &entitlement.value).await?;
+            let problem = check_requestable(&entitlement.value, &facts).err();
+            let durations = entitlement.value.durations_in_force(&template.value);
+            let at = entitlement.value.id.to_string();
+            offers.push(Offer {
+                entitlement,
+                durations,
+                problem,
+            });
+            if offers.len() >= limit {
+                // The next page begins after the last one shown, whatever else this read brought.
+                return Ok(Page {
+                    items: offers,
+                    next: Some(at),
+                });
+            }
+        }
+        if next.is_none() || looked_at >= MOST_READ {
+            return Ok(Page { items: offers, next });
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! What happened: requests and grants with their timelines.
+
+use hourglass_domain::Refusal;
+use hourglass_domain::audit::{Event, StreamId};
+use hourglass_domain::grant::Grant;
+use hourglass_domain::ids::RequestId;
+use hourglass_domain::request::Request;
+use hourglass_domain::roles::Scope;
+
+use crate::caller::Who;
+use crate::change::{read_many, read_page};
+use crate::error::Result;
+use crate::keys;
+use crate::ports::Core;
+use crate::ports::store::{Key, List, Page, Query};
+use crate::records::Stored;
+use crate::requests;
+
+/// Most events shown with one entry of a list; the rest is read with [`events`].
+pub const MOST_EVENTS_IN_LIST: usize = 50;
+/// How many months back a list of everything goes in one call before it gives a cursor.
+const MOST_MONTHS: usize = 12;
+
+/// A request with its grant and the first events of its timeline.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The request.
+    pub request: Stored<Request>,
+    /// The grant, where there is one.
+    pub grant: Option<Stored<Grant>>,
+    /// Its timeline, oldest first, at most [`MOST_EVENTS_IN_LIST`].
+    pub events: Vec<Event>,
+}
+
+/// Whose history.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Whose {
+    /// The caller's own.
+    Own,
+    /// Everybody's in the application: auditors and admins only.
+    All,
+}
+
+/// Requests and grants, newest first.
+///
+/// # Errors
+/// When the caller may not see everybody's, or the cursor is not one of ours.
+pub async fn list(core: &Core, who: &Who, whose: Whose, cursor: Option<String>, limit: usize) -> Result<Page<Entry>> {
+    who.require_scope(Scope::RequestsReadWrite)?;
+    let page = match whose {
+        Whose::Own => {
+            let (user, _) = who.party()?;
+            let query = newest_first(keys::requests_of(user.value.id), cursor, limit);
+            core.store.list(List::Owner, &query).await?
+        }
+        Whose::All if who.reads_all() => everybodys(core, who, cursor, limit).await?,
+        Whose::All => return Err(Refusal::RoleMissing { role: "Auditor" }.into()),
+    };
+    let requests: Vec<Stored<Request>> = read_many(&*core.store, &page.items)
+        .await?
+        .into_iter()
+        .flatten()
+        .collect();
+    let grant_keys: Vec<Key> = requests
+        .iter()
+        .filter_map(|request| request.value.grant)
+        .map(keys::grant)
+        .collect();
+    let mut grants: Vec<Stored<Grant>> = read_many(&*core.store, &grant_keys)
+        .await?
+        .into_iter()
+        .flatten()
+        .collect();
+    let mut items = Vec::with_capacity(requests.len());
+    for request in requests {
+        let at = grants.iter().position(|grant| grant.value.request == request.value.id);
+        let grant = at.map(|at| grants.swap_remove(at));
+        let events = stream(core, request.value.id, None, MOST_EVENTS_IN_LIST).await?.items;
+        items.push(Entry { request, grant, events });
+    }
+    Ok(Page { items, next: page.next })
+}
+
+fn newest_first(pk: String, after: Option<String>, limit: usize) -> Query {
+    Query {
+        descending: true,
+        ..Query::partition(pk).after(after).limit(limit)
+    }
+}
+
+/// Walks back through the months. The cursor is `<month>|<place in the month>`.
+async fn everybodys(core: &Core, who: &Who, cursor: Option<String>, limit: usize) -> Result<Page<Key>> {
+    let application = &who.application.value.id;
+    let (mut month, mut after) = match cursor {
+        None => (core.clock.now().month(), None),
+        Some(cursor) => {
+            let bad = || Refusal::invalid("cursor", "is not one that a list gave");
+            let (month, after) = cursor.split_once('|').ok_or_else(bad)?;
+            previous_month(month).ok_or_else(bad)?;
+            (
+                month.to_owned(),
+                Some(after.to_owned()).filter(|after| !after.is_empty()),
+            )
+        }
+    };
+    let earliest = who.application.value.created_at.month();
+    let mut items = Vec::new();
+    for _ in 0..MOST_MONTHS {
+        let query = newest_first(
+            keys::requests_in(application, &month),
+            after.take(),
+            limit - items.len(),
+        );
+        let page = core.store.list(List::Month, &query).await?;
+        items.extend(page.items);
+        if let Some(next) = page.next {
+            return Ok(Page {
+                items,
+                next: Some(format!("{month}|{next}")),
+            });
+        }
+        match previous_month(&month).filter(|previous| *previous >= earliest) {
+            Some(previous) => month = previous,
+            None => return Ok(Page { items, next: None }),
+        }
+        if items.len() >= limit {
+            break;
+        }
+    }
+    Ok(Page {
+        items,
+        next: Some(format!("{month}|")),
+    })
+}
+
+/// `2026-11` → `2026-10`; `None` for anything that is no month.
+fn previous_month(month: &str) -> Option<String> {
+    let (year, number) = month.split_once('-')?;
+    if year.len() != 4 || number.len() != 2 {
+        return None;
+    }
+    let (year, number): (u16, u8) = (year.parse().ok()?, number.parse().ok()?);
+    match number {
+        1 => Some(format!("{:04}-12", year.checked_sub(1)?)),
+        2..=12 => Some(format!("{year:04}-{:02}", number - 1)),
+        _ => None,
+    }
+}
+
+/// The timeline of one request and its grant, oldest first.
+///
+/// # Errors
+/// Not found when the caller may not see the request.
+pub async fn events(
+    core: &Core,
+    who: &Who,
+    request: RequestId,
+    after: Option<String>,
+    limit: usize,
+) -> Result<Page<Event>> {
+    who.require_scope(Scope::RequestsReadWrite)?;
+    requests::get(core, who, request).await?;
+    stream(core, request, after, limit).await
+}
+
+async fn stream(core: &Core, request: RequestId, after: Option<String>, limit: usize) -> Result<Page<Event>> {
+    let after = match after {
+        None => None,
+        Some(seq) => {
+            let seq: u64 = seq
+                .parse()
+                .map_err(|_| Refusal::invalid("cursor", "is not one that a list gave"))?;
+            Some(keys::audit_event(&StreamId::request(request), seq).sk)
+        }
+    };
+    let pk = keys::audit_stream(&StreamId::request(request));
+    let query = Query::partition(pk).prefix(keys::EVENTS).after(after).limit(limit);
+    let page = read_page::<Event>(&*core.store, &query).await?;
+    let items: Vec<Event> = page.items.into_iter().map(|event| event.value).collect();
+    let next = page.next.and(items.last()).map(|event| event.seq.to_string());
+    Ok(Page { items, next })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::previous_month;
+
+    #[test]
+    fn months_are_walked_backwards() {
+        assert_eq!(previous_month("2026-11").as_deref(), Some("2026-10"));
+        assert_eq!(previous_month("2026-01").as_deref(), Some("2025-12"));
+        for bad in ["", "2026", "2026-13", "2026-00", "x-01", "2026-1", "0000-01"] {
+            assert_eq!(previous_month(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Looks up what the policy of an entitlement needs to know: who may ask, who could approve, what the targets are.
+
+use std::collections::BTreeSet;
+
+use hourglass_domain::Refusal;
+use hourglass_domain::directory::{Party, User};
+use hourglass_domain::entitlement::{Eligibility, Entitlement, PolicyRef, Principals, Template};
+use hourglass_domain::ids::{ApplicationId, EntitlementId, GroupId, PersonId, TenantId, UserId};
+use hourglass_domain::target::TargetFacts;
+
+use crate::change::{read, read_many};
+use crate::directory;
+use crate::error::Result;
+use crate::keys;
+use crate::ports::store::{Key, LARGEST_PAGE, Store};
+use crate::records::{GroupUse, Stored};
+
+/// Most members of approver groups that are looked at to find enough approvers.
+const MOST_APPROVERS_READ: usize = 2_000;
+
+/// An entitlement with the template and what the directory says about its targets.
+#[derive(Clone, Debug)]
+pub struct InForce {
+    /// The entitlement.
+    pub entitlement: Stored<Entitlement>,
+    /// The template of its application.
+    pub template: Stored<Template>,
+    /// What the directory says about each target, in order.
+    pub facts: Vec<Option<TargetFacts>>,
+}
+
+/// Reads an entitlement with everything it is judged by, consistently.
+///
+/// # Errors
+/// When there is no such entitlement in this application.
+pub async fn in_force(store: &dyn Store, application: &ApplicationId, id: EntitlementId) -> Result<InForce> {
+    let entitlement: Stored<Entitlement> = read(store, &keys::entitlement(application, id))
+        .await?
+        .ok_or(Refusal::NotFound { what: "entitlement" })?;
+    let template = template(store, application).await?;
+    let facts = facts(store, &entitlement.value).await?;
+    Ok(InForce {
+        entitlement,
+        template,
+        facts,
+    })
+}
+
+/// Reads the template.
+///
+/// # Errors
+/// When the application has none, which only a fault of ours can cause.
+pub async fn template(store: &dyn Store, application: &ApplicationId) -> Result<Stored<Template>> {
+    let missing = || Refusal::NotConfigured {
+        what: "The application has no approval template.".to_owned(),
+    };
+    Ok(read(store, &keys::template(application)).await?.ok_or_else(missing)?)
+}
+
+/// What the directory says about each target of an entitlement.
+///
+/// # Errors
+/// Only when the table does not answer.
+pub async fn facts(store: &dyn Store, entitlement: &Entitlement) -> Result<Vec<Option<TargetFacts>>> {
+    let keys: Vec<Key> = entitlement.targets.iter().map(keys::facts).collect();
+    let facts = read_many::<TargetFacts>(store, &keys).await?;
+    Ok(facts.into_iter().map(|facts| facts.map(|facts| facts.value)).collect())
+}
+
+impl InForce {
+    /// The policy as it is now.
+    ///
+    /// # Errors
+    /// Never for what was read from the table.
+    pub fn policy(&self) -> Result<PolicyRef> {
+        let Stored {
+            value: template,
+            version,
+        } = &self.template;
+        Ok(self
+            .entitlement
+            .value
+            .policy(self.entitlement.version, template, *version)?)
+    }
+
+    /// The approvers as they are now.
+    #[must_use]
+    pub fn approvers(&self) -> &Principals {
+        self.entitlement.value.approvers_in_force(&self.template.value)
+    }
+}
+
+/// Whether a user may ask.
+///
+/// # Errors
+/// Only when the table does not answer.
+pub async fn is_eligible(store: &dyn Store, entitlement: &Entitlement, user: UserId) -> Result<bool> {
+    match &entitlement.eligible {
+        Eligibility::Everyone => Ok(true),
+        Eligibility::Nobody => Ok(false),
+        Eligibility::Only(who) => Ok(named(store, &entitlement.application, who, user).await?.is_some()),
+    }
+}
+
+/// By what a user is among some principals.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Named {
+    /// In person.
+    InPerson,
+    /// As a member of this group.
+    ThroughGroup(GroupId),
+}
+
+/// By what a user is among `principals`, if they are.
+///
+/// # Errors
+/// Only when the table does not answer.
+pub async fn named(
+    store: &dyn Store,
+    application: &ApplicationId,
+    principals: &Principals,
+    user: UserId,
+) -> Result<Option<Named>> {
+    if principals.users.contains(&user) {
+        return Ok(Some(Named::InPerson));
+    }
+    let groups: Vec<GroupId> = principals.groups.iter().copied().collect();
+    let through = directory::member_of_any(store, application, user, &groups).await?;
+    Ok(through.map(Named::ThroughGroup))
+}
+
+/// How many distinct other persons among `principals` could approve, counted up to `up_to`.
+///
+/// # Errors
+/// Only when the table does not answer.
+pub async fn available_approvers(
+    store: &dyn Store,
+    application: &ApplicationId,
+    tenant: TenantId,
+    principals: &Principals,
+    excluded: &[&Party],
+    up_to: u8,
+) -> Result<u8> {
+    let mut found: BTreeSet<PersonId> = BTreeSet::new();
+    let enough = |found: &BTreeSet<PersonId>| found.len() >= usize::from(up_to);
+    let people: Vec<UserId> = principals.users.iter().copied().collect();
+    count(store, application, tenant, &people, excluded, &mut found).await?;
+    let mut read_so_far = 0;
+    for group in &principals.groups {
+        let mut after = None;
+        while !enough(&found) && read_so_far < MOST_APPROVERS_READ {
+            let page = directory::members_page(store, application, *group, after, LARGEST_PAGE / 2).await?;
+            read_so_far += page.items.len();
+            count(store, application, tenant, &page.items, excluded, &mut found).await?;
+            after = page.next.and_then(|next| next.parse().ok());
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(u8::try_from(found.len()).unwrap_or(u8::MAX).min(up_to))
+}
+
+async fn count(
+    store: &dyn Store,
+    application: &ApplicationId,
+    tenant: TenantId,
+    users: &[UserId],
+    excluded: &[&Party],
+    found: &mut BTreeSet<PersonId>,
+) -> Result<()> {
+    for chunk in users.chunks(crate::ports::store::MOST_KEYS) {
+        let keys: Vec<Key> = chunk.iter().map(|user| keys::user(application, *user)).collect();
+        for user in read_many::<User>(store, &keys).await?.into_iter().flatten() {
+            let user = user.value;
+            let Some(party) = user.party(tenant).filter(|_| user.active && !user.is_guest()) else {
+                continue;
+            };
+            if !excluded.iter().any(|other| other.same_person(&party)) {
+                found.insert(party.person);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A group that feeds the approvers of an entitlement or its eligibility and can be requested itself, if there is one:
+/// whoever got into it by a grant could let others in.
+///
+/// # Errors
+/// Only when the table does not answer.
+pub async fn loop_group(store: &dyn Store, in_force: &InForce) -> Result<Option<String>> {
+    let application = &in_force.entitlement.value.application;
+    let mut sources: BTreeSet<GroupId> = in_force.approvers().groups.clone();
+    if let Eligibility::Only(who) = &in_force.entitlement.value.eligible {
+        sources.extend(&who.groups);
+    }
+    for source in sources {
+        let Some(group) = directory::group(store, application, source).await? else {
+            continue;
+        };
+        let Some(object_id) = group.value.object_id() else {
+            continue;
+        };
+        let used = read::<GroupUse>(store, &keys::group_use(application, object_id)).await?;
+        if used.is_some_and(|used| !used.value.target_of.is_empty()) {
+            return Ok(Some(group.value.display_name));
+        }
+    }
+    Ok(None)
+}

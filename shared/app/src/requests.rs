@@ -1,0 +1,315 @@
+//! Asking for access, taking a request back, and who may see one.
+
+use hourglass_domain::audit::{Actor, Draft, StreamId};
+use hourglass_domain::directory::{Party, User};
+use hourglass_domain::due::{DueEntry, DueKind};
+use hourglass_domain::ids::{EntitlementId, RequestId, UserId};
+use hourglass_domain::request::{Ask, AskFacts, MOST_OPEN_REQUESTS, Request, RequestStatus, ask};
+use hourglass_domain::roles::{Role, Scope};
+use hourglass_domain::{Refusal, Timestamp};
+use serde_json::Value;
+
+use crate::caller::Who;
+use crate::change::{Change, ChangeError, DECIDE_AGAIN, personal, read, read_page};
+use crate::error::Result;
+use crate::idempotency::{Answer, Once, replay};
+use crate::keys;
+use crate::policy::{self, InForce};
+use crate::ports::Core;
+use crate::ports::store::Query;
+use crate::records::{OpenRequest, Stored};
+
+/// What somebody asks for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewRequest {
+    /// Which entitlement.
+    pub entitlement: EntitlementId,
+    /// For whom; oneself where `None`.
+    pub beneficiary: Option<UserId>,
+    /// How long, why, from when.
+    pub ask: Ask,
+}
+
+/// A request as it would be made, with what it rests on.
+struct Prepared {
+    request: Request,
+    in_force: InForce,
+    requester: Stored<User>,
+}
+
+async fn prepare(core: &Core, who: &Who, new: &NewRequest, now: Timestamp) -> Result<Prepared> {
+    who.require_scope(Scope::RequestsReadWrite)?;
+    who.require_role(Role::Requester)?;
+    let (requester, party) = who.party()?;
+    let requester = requester.clone();
+    let application = &who.application.value.id;
+    let store = &*core.store;
+    let in_force = policy::in_force(store, application, new.entitlement).await?;
+    let eligible = policy::is_eligible(store, &in_force.entitlement.value, requester.value.id).await?;
+    if new
+        .beneficiary
+        .is_some_and(|beneficiary| beneficiary != requester.value.id)
+    {
+        let rule = "must be yourself: this entitlement gives access to requesters only";
+        return Err(Refusal::invalid("beneficiary", rule).into());
+    }
+    let open = read_page::<OpenRequest>(
+        store,
+        &Query::partition(keys::open_requests(requester.value.id)).limit(MOST_OPEN_REQUESTS),
+    )
+    .await?
+    .items;
+    let available_approvers = policy::available_approvers(
+        store,
+        application,
+        party.tenant,
+        in_force.approvers(),
+        &[&party],
+        in_force.entitlement.value.quorum,
+    )
+    .await?;
+    let facts = AskFacts {
+        entitlement: (&in_force.entitlement.value, in_force.entitlement.version),
+        template: (&in_force.template.value, in_force.template.version),
+        requester: &party,
+        beneficiary: &party,
+        eligible,
+        available_approvers,
+        target_facts: &in_force.facts,
+        open_requests: open.len(),
+        asked_already: open.iter().any(|open| open.value.entitlement == new.entitlement),
+    };
+    let id = RequestId::new(core.ids.uuid());
+    let request = ask(id, new.ask.clone(), &facts, now)?;
+    Ok(Prepared {
+        request,
+        in_force,
+        requester,
+    })
+}
+
+/// What a request would be, without making it.
+///
+/// # Errors
+/// As [`create`].
+pub async fn preview(core: &Core, who: &Who, new: &NewRequest) -> Result<Request> {
+    let now = core.clock.now();
+    Ok(prepare(core, who, new, now).await?.request)
+}
+
+/// Makes a request, in one transaction with its audit event, the promise that it lapses, and the stored answer.
+///
+/// # Errors
+/// The rule that refuses it.
+pub async fn create(
+    core: &Core,
+    who: &Who,
+    new: &NewRequest,
+    once: Option<&Once>,
+    render: &(dyn Fn(&Request) -> Value + Sync),
+) -> Result<Answer> {
+    for _ in 0..DECIDE_AGAIN {
+        let (answer, replaced) = replay(core, once).await?;
+        if let Some(answer) = answer {
+            return Ok(answer);
+        }
+        let now = core.clock.now();
+        let prepared = prepare(core, who, new, now).await?;
+        let request = &prepared.request;
+        let answer = Answer {
+            status: 201,
+            body: render(request),
+        };
+        let lapse = DueEntry::new(request.lapses_at, DueKind::Lapse, request.id);
+        let open = OpenRequest {
+            user: request.requester.user,
+            entitlement: request.entitlement,
+            request: request.id,
+        };
+        let draft = Draft::new(now, who.actor(), "request.created")
+            .fact("entitlement", request.entitlement)
+            .fact("duration", request.duration)
+            .fact("quorum", request.quorum)
+            .fact("policy", request.policy.hash)
+            .fact("lapses_at", request.lapses_at)
+            .fact("client", &who.caller.client)
+            .personal(personal(
+                &*core.ids,
+                &[
+                    ("justification", Some(&request.justification)),
+                    ("ticket", request.ticket.as_deref()),
+                ],
+            ));
+        let mut change = Change::new()
+            .create(request)?
+            .create(&open)?
+            .due(&[], &[lapse])?
+            .check(&prepared.requester)
+            .check(&prepared.in_force.entitlement)
+            .check(&prepared.in_force.template)
+            .event(StreamId::request(request.id), draft);
+        if let Some(once) = once {
+            change = change.replace(replaced, &once.record(&answer, now))?;
+        }
+        match change.commit(&*core.store).await {
+            Ok(()) => {
+                tracing::info!(request.id = %request.id, entitlement.id = %request.entitlement, "request made");
+                return Ok(answer);
+            }
+            // Something it was judged by changed, or the same call came twice: judge again.
+            Err(ChangeError::Conflict(_)) => {}
+            Err(ChangeError::App(error)) => return Err(error),
+        }
+    }
+    Err(Refusal::Changed.into())
+}
+
+/// Takes a pending request back.
+///
+/// # Errors
+/// When the caller did not make it, or it is not pending.
+pub async fn cancel(core: &Core, who: &Who, id: RequestId) -> Result<Request> {
+    who.require_scope(Scope::RequestsReadWrite)?;
+    let (user, _) = who.party()?;
+    let user = user.value.id;
+    for _ in 0..DECIDE_AGAIN {
+        let stored = find(core, who, id).await?;
+        if stored.value.requester.user != user {
+            return Err(visible_or_not_found(core, who, &stored.value).await);
+        }
+        match close(core, &stored, RequestStatus::Cancelled, "cancelled", who.actor()).await {
+            Ok(request) => return Ok(request),
+            Err(ChangeError::Conflict(_)) => {}
+            Err(ChangeError::App(error)) => return Err(error),
+        }
+    }
+    Err(Refusal::Changed.into())
+}
+
+/// Someone who sees the request learns that only the requester may; anyone else that there is none.
+async fn visible_or_not_found(core: &Core, who: &Who, request: &Request) -> crate::AppError {
+    match may_see(core, who, request).await {
+        Ok(true) => Refusal::RoleMissing {
+            role: "of the requester",
+        }
+        .into(),
+        Ok(false) => Refusal::NotFound { what: "request" }.into(),
+        Err(error) => error,
+    }
+}
+
+/// Closes a pending request without a grant, and takes away what stood for it.
+///
+/// # Errors
+/// When it is not pending, or changed meanwhile.
+pub async fn close(
+    core: &Core,
+    stored: &Stored<Request>,
+    status: RequestStatus,
+    wanted: &'static str,
+    actor: Actor,
+) -> Result<Request, ChangeError> {
+    let now = core.clock.now();
+    let request = stored
+        .value
+        .close(status, wanted, now)
+        .map_err(|refusal| ChangeError::App(refusal.into()))?;
+    let action = match status {
+        RequestStatus::Cancelled => "request.cancelled",
+        RequestStatus::Lapsed => "request.lapsed",
+        RequestStatus::Denied => "request.denied",
+        RequestStatus::Approved | RequestStatus::Pending => "request.closed",
+    };
+    Change::new()
+        .replace(stored.version, &request)?
+        .delete_any(keys::open_request(request.requester.user, request.entitlement))
+        .due(&[DueEntry::new(request.lapses_at, DueKind::Lapse, request.id)], &[])?
+        .event(StreamId::request(request.id), Draft::new(now, actor, action))
+        .commit(&*core.store)
+        .await?;
+    tracing::info!(request.id = %request.id, status = ?status, "request closed");
+    Ok(request)
+}
+
+/// A request that the caller may see.
+///
+/// # Errors
+/// Not found when there is none, or it is not the caller's to see.
+pub async fn get(core: &Core, who: &Who, id: RequestId) -> Result<Stored<Request>> {
+    let stored = find(core, who, id).await?;
+    if may_see(core, who, &stored.value).await? {
+        Ok(stored)
+    } else {
+        Err(Refusal::NotFound { what: "request" }.into())
+    }
+}
+
+/// A request of the caller's application, whoever may see it.
+pub(crate) async fn find(core: &Core, who: &Who, id: RequestId) -> Result<Stored<Request>> {
+    let stored: Option<Stored<Request>> = read(&*core.store, &keys::request(id)).await?;
+    let own = |stored: &Stored<Request>| stored.value.application == who.application.value.id;
+    Ok(stored.filter(own).ok_or(Refusal::NotFound { what: "request" })?)
+}
+
+/// Requesters and beneficiaries see their own, approvers what they may decide or decided, auditors and admins all.
+pub(crate) async fn may_see(core: &Core, who: &Who, request: &Request) -> Result<bool> {
+    if who.reads_all() {
+        return Ok(true);
+    }
+    let Ok((user, party)) = who.party() else {
+        return Ok(false);
+    };
+    let mine = |other: &Party| other.same_person(&party);
+    if mine(&request.requester) || mine(&request.beneficiary) {
+        return Ok(true);
+    }
+    let decided = keys::decision(request.id, party.person);
+    if core.store.get(&decided).await?.is_some() {
+        return Ok(true);
+    }
+    is_approver(core, user.value.id, request).await
+}
+
+/// Whether the user is an approver of what was requested, now.
+pub(crate) async fn is_approver(core: &Core, user: UserId, request: &Request) -> Result<bool> {
+    let store = &*core.store;
+    let key = keys::entitlement(&request.application, request.entitlement);
+    let Some(entitlement) = read::<hourglass_domain::entitlement::Entitlement>(store, &key).await? else {
+        return Ok(false);
+    };
+    let template = policy::template(store, &request.application).await?;
+    let approvers = entitlement.value.approvers_in_force(&template.value);
+    Ok(policy::named(store, &request.application, approvers, user)
+        .await?
+        .is_some())
+}
+
+/// Lapses a request whose time to live is over; anything else is left alone. For the sweep.
+///
+/// # Errors
+/// Only when the table does not answer.
+pub async fn lapse(core: &Core, id: RequestId) -> Result<()> {
+    for _ in 0..DECIDE_AGAIN {
+        let Some(stored) = read::<Request>(&*core.store, &keys::request(id)).await? else {
+            return Ok(());
+        };
+        let open = stored.value.status == RequestStatus::Pending;
+        if !open || core.clock.now() < stored.value.lapses_at {
+            return Ok(());
+        }
+        match close(
+            core,
+            &stored,
+            RequestStatus::Lapsed,
+            "lapsed",
+            Actor::system("revocation"),
+        )
+        .await
+        {
+            Ok(_) => return Ok(()),
+            Err(ChangeError::Conflict(_)) => {}
+            Err(ChangeError::App(error)) => return Err(error),
+        }
+    }
+    Err(Refusal::Changed.into())
+}

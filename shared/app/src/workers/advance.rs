@@ -1,0 +1,206 @@
+//! Brings one grant to where it should be: runs [`hourglass_domain::protocol::grant`] against the table, the scheduler
+//! and [`super::converge`].
+
+use hourglass_domain::audit::{Actor, Draft, StreamId};
+use hourglass_domain::grant::{EndOrder, EndReason, Grant, GrantStatus};
+use hourglass_domain::ids::GrantId;
+use hourglass_domain::membership::{HoldState, Holds, MembershipKey};
+use hourglass_domain::protocol::Production;
+use hourglass_domain::protocol::grant::{Change as Next, Effect, HoldsChange, Input, Worker, step};
+
+use super::converge::converge;
+use super::verify::{Verdict, verify};
+use crate::change::{Change, ChangeError, read, read_many};
+use crate::directory;
+use crate::error::Result;
+use crate::keys;
+use crate::ports::Workers;
+use crate::ports::store::Key;
+use crate::records::Stored;
+
+/// Most effects of one run; the domain's own bound is lower.
+const MOST_EFFECTS: usize = 64;
+
+/// Brings the grant forward as far as that goes now. `false` when there is no such grant.
+///
+/// # Errors
+/// When the table does not answer; the grant's due-entries see to it that somebody comes back.
+pub async fn advance(workers: &Workers, id: GrantId) -> Result<bool> {
+    let Some((grant, version, order)) = load(workers, id).await? else {
+        return Ok(false);
+    };
+    let mut worker = Worker::new(grant, version, order);
+    let mut input = Input::Start;
+    for _ in 0..MOST_EFFECTS {
+        let (next, effect) = step::<Production>(worker, input, workers.core.clock.now());
+        worker = next;
+        input = match effect {
+            Effect::Finish => break,
+            Effect::Verify => match verify(workers, &worker.grant).await? {
+                Verdict::Good => Input::Verified,
+                Verdict::Bad(why) => Input::NotVerified(why),
+                Verdict::Unknown(why) => Input::VerifyFailed(why),
+            },
+            Effect::CreateSchedule { name, at } => match workers.schedules.create(&name, at).await {
+                Ok(()) => Input::Scheduled,
+                Err(error) => Input::ScheduleFailed(error.to_string()),
+            },
+            Effect::Commit(next) => commit(workers, &worker, *next).await?,
+            Effect::Converge => {
+                let memberships = memberships(&worker.grant);
+                Input::Converged(converge(workers, &worker.grant.application, &memberships).await?)
+            }
+            Effect::DeleteSchedule(name) => {
+                // The grant has ended: a schedule that stays fires once, changes nothing and deletes itself.
+                if let Err(error) = workers.schedules.delete(&name).await {
+                    tracing::warn!(schedule = %name, %error, "the schedule of an ended grant could not be deleted");
+                }
+                Input::ScheduleDeleted
+            }
+        };
+    }
+    Ok(true)
+}
+
+async fn load(workers: &Workers, id: GrantId) -> Result<Option<(Grant, u64, Option<EndReason>)>> {
+    let store = &*workers.core.store;
+    let Some(grant) = read::<Grant>(store, &keys::grant(id)).await? else {
+        return Ok(None);
+    };
+    let order: Option<Stored<EndOrder>> = read(store, &keys::end_order(id)).await?;
+    Ok(Some((
+        grant.value,
+        grant.version,
+        order.map(|order| order.value.because),
+    )))
+}
+
+fn memberships(grant: &Grant) -> Vec<MembershipKey> {
+    let account = grant.beneficiary.object_id;
+    grant
+        .targets
+        .iter()
+        .map(|target| MembershipKey {
+            target: target.target.clone(),
+            account,
+        })
+        .collect()
+}
+
+/// Stores one change of the grant and its holds, with its promises and its audit event.
+async fn commit(workers: &Workers, worker: &Worker, next: Next) -> Result<Input> {
+    let store = &*workers.core.store;
+    let before = &worker.grant;
+    let grant = &next.grant;
+    let now = workers.core.clock.now();
+    let mut change = Change::new()
+        .replace(worker.version, grant)?
+        .due(&before.due, &grant.due)?;
+    change = holds_writes(workers, change, grant, next.holds).await?;
+    if next.holds == HoldsChange::To(HoldState::Adding) {
+        let beneficiary = directory::user(store, &grant.application, grant.beneficiary.user).await?;
+        match beneficiary.filter(|user| user.value.active) {
+            Some(user) => change = change.check(&user),
+            None => return Ok(conflict(workers, worker, Some(EndReason::UserDeactivated)).await?),
+        }
+    }
+    if grant.status == GrantStatus::Ended {
+        change = change.delete_any(keys::live_grant(grant.beneficiary.user, grant.id));
+    }
+    if let Some(action) = next.action {
+        change = change.event(StreamId::request(grant.request), event(grant, action, now));
+    }
+    match change.commit(store).await {
+        Ok(()) => {
+            tell(before, grant, next.action);
+            Ok(Input::Committed)
+        }
+        Err(ChangeError::Conflict(_)) => Ok(conflict(workers, worker, None).await?),
+        Err(ChangeError::App(error)) => Err(error),
+    }
+}
+
+async fn conflict(workers: &Workers, worker: &Worker, because: Option<EndReason>) -> Result<Input> {
+    let fresh = load(workers, worker.grant.id).await?;
+    let (grant, version, order) = fresh.unwrap_or_else(|| (worker.grant.clone(), worker.version, worker.order));
+    Ok(Input::Conflict {
+        grant: Box::new(grant),
+        version,
+        order: order.or(because),
+    })
+}
+
+async fn holds_writes(workers: &Workers, mut change: Change, grant: &Grant, to: HoldsChange) -> Result<Change> {
+    if to == HoldsChange::Keep {
+        return Ok(change);
+    }
+    let keys: Vec<Key> = memberships(grant).iter().map(keys::holds).collect();
+    for holds in read_many::<Holds>(&*workers.core.store, &keys)
+        .await?
+        .into_iter()
+        .flatten()
+    {
+        let next = match to {
+            HoldsChange::To(state) => holds.value.clone().with_state(grant.id, state),
+            HoldsChange::Drop => holds.value.clone().without(grant.id),
+            HoldsChange::Keep => continue,
+        };
+        if next != holds.value {
+            change = change.replace(holds.version, &next)?;
+        }
+    }
+    Ok(change)
+}
+
+fn event(grant: &Grant, action: &'static str, now: hourglass_domain::Timestamp) -> Draft {
+    let mut draft = Draft::new(now, Actor::system("worker"), action)
+        .fact("grant", grant.id)
+        .fact("expires_at", grant.expires_at);
+    if let Some(because) = grant.ended_because {
+        draft = draft.fact("because", because.name());
+    }
+    if let Some(schedule) = &grant.schedule {
+        draft = draft.fact("schedule", schedule);
+    }
+    for target in &grant.targets {
+        let status = serde_json::to_value(target.status).ok();
+        let status = status.as_ref().and_then(|status| status.as_str()).unwrap_or_default();
+        draft = draft.fact(&target.target.to_string(), status);
+        if let Some(error) = &target.last_error {
+            draft = draft.fact(&format!("{} answered", target.target), error);
+        }
+    }
+    draft
+}
+
+/// Logs and measures what operators watch.
+fn tell(before: &Grant, grant: &Grant, action: Option<&'static str>) {
+    let Some(action) = action else { return };
+    tracing::info!(grant.id = %grant.id, action, status = ?grant.status, "grant changed");
+    if before.active_at.is_none()
+        && let Some(active_at) = grant.active_at
+    {
+        let millis = active_at.millis().saturating_sub(grant.starts_at.millis()).max(0);
+        metric("time_to_grant_seconds", millis);
+    }
+    if grant.status == GrantStatus::Ended
+        && let Some(ended_at) = grant.ended_at
+    {
+        let planned = grant
+            .ending_at
+            .map_or(grant.expires_at, |ending| ending.min(grant.expires_at));
+        metric(
+            "revocation_lateness_seconds",
+            ended_at.millis().saturating_sub(planned.millis()).max(0),
+        );
+    }
+    if action == "grant.failing" {
+        tracing::warn!(grant.id = %grant.id, targets = ?grant.targets, "a grant cannot be brought forward");
+        tracing::info!(target: "metric", metric = "convergence_failures", value = 1_u64, unit = "Count");
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of a metric are far below 2^52")]
+fn metric(name: &'static str, millis: i64) {
+    tracing::info!(target: "metric", metric = name, value = millis as f64 / 1000.0, unit = "Seconds");
+}

@@ -1,0 +1,93 @@
+//! The work behind a grant: what `functions/provisioning` and `functions/revocation` do.
+//!
+//! Every trigger (a stream record, a schedule, a due-entry) is only a hint to look at something. What is done follows
+//! from what is stored and from the clock, so that a trigger may come twice, late, early or never.
+
+pub mod advance;
+pub mod converge;
+pub mod offboard;
+pub mod probes;
+pub mod sweep;
+pub mod verify;
+
+use hourglass_domain::ids::{ApplicationId, GrantId, ProbeId, UserId};
+
+use crate::error::Result;
+use crate::keys;
+use crate::ports::Workers;
+
+/// What a key of the table's stream asks to look at.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Hint {
+    /// A grant was approved, changed, or ordered to end.
+    Grant(GrantId),
+    /// A user was switched off or deleted.
+    Offboard(ApplicationId, UserId),
+    /// An admin asked something.
+    Probe(ProbeId),
+}
+
+impl Hint {
+    /// The hint in the partition key of a stream record; `None` for keys that are nobody's business here.
+    #[must_use]
+    pub fn from_partition(pk: &str) -> Option<Self> {
+        if let Some(rest) = pk.strip_prefix(keys::OFFBOARD_PREFIX) {
+            let (application, user) = rest.split_once('#')?;
+            return Some(Self::Offboard(application.parse().ok()?, user.parse().ok()?));
+        }
+        let (prefix, id) = pk.split_once('#')?;
+        match prefix {
+            "GRANT" | "END" => Some(Self::Grant(id.parse().ok()?)),
+            "PROBE" => Some(Self::Probe(id.parse().ok()?)),
+            _ => None,
+        }
+    }
+}
+
+/// Looks at what a stream record hints at.
+///
+/// # Errors
+/// When it has to be looked at again: the stream's retries and then the due-entries do that.
+pub async fn on_hint(workers: &Workers, hint: &Hint) -> Result<()> {
+    match hint {
+        Hint::Grant(id) => advance::advance(workers, *id).await.map(|_| ()),
+        Hint::Offboard(application, user) => offboard::offboard(workers, application, *user).await,
+        Hint::Probe(id) => probes::answer(workers, *id).await,
+    }
+}
+
+/// A schedule fired: ends the grant if it is due. A trigger for a grant that nobody knows alarms (invariant I8).
+///
+/// # Errors
+/// When the grant could not be brought forward; its due-entry stays.
+pub async fn on_schedule(workers: &Workers, id: GrantId) -> Result<()> {
+    if !advance::advance(workers, id).await? {
+        tracing::error!(grant.id = %id, "a schedule fired for a grant that does not exist");
+        tracing::info!(target: "metric", metric = "orphan_trigger", value = 1_u64, unit = "Count");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_hints_and_strange_keys_are_none() {
+        let id = "00000000-0000-0000-0000-000000000007";
+        let grant = Hint::Grant(id.parse().unwrap());
+        assert_eq!(Hint::from_partition(&format!("GRANT#{id}")), Some(grant.clone()));
+        assert_eq!(Hint::from_partition(&format!("END#{id}")), Some(grant));
+        assert_eq!(
+            Hint::from_partition(&format!("END#USER#contoso.example#{id}")),
+            Some(Hint::Offboard("contoso.example".parse().unwrap(), id.parse().unwrap()))
+        );
+        assert_eq!(
+            Hint::from_partition(&format!("PROBE#{id}")),
+            Some(Hint::Probe(id.parse().unwrap()))
+        );
+        for strange in ["", "GRANT#", "GRANT#x", "END#USER#x", "REQ#1", "GRANT"] {
+            assert_eq!(Hint::from_partition(strange), None, "{strange}");
+        }
+    }
+}

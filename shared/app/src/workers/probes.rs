@@ -1,0 +1,104 @@
+//! Answers what admins ask about the outside world, so that admin functions need no credentials.
+
+use hourglass_domain::application::Application;
+use hourglass_domain::audit::{Actor, Draft, StreamId};
+use hourglass_domain::ids::ProbeId;
+use hourglass_domain::target::{Target, TargetFacts};
+
+use crate::change::{Change, ChangeError, read};
+use crate::error::Result;
+use crate::keys;
+use crate::ports::Workers;
+use crate::ports::connector::Place;
+use crate::records::{Probe, ProbeAnswer, ProbeQuestion, Stored};
+
+/// Answers a probe that has no answer yet.
+///
+/// # Errors
+/// Only when the table does not answer.
+pub async fn answer(workers: &Workers, id: ProbeId) -> Result<()> {
+    let store = &*workers.core.store;
+    let Some(stored) = read::<Probe>(store, &keys::probe(id)).await? else {
+        return Ok(());
+    };
+    if stored.value.answer.is_some() {
+        return Ok(());
+    }
+    let application: Option<Stored<Application>> = read(store, &keys::application(&stored.value.application)).await?;
+    let Some(application) = application else { return Ok(()) };
+    let (ok, detail) = match &stored.value.question {
+        ProbeQuestion::TestAzure => test_azure(workers, &application.value).await,
+        ProbeQuestion::Preflight { targets } => preflight(workers, &application.value, targets).await?,
+    };
+    let now = workers.core.clock.now();
+    let probe = Probe {
+        answer: Some(ProbeAnswer { ok, detail, at: now }),
+        ..stored.value.clone()
+    };
+    let stream = StreamId::config(&probe.application, "probe", &probe.id.to_string());
+    let draft = Draft::new(now, Actor::system("provisioning"), "probe.answered").fact("ok", ok);
+    match Change::new()
+        .replace(stored.version, &probe)?
+        .event(stream, draft)
+        .commit(store)
+        .await
+    {
+        // Another worker answered it meanwhile.
+        Ok(()) | Err(ChangeError::Conflict(_)) => Ok(()),
+        Err(ChangeError::App(error)) => Err(error),
+    }
+}
+
+async fn test_azure(workers: &Workers, application: &Application) -> (bool, String) {
+    match workers
+        .connector
+        .test(&application.id, application.tenant, application.cloud)
+        .await
+    {
+        Ok(()) => (true, "Microsoft Graph accepts the credentials.".to_owned()),
+        Err(error) => (false, error.to_string()),
+    }
+}
+
+async fn preflight(workers: &Workers, application: &Application, targets: &[Target]) -> Result<(bool, String)> {
+    let mut lines = Vec::with_capacity(targets.len());
+    let mut ok = true;
+    for target in targets {
+        let place = Place {
+            application: application.id.clone(),
+            target: target.clone(),
+        };
+        match workers.connector.preflight(&place, workers.core.clock.now()).await {
+            Ok(facts) => {
+                ok &= facts.problem.is_none();
+                let found = facts
+                    .problem
+                    .map_or_else(|| "can be managed".to_owned(), |problem| problem.to_string());
+                lines.push(format!("{target}: {found}"));
+                keep(workers, &facts).await?;
+            }
+            Err(error) => {
+                ok = false;
+                lines.push(format!("{target}: {error}"));
+            }
+        }
+    }
+    Ok((ok, lines.join("\n")))
+}
+
+/// Keeps what the directory said about a target, unless something younger is stored.
+///
+/// # Errors
+/// Only when the table does not answer.
+pub async fn keep(workers: &Workers, facts: &TargetFacts) -> Result<()> {
+    let store = &*workers.core.store;
+    let stored: Option<Stored<TargetFacts>> = read(store, &keys::facts(&facts.target)).await?;
+    let version = stored.as_ref().map_or(0, |stored| stored.version);
+    if stored.is_some_and(|stored| stored.value.checked_at >= facts.checked_at) {
+        return Ok(());
+    }
+    match Change::new().replace(version, facts)?.commit(store).await {
+        Ok(()) | Err(ChangeError::Conflict(_)) => Ok(()),
+        Err(ChangeError::App(error)) => Err(error),
+    }
+}

@@ -1,0 +1,158 @@
+//! The sweep: every minute it takes what is due, oldest first. Timers only make things punctual; this makes them happen.
+
+use futures_util::StreamExt as _;
+use hourglass_domain::Timestamp;
+use hourglass_domain::due::{DueEntry, DueKind, Lane, SHARDS};
+
+use super::{advance, offboard};
+use crate::change::read_page;
+use crate::error::Result;
+use crate::keys;
+use crate::ports::Workers;
+use crate::ports::store::Condition;
+use crate::ports::store::{Query, Write};
+use crate::records::Stored;
+use crate::requests;
+
+/// Most entries that one run takes from one shard.
+const MOST_PER_SHARD: usize = 50;
+/// How many entries are worked on at a time.
+const AT_A_TIME: usize = 8;
+/// How late (seconds) an expiry has to be to count as overdue.
+const OVERDUE_SECONDS: i64 = 90;
+
+/// What a run of the sweep did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Swept {
+    /// Entries that were due.
+    pub due: usize,
+    /// Entries that failed and stay.
+    pub failed: usize,
+    /// Expiries that were more than 90 s late.
+    pub overdue: usize,
+    /// Whether the time was up before everything was taken.
+    pub cut_short: bool,
+}
+
+/// Takes what is due, oldest first, each on its own, until `deadline`.
+///
+/// # Errors
+/// When the table does not answer at all.
+pub async fn sweep(workers: &Workers, deadline: Timestamp) -> Result<Swept> {
+    let now = workers.core.clock.now();
+    let mut due: Vec<DueEntry> = Vec::new();
+    for lane in [Lane::Grants, Lane::Rest] {
+        let shards = (0..SHARDS).map(|shard| due_in(workers, lane, shard, now));
+        for entries in futures_util::future::join_all(shards).await {
+            due.extend(entries?);
+        }
+    }
+    due.sort();
+    let overdue = due
+        .iter()
+        .filter(|entry| entry.kind == DueKind::Expire && now.seconds_since(entry.at) > OVERDUE_SECONDS)
+        .count();
+    let total = due.len();
+    let results: Vec<Option<bool>> = futures_util::stream::iter(due)
+        .map(|entry| async move {
+            if workers.core.clock.now() >= deadline {
+                return None;
+            }
+            Some(take(workers, &entry).await)
+        })
+        .buffer_unordered(AT_A_TIME)
+        .collect()
+        .await;
+    let swept = Swept {
+        due: total,
+        failed: results.iter().filter(|result| **result == Some(false)).count(),
+        overdue,
+        cut_short: results.iter().any(Option::is_none),
+    };
+    tracing::info!(target: "metric", metric = "overdue_grants", value = overdue as u64, unit = "Count");
+    tracing::info!(target: "metric", metric = "sweep_heartbeat", value = 1_u64, unit = "Count");
+    if swept.due > 0 {
+        tracing::info!(
+            due = swept.due,
+            failed = swept.failed,
+            overdue,
+            cut_short = swept.cut_short,
+            "swept"
+        );
+    }
+    Ok(swept)
+}
+
+async fn due_in(workers: &Workers, lane: Lane, shard: u8, now: Timestamp) -> Result<Vec<DueEntry>> {
+    let query = Query {
+        up_to: Some(keys::due_until(now)),
+        ..Query::partition(keys::due_partition(lane, shard)).limit(MOST_PER_SHARD)
+    };
+    let page = read_page::<DueEntry>(&*workers.core.store, &query).await?;
+    Ok(page
+        .items
+        .into_iter()
+        .map(|entry: Stored<DueEntry>| entry.value)
+        .collect())
+}
+
+/// Works on one entry; one that fails never keeps the others from their turn.
+async fn take(workers: &Workers, entry: &DueEntry) -> bool {
+    match work(workers, entry).await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::error!(due.kind = entry.kind.name(), due.id = entry.id, %error, "a due entry failed and stays");
+            tracing::info!(target: "metric", metric = "convergence_failures", value = 1_u64, unit = "Count");
+            false
+        }
+    }
+}
+
+async fn work(workers: &Workers, entry: &DueEntry) -> Result<()> {
+    match entry.kind {
+        DueKind::Advance | DueKind::Expire => {
+            let Ok(id) = entry.id.parse() else {
+                return forget(workers, entry).await;
+            };
+            advance::advance(workers, id).await?;
+            forget_if_stale(workers, id, entry).await
+        }
+        DueKind::Lapse => {
+            let Ok(id) = entry.id.parse() else {
+                return forget(workers, entry).await;
+            };
+            requests::lapse(&workers.core, id).await?;
+            forget(workers, entry).await
+        }
+        DueKind::Offboard => {
+            let ids = entry.id.split_once('/');
+            let ids = ids.and_then(|(application, user)| Some((application.parse().ok()?, user.parse().ok()?)));
+            let Some((application, user)) = ids else {
+                return forget(workers, entry).await;
+            };
+            offboard::offboard(workers, &application, user).await?;
+            forget(workers, entry).await
+        }
+    }
+}
+
+/// Deletes an entry that its grant does not name any more. One that the grant names stays: only the transaction that
+/// fulfils it may delete it.
+async fn forget_if_stale(workers: &Workers, id: hourglass_domain::ids::GrantId, entry: &DueEntry) -> Result<()> {
+    let grant = crate::change::read::<hourglass_domain::grant::Grant>(&*workers.core.store, &keys::grant(id)).await?;
+    if grant.is_some_and(|grant| grant.value.due.contains(entry)) {
+        return Ok(());
+    }
+    forget(workers, entry).await
+}
+
+async fn forget(workers: &Workers, entry: &DueEntry) -> Result<()> {
+    let write = Write::Delete {
+        key: keys::due(entry),
+        condition: Condition::Any,
+    };
+    match workers.core.store.commit(vec![write]).await {
+        Ok(()) | Err(crate::ports::store::CommitError::Conflict { .. }) => Ok(()),
+        Err(crate::ports::store::CommitError::Store(error)) => Err(error.into()),
+    }
+}

@@ -1,0 +1,114 @@
+//! Re-verifies a grant from its evidence before anything is added. Never before a removal.
+
+use hourglass_domain::decision::{Decision, verify_evidence};
+use hourglass_domain::entitlement::Entitlement;
+use hourglass_domain::grant::Grant;
+use hourglass_domain::request::Request;
+
+use crate::change::{read, read_page};
+use crate::directory;
+use crate::error::Result;
+use crate::keys;
+use crate::policy;
+use crate::ports::Workers;
+use crate::ports::connector::{ConnectorError, Place};
+use crate::ports::store::Query;
+use crate::records::Stored;
+
+/// What was found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// Everything fits.
+    Good,
+    /// Something speaks against it for good.
+    Bad(String),
+    /// It could not be found out now.
+    Unknown(String),
+}
+
+/// Verifies requests, decisions, people, rules and targets behind a grant, as they are now.
+///
+/// # Errors
+/// Only when the table does not answer.
+pub async fn verify(workers: &Workers, grant: &Grant) -> Result<Verdict> {
+    let store = &*workers.core.store;
+    let request: Option<Stored<Request>> = read(store, &keys::request(grant.request)).await?;
+    let Some(request) = request else {
+        return Ok(bad(grant, "the grant has no request"));
+    };
+    let decisions = read_page::<Decision>(store, &Query::partition(keys::decisions(grant.request))).await?;
+    let decisions: Vec<Decision> = decisions.items.into_iter().map(|decision| decision.value).collect();
+    if let Err(why) = verify_evidence(grant, &request.value, &decisions) {
+        return Ok(bad(grant, why));
+    }
+    for party in std::iter::once(&grant.beneficiary).chain(decisions.iter().map(|decision| &decision.approver)) {
+        let user = directory::user(store, &grant.application, party.user).await?;
+        let as_then = user.is_some_and(|user| user.value.active && user.value.object_id() == Some(party.object_id));
+        if !as_then {
+            return Ok(Verdict::Bad(
+                "the beneficiary or an approver is no longer active".to_owned(),
+            ));
+        }
+    }
+    if let Some(why) = rules_changed(workers, grant, &request.value).await? {
+        return Ok(Verdict::Bad(why));
+    }
+    targets(workers, grant).await
+}
+
+/// A grant that does not verify may have been written by an intruder: this alarms.
+fn bad(grant: &Grant, why: &str) -> Verdict {
+    tracing::error!(grant.id = %grant.id, why, "a grant does not verify from its evidence; nobody is added");
+    tracing::info!(target: "metric", metric = "evidence_failures", value = 1_u64, unit = "Count");
+    Verdict::Bad(why.to_owned())
+}
+
+/// Rules that were tightened after the approval count as well.
+async fn rules_changed(workers: &Workers, grant: &Grant, request: &Request) -> Result<Option<String>> {
+    let store = &*workers.core.store;
+    let key = keys::entitlement(&grant.application, grant.entitlement);
+    let Some(entitlement) = read::<Entitlement>(store, &key).await? else {
+        return Ok(Some("the entitlement no longer exists".to_owned()));
+    };
+    let template = policy::template(store, &grant.application).await?;
+    let now = entitlement
+        .value
+        .policy(entitlement.version, &template.value, template.version)?;
+    if now.hash != request.policy.hash {
+        return Ok(Some(
+            "the rules of the entitlement changed before the grant became active".to_owned(),
+        ));
+    }
+    let facts = policy::facts(store, &entitlement.value).await?;
+    let in_force = policy::InForce {
+        entitlement,
+        template,
+        facts,
+    };
+    let group = policy::loop_group(store, &in_force).await?;
+    Ok(group.map(|group| format!("{group} feeds approvers and can be requested itself")))
+}
+
+/// Asks the directory what each target is now, and keeps what it says.
+async fn targets(workers: &Workers, grant: &Grant) -> Result<Verdict> {
+    let store = &*workers.core.store;
+    let key = keys::entitlement(&grant.application, grant.entitlement);
+    let entitlement: Option<Stored<Entitlement>> = read(store, &key).await?;
+    let critical = entitlement.is_some_and(|entitlement| entitlement.value.critical);
+    for target in &grant.targets {
+        let place = Place {
+            application: grant.application.clone(),
+            target: target.target.clone(),
+        };
+        let facts = match workers.connector.preflight(&place, workers.core.clock.now()).await {
+            Ok(facts) => facts,
+            // A refusal here is about our own credentials and can be mended: tried again until the grant's end.
+            Err(ConnectorError::Unavailable(why) | ConnectorError::Refused(why)) => return Ok(Verdict::Unknown(why)),
+        };
+        super::probes::keep(workers, &facts).await?;
+        if let Some(problem) = facts.problem_for(critical) {
+            return Ok(Verdict::Bad(format!("{}: {problem}", target.target)));
+        }
+    }
+    Ok(Verdict::Good)
+}
