@@ -3,6 +3,7 @@
 //! One file per noun. A use case loads state and facts through ports, lets the domain decide, and stores the outcome in
 //! one conditional transaction. Targets are touched in one place only: [`workers::converge`].
 
+pub mod admin;
 pub mod approvals;
 pub mod caller;
 pub mod catalogue;
@@ -17,6 +18,7 @@ pub mod policy;
 pub mod ports;
 pub mod records;
 pub mod requests;
+pub mod scim;
 pub mod workers;
 
 pub use error::{AppError, Result};
