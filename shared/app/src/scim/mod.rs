@@ -4,6 +4,7 @@
 //! strictly what the RFCs say. Everything belongs to the application of the caller's secret ([`token`]).
 
 pub mod error;
+pub mod filter;
 pub mod token;
 
 pub use error::{Result, ScimError, ScimType};
