@@ -171,7 +171,10 @@ async fn grant_writes(core: &Core, mut change: Change, grant: &Grant) -> Result<
             let what = format!("There are already {MOST_HOLDS} grants on {}.", holds.key.target);
             return Err(Refusal::NotConfigured { what }.into());
         }
-        change = change.replace(version, &holds.with_waiting(grant.id, grant.starts_at, grant.expires_at))?;
+        change = change.replace(
+            version,
+            &holds.with_waiting(grant.id, grant.starts_at, grant.expires_at),
+        )?;
     }
     let live = LiveGrant {
         user: grant.beneficiary.user,

@@ -1,1 +1,38 @@
-//! hourglass-web
+//! What the HTTP functions share: who calls, what they sent, and how they are answered.
+//!
+//! Every route verifies the caller itself ([`extract::Authenticated`]); there is no authorizer in front. Errors are
+//! problem details (RFC 9457) with a stable `type`, a sentence, and the field at fault ([`problem`]).
+
+pub mod cors;
+pub mod extract;
+pub mod problem;
+pub mod serve;
+pub mod views;
+
+use std::sync::Arc;
+
+use hourglass_app::ports::Core;
+use hourglass_app::ports::tokens::TokenVerifier;
+
+/// What the routes of an HTTP function need.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// The table, the time and new ids.
+    pub core: Core,
+    /// Verifies access tokens.
+    pub tokens: Arc<dyn TokenVerifier>,
+    /// How a caller is told to prove more.
+    pub step_up: Arc<StepUp>,
+    /// Which of the functions this is: part of the keys of stored answers.
+    pub function: &'static str,
+}
+
+/// What a claims challenge has to say (Microsoft identity platform, "Claims challenges, claims requests, and client
+/// capabilities").
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StepUp {
+    /// Base of the token service, without a trailing slash.
+    pub login: String,
+    /// The Conditional Access authentication context that approvals need, such as `c1`.
+    pub auth_context: String,
+}

@@ -1,0 +1,186 @@
+//! Registering applications, and their SCIM secrets.
+
+use hourglass_domain::Refusal;
+use hourglass_domain::application::{Application, MOST_SCIM_TOKENS, ScimTokenInfo};
+use hourglass_domain::audit::{Draft, StreamId};
+use hourglass_domain::entitlement::Template;
+use hourglass_domain::ids::{ApplicationId, TenantId, TokenId};
+use hourglass_domain::roles::{Role, Scope};
+use hourglass_domain::target::Cloud;
+use hourglass_domain::text::{LONGEST_NAME, check_line};
+use secrecy::SecretString;
+
+use super::require_admin_of;
+use crate::caller::{Who, admin_actor, application_of, require_role, require_scope};
+use crate::change::{Change, ChangeError, DECIDE_AGAIN, read};
+use crate::error::Result;
+use crate::keys;
+use crate::ports::Core;
+use crate::ports::tokens::Caller;
+use crate::records::{ScimToken, Stored, TenantUse};
+use crate::scim::token::{hash_token, new_token};
+
+/// An application to register.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewApplication {
+    /// The domain name.
+    pub id: ApplicationId,
+    /// A name for people.
+    pub name: String,
+    /// The Entra tenant.
+    pub tenant: TenantId,
+    /// The cloud it lives in.
+    pub cloud: Cloud,
+}
+
+/// Registers an application with its template and its first SCIM secret, which is given out this once.
+///
+/// # Errors
+/// When the caller is no admin of that tenant or of the operator's, the tenant may not sign in here, or the domain or
+/// the tenant is taken.
+pub async fn register(core: &Core, caller: &Caller, new: NewApplication) -> Result<(Application, SecretString)> {
+    require_scope(caller, Scope::AdminReadWrite)?;
+    require_role(caller, Role::Admin)?;
+    let tenants = &core.settings.sign_in_tenants;
+    if !tenants.contains(&new.tenant) {
+        let rule = "must be one of the tenants that may sign in here (a parameter of the deployment)";
+        return Err(Refusal::invalid("tenant", rule).into());
+    }
+    if caller.tenant != new.tenant && tenants.first() != Some(&caller.tenant) {
+        return Err(Refusal::invalid("tenant", "must be your own tenant").into());
+    }
+    check_line("name", &new.name, 1, LONGEST_NAME)?;
+    let now = core.clock.now();
+    let (secret, token) = fresh_token(core, &new.id);
+    let application = Application {
+        id: new.id,
+        name: new.name,
+        tenant: new.tenant,
+        cloud: new.cloud,
+        created_at: now,
+        scim_tokens: vec![ScimTokenInfo {
+            id: token.id,
+            hash: token.hash,
+            created_at: now,
+        }],
+    };
+    let stream = StreamId::config(&application.id, "application", application.id.as_str());
+    let draft = Draft::new(now, admin_actor(caller), "application.registered")
+        .fact("tenant", application.tenant)
+        .fact("scim_token", token.id);
+    let change = Change::new()
+        .create(&application)?
+        .create(&TenantUse {
+            tenant: application.tenant,
+            application: application.id.clone(),
+        })?
+        .create(&Template::new(application.id.clone()))?
+        .create(&token)?
+        .event(stream, draft);
+    match change.commit(&*core.store).await {
+        Ok(()) => Ok((application, secret)),
+        Err(ChangeError::Conflict(keys)) if keys.contains(&keys::tenant(application.tenant)) => Err(Refusal::Taken {
+            field: "tenant",
+            value: application.tenant.to_string(),
+        }
+        .into()),
+        Err(ChangeError::Conflict(_)) => Err(Refusal::Taken {
+            field: "id",
+            value: application.id.to_string(),
+        }
+        .into()),
+        Err(ChangeError::App(error)) => Err(error),
+    }
+}
+
+fn fresh_token(core: &Core, application: &ApplicationId) -> (SecretString, ScimToken) {
+    let secret = new_token(&*core.ids);
+    let hash = hash_token(secrecy::ExposeSecret::expose_secret(&secret));
+    let id = TokenId::new(core.ids.uuid());
+    (
+        secret,
+        ScimToken {
+            id,
+            hash,
+            application: application.clone(),
+            created_at: core.clock.now(),
+        },
+    )
+}
+
+/// The caller's own application, if their tenant has one.
+///
+/// # Errors
+/// When the caller is no admin.
+pub async fn own(core: &Core, caller: &Caller) -> Result<Option<Stored<Application>>> {
+    require_scope(caller, Scope::AdminReadWrite)?;
+    require_role(caller, Role::Admin)?;
+    application_of(core, caller).await
+}
+
+/// Makes a further SCIM secret, so that the old one can be replaced without a gap.
+///
+/// # Errors
+/// When two are valid already.
+pub async fn add_scim_token(core: &Core, who: &Who, id: &ApplicationId) -> Result<(ScimTokenInfo, SecretString)> {
+    require_admin_of(who, id)?;
+    for _ in 0..DECIDE_AGAIN {
+        let stored = load(core, id).await?;
+        if stored.value.scim_tokens.len() >= MOST_SCIM_TOKENS {
+            let what = format!("{MOST_SCIM_TOKENS} SCIM secrets are valid already; delete one first.");
+            return Err(Refusal::NotConfigured { what }.into());
+        }
+        let now = core.clock.now();
+        let (secret, token) = fresh_token(core, id);
+        let info = ScimTokenInfo {
+            id: token.id,
+            hash: token.hash,
+            created_at: now,
+        };
+        let mut application = stored.value;
+        application.scim_tokens.push(info.clone());
+        let draft = Draft::new(now, who.actor(), "application.scim_token_added").fact("scim_token", token.id);
+        let change = Change::new()
+            .replace(stored.version, &application)?
+            .create(&token)?
+            .event(StreamId::config(id, "application", id.as_str()), draft);
+        match change.commit(&*core.store).await {
+            Ok(()) => return Ok((info, secret)),
+            Err(ChangeError::Conflict(_)) => {}
+            Err(ChangeError::App(error)) => return Err(error),
+        }
+    }
+    Err(Refusal::Changed.into())
+}
+
+/// Deletes a SCIM secret: it is refused from the next call on.
+///
+/// # Errors
+/// When there is no such secret.
+pub async fn delete_scim_token(core: &Core, who: &Who, id: &ApplicationId, token: TokenId) -> Result<()> {
+    require_admin_of(who, id)?;
+    for _ in 0..DECIDE_AGAIN {
+        let stored = load(core, id).await?;
+        let mut application = stored.value;
+        let info = application.scim_tokens.iter().find(|info| info.id == token).cloned();
+        let info = info.ok_or(Refusal::NotFound { what: "SCIM secret" })?;
+        application.scim_tokens.retain(|info| info.id != token);
+        let now = core.clock.now();
+        let draft = Draft::new(now, who.actor(), "application.scim_token_deleted").fact("scim_token", token);
+        let change = Change::new()
+            .replace(stored.version, &application)?
+            .delete_any(keys::scim_token(info.hash))
+            .event(StreamId::config(id, "application", id.as_str()), draft);
+        match change.commit(&*core.store).await {
+            Ok(()) => return Ok(()),
+            Err(ChangeError::Conflict(_)) => {}
+            Err(ChangeError::App(error)) => return Err(error),
+        }
+    }
+    Err(Refusal::Changed.into())
+}
+
+async fn load(core: &Core, id: &ApplicationId) -> Result<Stored<Application>> {
+    let stored = read(&*core.store, &keys::application(id)).await?;
+    Ok(stored.ok_or(Refusal::NotFound { what: "application" })?)
+}

@@ -1,0 +1,387 @@
+//! Making and changing entitlements.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hourglass_domain::Refusal;
+use hourglass_domain::audit::{Draft, StreamId};
+use hourglass_domain::canonical::canonical_hash;
+use hourglass_domain::duration::AccessDuration;
+use hourglass_domain::entitlement::{ApprovalMode, Eligibility, Entitlement, FactorPolicy, Principals, TicketRule};
+use hourglass_domain::ids::{ApplicationId, EntitlementId, GroupId, ObjectId, ProbeId};
+use hourglass_domain::target::Target;
+
+use super::{require_admin, require_version};
+use crate::caller::Who;
+use crate::change::{Change, ChangeError, DECIDE_AGAIN, read, read_page};
+use crate::directory;
+use crate::error::Result;
+use crate::idempotency::{Answer, Once, replay};
+use crate::keys;
+use crate::ports::Core;
+use crate::ports::store::{Page, Query};
+use crate::records::{GroupUse, Probe, ProbeQuestion, Stored};
+
+/// An entitlement as an admin describes it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EntitlementInput {
+    /// The name that people search for.
+    pub name: String,
+    /// What it gives.
+    pub description: String,
+    /// Object ids of provisioned groups.
+    pub groups: Vec<ObjectId>,
+    /// Whether it can be requested.
+    pub enabled: bool,
+    /// Who has to approve.
+    pub approval: ApprovalMode,
+    /// How many.
+    pub quorum: u8,
+    /// Who may approve.
+    pub approvers: Option<Principals>,
+    /// Who may ask.
+    pub eligible: Eligibility,
+    /// Allowed durations.
+    pub durations: Option<BTreeSet<AccessDuration>>,
+    /// Fewest characters of a justification.
+    pub justification_min: u16,
+    /// The ticket rule.
+    pub ticket: TicketRule,
+    /// Whether it is critical.
+    pub critical: bool,
+    /// Which factor approvers have to show.
+    pub factor: FactorPolicy,
+    /// The version that was read; refused when another is stored.
+    pub version: Option<u64>,
+}
+
+/// Makes an entitlement, and asks provisioning what kind of groups its targets are.
+///
+/// # Errors
+/// Names the field and the rule that is broken.
+pub async fn create(
+    core: &Core,
+    who: &Who,
+    input: &EntitlementInput,
+    once: Option<&Once>,
+    render: &(dyn Fn(&Stored<Entitlement>) -> serde_json::Value + Sync),
+) -> Result<Answer> {
+    require_admin(who)?;
+    let id = EntitlementId::new(core.ids.uuid());
+    for _ in 0..DECIDE_AGAIN {
+        let (answer, replaced) = replay(core, once).await?;
+        if let Some(answer) = answer {
+            return Ok(answer);
+        }
+        let entitlement = build(core, who, id, input, core.clock.now()).await?;
+        let stored = Stored {
+            value: entitlement,
+            version: 1,
+        };
+        let answer = Answer {
+            status: 201,
+            body: render(&stored),
+        };
+        let mut change = Change::new().create(&stored.value)?;
+        if let Some(once) = once {
+            change = change.replace(replaced, &once.record(&answer, core.clock.now()))?;
+        }
+        match store(core, who, change, None, &stored.value).await {
+            Ok(()) => return Ok(answer),
+            Err(ChangeError::Conflict(_)) => {}
+            Err(ChangeError::App(error)) => return Err(error),
+        }
+    }
+    Err(Refusal::Changed.into())
+}
+
+/// Replaces an entitlement. Grants that exist keep what they were granted; requests that wait cannot be approved any
+/// more when the rules changed.
+///
+/// # Errors
+/// Names the field and the rule that is broken.
+pub async fn update(
+    core: &Core,
+    who: &Who,
+    id: EntitlementId,
+    input: &EntitlementInput,
+) -> Result<Stored<Entitlement>> {
+    for _ in 0..DECIDE_AGAIN {
+        let stored = get(core, who, id).await?;
+        require_version(stored.version, input.version)?;
+        let entitlement = build(core, who, id, input, stored.value.created_at).await?;
+        let change = Change::new().replace(stored.version, &entitlement)?;
+        match store(core, who, change, Some(&stored.value), &entitlement).await {
+            Ok(()) => {
+                return Ok(Stored {
+                    value: entitlement,
+                    version: stored.version.saturating_add(1),
+                });
+            }
+            Err(ChangeError::Conflict(_)) => {}
+            Err(ChangeError::App(error)) => return Err(error),
+        }
+    }
+    Err(Refusal::Changed.into())
+}
+
+/// An entitlement of the caller's application.
+///
+/// # Errors
+/// When there is none.
+pub async fn get(core: &Core, who: &Who, id: EntitlementId) -> Result<Stored<Entitlement>> {
+    require_admin(who)?;
+    let stored = read(&*core.store, &keys::entitlement(&who.application.value.id, id)).await?;
+    Ok(stored.ok_or(Refusal::NotFound { what: "entitlement" })?)
+}
+
+/// The entitlements of the caller's application, in the order of their ids.
+///
+/// # Errors
+/// When the caller is no admin.
+pub async fn list(core: &Core, who: &Who, after: Option<String>, limit: usize) -> Result<Page<Stored<Entitlement>>> {
+    require_admin(who)?;
+    let query = Query::partition(keys::entitlements(&who.application.value.id))
+        .after(after)
+        .limit(limit);
+    Ok(read_page(&*core.store, &query).await?)
+}
+
+async fn build(
+    core: &Core,
+    who: &Who,
+    id: EntitlementId,
+    input: &EntitlementInput,
+    created_at: hourglass_domain::Timestamp,
+) -> Result<Entitlement> {
+    let application = &who.application.value;
+    let entitlement = Entitlement {
+        id,
+        application: application.id.clone(),
+        name: input.name.clone(),
+        description: input.description.clone(),
+        targets: input
+            .groups
+            .iter()
+            .map(|group| Target::Entra {
+                cloud: application.cloud,
+                tenant: application.tenant,
+                group: *group,
+            })
+            .collect(),
+        enabled: input.enabled,
+        approval: input.approval,
+        quorum: input.quorum,
+        approvers: input.approvers.clone(),
+        eligible: input.eligible.clone(),
+        durations: input.durations.clone(),
+        justification_min: input.justification_min,
+        ticket: input.ticket.clone(),
+        critical: input.critical,
+        factor: input.factor,
+        created_at,
+    };
+    entitlement.check(core.settings.short_durations)?;
+    if entitlement.approval == ApprovalMode::None {
+        let rule = "must be required: activation with one's own passkey is not available yet";
+        return Err(Refusal::invalid("approval", rule).into());
+    }
+    for group in &input.groups {
+        if directory::group_by_object_id(&*core.store, &application.id, *group)
+            .await?
+            .is_none()
+        {
+            let rule = format!("entra:{group} is no group that was provisioned over SCIM");
+            return Err(Refusal::invalid("targets", rule).into());
+        }
+    }
+    if let Some(approvers) = &entitlement.approvers {
+        check_principals(core, &application.id, "approvers", approvers).await?;
+    }
+    if let Eligibility::Only(people) = &entitlement.eligible {
+        check_principals(core, &application.id, "eligible", people).await?;
+    }
+    Ok(entitlement)
+}
+
+/// Every user and group that is named has to exist in the application.
+///
+/// # Errors
+/// Names the first that does not.
+pub async fn check_principals(
+    core: &Core,
+    application: &ApplicationId,
+    field: &'static str,
+    principals: &Principals,
+) -> Result<()> {
+    for user in &principals.users {
+        if directory::user(&*core.store, application, *user).await?.is_none() {
+            return Err(Refusal::invalid(field, format!("{user} is no user of this application")).into());
+        }
+    }
+    for group in &principals.groups {
+        if directory::group(&*core.store, application, *group).await?.is_none() {
+            return Err(Refusal::invalid(field, format!("{group} is no group of this application")).into());
+        }
+    }
+    Ok(())
+}
+
+async fn store(
+    core: &Core,
+    who: &Who,
+    change: Change,
+    before: Option<&Entitlement>,
+    after: &Entitlement,
+) -> Result<(), ChangeError> {
+    let application = &after.application;
+    let sources_before = before.map(sources).unwrap_or_default();
+    let targets_before = before
+        .map(|entitlement| groups(&entitlement.targets))
+        .unwrap_or_default();
+    let targets_after = groups(&after.targets);
+    let change = group_uses(
+        core,
+        application,
+        change,
+        after.id,
+        (&sources_before, &sources(after)),
+        Some((&targets_before, &targets_after)),
+    )
+    .await
+    .map_err(ChangeError::App)?;
+    let now = core.clock.now();
+    let probe = Probe {
+        id: ProbeId::new(core.ids.uuid()),
+        application: application.clone(),
+        question: ProbeQuestion::Preflight {
+            targets: after.targets.clone(),
+        },
+        asked_at: now,
+        answer: None,
+    };
+    let hash = canonical_hash(after).map_err(|error| ChangeError::App(error.into()))?;
+    let action = if before.is_none() {
+        "entitlement.created"
+    } else {
+        "entitlement.changed"
+    };
+    let draft = Draft::new(now, who.actor(), action)
+        .fact("hash", hash)
+        .fact("enabled", after.enabled)
+        .fact("quorum", after.quorum)
+        .fact("critical", after.critical)
+        .fact(
+            "targets",
+            after
+                .targets
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" "),
+        );
+    change
+        .create(&probe)?
+        .event(
+            StreamId::config(application, "entitlement", &after.id.to_string()),
+            draft,
+        )
+        .commit(&*core.store)
+        .await
+}
+
+/// The groups that feed an entitlement's approvers or its eligibility.
+fn sources(entitlement: &Entitlement) -> BTreeSet<GroupId> {
+    let mut sources = entitlement
+        .approvers
+        .as_ref()
+        .map(|approvers| approvers.groups.clone())
+        .unwrap_or_default();
+    if let Eligibility::Only(people) = &entitlement.eligible {
+        sources.extend(&people.groups);
+    }
+    sources
+}
+
+fn groups(targets: &[Target]) -> BTreeSet<ObjectId> {
+    targets.iter().map(|Target::Entra { group, .. }| *group).collect()
+}
+
+/// Writes down what each directory group is used for, before and after, and refuses a group that would be both a
+/// source and a target (design section 6, "no loops").
+///
+/// # Errors
+/// [`Refusal::ApproverLoop`].
+pub async fn group_uses(
+    core: &Core,
+    application: &ApplicationId,
+    mut change: Change,
+    user: EntitlementId,
+    sources: (&BTreeSet<GroupId>, &BTreeSet<GroupId>),
+    targets: Option<(&BTreeSet<ObjectId>, &BTreeSet<ObjectId>)>,
+) -> Result<Change> {
+    let mut uses: BTreeMap<ObjectId, (Stored<GroupUse>, GroupUse)> = BTreeMap::new();
+    for source in sources.0.union(sources.1) {
+        let Some(group) = directory::group(&*core.store, application, *source).await? else {
+            continue;
+        };
+        let Some(object_id) = group.value.object_id() else {
+            continue;
+        };
+        let (_, after) = entry(core, application, &mut uses, object_id).await?;
+        if sources.1.contains(source) {
+            after.source_of.insert(user);
+        } else {
+            after.source_of.remove(&user);
+        }
+    }
+    if let Some((before, now)) = targets {
+        for object_id in before.union(now) {
+            let (_, after) = entry(core, application, &mut uses, *object_id).await?;
+            if now.contains(object_id) {
+                after.target_of.insert(user);
+            } else {
+                after.target_of.remove(&user);
+            }
+        }
+    }
+    for (object_id, (stored, after)) in uses {
+        if stored.value == after {
+            continue;
+        }
+        if !after.source_of.is_empty() && !after.target_of.is_empty() {
+            return Err(Refusal::ApproverLoop {
+                group: object_id.to_string(),
+            }
+            .into());
+        }
+        change = change.replace(stored.version, &after)?;
+    }
+    Ok(change)
+}
+
+async fn entry<'a>(
+    core: &Core,
+    application: &ApplicationId,
+    uses: &'a mut BTreeMap<ObjectId, (Stored<GroupUse>, GroupUse)>,
+    group: ObjectId,
+) -> Result<&'a mut (Stored<GroupUse>, GroupUse)> {
+    let stored = match uses.get(&group) {
+        Some(_) => None,
+        None => Some(read::<GroupUse>(&*core.store, &keys::group_use(application, group)).await?),
+    };
+    let fresh = || {
+        let unused = GroupUse {
+            application: application.clone(),
+            group,
+            target_of: BTreeSet::new(),
+            source_of: BTreeSet::new(),
+        };
+        let stored = stored.flatten().unwrap_or(Stored {
+            value: unused,
+            version: 0,
+        });
+        let after = stored.value.clone();
+        (stored, after)
+    };
+    Ok(uses.entry(group).or_insert_with(fresh))
+}

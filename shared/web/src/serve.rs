@@ -1,0 +1,96 @@
+//! What lies around every router: limits, headers, and answers for paths, methods and panics that nobody handles.
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderValue, StatusCode, header};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::problem::Problem;
+
+/// Finishes the router of an HTTP function.
+#[must_use]
+pub fn finish(router: Router) -> Router {
+    router
+        .fallback(|| async { Problem::not_found() })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method-not-allowed",
+                "This path does not take that method.",
+            )
+        })
+        .layer(DefaultBodyLimit::max(crate::extract::LARGEST_BODY))
+        .layer(middleware::from_fn(guard))
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            // The panic's text may quote input; the hook has logged where it happened.
+            tracing::error!("a handler panicked");
+            Problem::internal().into_response()
+        }))
+}
+
+/// Headers that every answer carries (OWASP Secure Headers): answers of an API are neither cached nor sniffed.
+async fn guard(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use tower::ServiceExt as _;
+
+    async fn status(path: &str, method: &str) -> (StatusCode, String) {
+        let router = finish(Router::new().route("/panics", get(panics)));
+        let request = http::Request::builder()
+            .uri(path)
+            .method(method)
+            .body(axum::body::Body::empty())
+            .unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        let kind = response.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+        assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+        (response.status(), kind)
+    }
+
+    async fn panics() -> String {
+        panic!("secret-canary")
+    }
+
+    #[tokio::test]
+    async fn everything_that_goes_wrong_is_a_problem() {
+        let problem = "application/problem+json".to_owned();
+        assert_eq!(
+            status("/nowhere", "GET").await,
+            (StatusCode::NOT_FOUND, problem.clone())
+        );
+        assert_eq!(
+            status("/panics", "POST").await,
+            (StatusCode::METHOD_NOT_ALLOWED, problem.clone())
+        );
+    }
+
+    #[tokio::test]
+    async fn a_panic_becomes_an_answer_without_its_text() {
+        let router = finish(Router::new().route("/panics", get(panics)));
+        let request = http::Request::builder()
+            .uri("/panics")
+            .body(axum::body::Body::empty())
+            .unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        assert!(!String::from_utf8_lossy(&body).contains("secret-canary"));
+    }
+}
