@@ -63,7 +63,9 @@ impl ManualTime {
     /// A clock that stands still at `start`.
     #[must_use]
     pub fn new(start: Timestamp) -> Arc<Self> {
-        Arc::new(Self { millis: AtomicI64::new(start.as_millisecond()) })
+        Arc::new(Self {
+            millis: AtomicI64::new(start.as_millisecond()),
+        })
     }
 
     /// Moves the clock by `millis` milliseconds (backwards when negative).
@@ -155,7 +157,9 @@ pub async fn serve(
 /// `Origin`, if there is one, must be loopback too (this defeats cross-site posts).
 pub async fn only_local_callers(request: Request<Body>, next: Next) -> Response {
     let headers = request.headers();
-    let host = headers.get(header::HOST).map(|value| value.to_str().ok().is_some_and(is_local_authority));
+    let host = headers
+        .get(header::HOST)
+        .map(|value| value.to_str().ok().is_some_and(is_local_authority));
     let origin = headers.get(header::ORIGIN).map(|value| {
         value
             .to_str()
@@ -200,8 +204,15 @@ mod tests {
         for local in ["localhost:8080", "LOCALHOST", "127.0.0.1:1", "127.8.8.8", "[::1]:80"] {
             assert!(is_local_authority(local), "{local}");
         }
-        for foreign in ["evil.example", "localhost.evil.example:80", "10.0.0.1:80", "[2001:db8::1]:80", "", "[", "0.0.0.0"]
-        {
+        for foreign in [
+            "evil.example",
+            "localhost.evil.example:80",
+            "10.0.0.1:80",
+            "[2001:db8::1]:80",
+            "",
+            "[",
+            "0.0.0.0",
+        ] {
             assert!(!is_local_authority(foreign), "{foreign}");
         }
     }

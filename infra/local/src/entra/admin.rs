@@ -226,9 +226,9 @@ struct Provision {
 
 async fn provision(State(entra): State<Entra>, body: Bytes) -> Result<Json<Value>, Refusal> {
     let order: Provision = or_default(&body)?;
-    let provisioner = entra.provisioner().ok_or_else(|| {
-        Refusal::new(StatusCode::CONFLICT, "no application is provisioned from this tenant")
-    })?;
+    let provisioner = entra
+        .provisioner()
+        .ok_or_else(|| Refusal::new(StatusCode::CONFLICT, "no application is provisioned from this tenant"))?;
     let report = match order.object {
         Some(object) => provisioner.push(object).await,
         None => provisioner.sync_all().await,
@@ -238,5 +238,9 @@ async fn provision(State(entra): State<Entra>, body: Bytes) -> Result<Json<Value
 }
 
 fn or_default<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Refusal> {
-    if body.is_empty() { Ok(T::default()) } else { from_json(body) }
+    if body.is_empty() {
+        Ok(T::default())
+    } else {
+        from_json(body)
+    }
 }

@@ -27,7 +27,10 @@ pub struct WriteBudget {
 
 impl Default for WriteBudget {
     fn default() -> Self {
-        Self { capacity: 3_000, refill_per_second: 20 }
+        Self {
+            capacity: 3_000,
+            refill_per_second: 20,
+        }
     }
 }
 
@@ -72,7 +75,9 @@ impl Tenant {
                 ],
             )?;
             let newest = change.tx.last_insert_rowid();
-            change.tx.execute("DELETE FROM call WHERE seq <= ?1", [newest - CALLS_KEPT])?;
+            change
+                .tx
+                .execute("DELETE FROM call WHERE seq <= ?1", [newest - CALLS_KEPT])?;
             Ok(())
         })
     }
@@ -84,10 +89,12 @@ impl Tenant {
     /// When the database fails.
     pub fn calls(&self) -> Result<Value, TenantError> {
         self.read(0, |view| {
-            let total: i64 = view.connection.query_row("SELECT count(*) FROM call", [], |row| row.get(0))?;
-            let mut counts = view.connection.prepare(
-                "SELECT route, status, priority, count(*) FROM call GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
-            )?;
+            let total: i64 = view
+                .connection
+                .query_row("SELECT count(*) FROM call", [], |row| row.get(0))?;
+            let mut counts = view
+                .connection
+                .prepare("SELECT route, status, priority, count(*) FROM call GROUP BY 1, 2, 3 ORDER BY 1, 2, 3")?;
             let counts = counts
                 .query_map([], |row| {
                     Ok(json!({
@@ -138,7 +145,9 @@ impl Tenant {
     /// [`TenantError::Invalid`] when either number is 0.
     pub fn set_write_budget(&self, budget: WriteBudget) -> Result<(), TenantError> {
         if budget.capacity == 0 || budget.refill_per_second == 0 {
-            return Err(TenantError::Invalid("capacity and refill_per_second must be at least 1".to_owned()));
+            return Err(TenantError::Invalid(
+                "capacity and refill_per_second must be at least 1".to_owned(),
+            ));
         }
         self.write(|change| {
             change.tx.execute("DELETE FROM budget", [])?;
@@ -155,7 +164,9 @@ impl Tenant {
         self.write(|change| {
             let stored: Option<String> = change
                 .tx
-                .query_row("SELECT value FROM meta WHERE key = 'write_budget'", [], |row| row.get(0))
+                .query_row("SELECT value FROM meta WHERE key = 'write_budget'", [], |row| {
+                    row.get(0)
+                })
                 .optional()?;
             let budget = match stored {
                 Some(text) => serde_json::from_str(&text)?,
@@ -166,20 +177,32 @@ impl Tenant {
             let rate = i64::from(budget.refill_per_second);
             let (left, since) = change
                 .tx
-                .query_row("SELECT milli_tokens, at FROM budget WHERE client_id = ?1", [client_id.to_string()], |row| {
-                    Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
-                })
+                .query_row(
+                    "SELECT milli_tokens, at FROM budget WHERE client_id = ?1",
+                    [client_id.to_string()],
+                    |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)),
+                )
                 .optional()?
                 .unwrap_or((full, now));
             // A token per second is a thousandth of a token per millisecond, so the units cancel out.
             let left = left.saturating_add((now - since).max(0).saturating_mul(rate)).min(full);
             let (left, claim) = if left >= 1000 {
                 let after = left - 1000;
-                (after, Claim::Taken { used: 1.0 - thousandths(after) / thousandths(full) })
+                (
+                    after,
+                    Claim::Taken {
+                        used: 1.0 - thousandths(after) / thousandths(full),
+                    },
+                )
             } else {
                 let per_second = rate * 1000;
                 let seconds = (1000 - left + per_second - 1).div_euclid(per_second);
-                (left, Claim::Refused { retry_after_seconds: u32::try_from(seconds).unwrap_or(u32::MAX) })
+                (
+                    left,
+                    Claim::Refused {
+                        retry_after_seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
+                    },
+                )
             };
             change.tx.execute(
                 "INSERT OR REPLACE INTO budget (client_id, milli_tokens, at) VALUES (?1, ?2, ?3)",
@@ -206,25 +229,55 @@ mod tests {
         for _ in 0..3_000 {
             assert!(matches!(tenant.claim_write(app).unwrap(), Claim::Taken { .. }));
         }
-        assert_eq!(tenant.claim_write(app).unwrap(), Claim::Refused { retry_after_seconds: 1 });
-        assert_eq!(tenant.claim_write(Uuid::max()).unwrap(), Claim::Taken { used: 1.0 - 2999.0 / 3000.0 });
+        assert_eq!(
+            tenant.claim_write(app).unwrap(),
+            Claim::Refused { retry_after_seconds: 1 }
+        );
+        assert_eq!(
+            tenant.claim_write(Uuid::max()).unwrap(),
+            Claim::Taken {
+                used: 1.0 - 2999.0 / 3000.0
+            }
+        );
         time.advance_seconds(1);
-        let after_a_second = (0..25).filter(|_| matches!(tenant.claim_write(app).unwrap(), Claim::Taken { .. })).count();
+        let after_a_second = (0..25)
+            .filter(|_| matches!(tenant.claim_write(app).unwrap(), Claim::Taken { .. }))
+            .count();
         assert_eq!(after_a_second, 20);
         time.advance_seconds(151);
-        let after_a_rest = (0..3_100).filter(|_| matches!(tenant.claim_write(app).unwrap(), Claim::Taken { .. })).count();
+        let after_a_rest = (0..3_100)
+            .filter(|_| matches!(tenant.claim_write(app).unwrap(), Claim::Taken { .. }))
+            .count();
         assert_eq!(after_a_rest, 3_000);
     }
 
     #[test]
     fn a_slow_budget_says_how_long_to_wait() {
         let (_directory, time, tenant) = scratch();
-        assert!(tenant.set_write_budget(WriteBudget { capacity: 0, refill_per_second: 1 }).is_err());
-        tenant.set_write_budget(WriteBudget { capacity: 1, refill_per_second: 1 }).unwrap();
+        assert!(
+            tenant
+                .set_write_budget(WriteBudget {
+                    capacity: 0,
+                    refill_per_second: 1
+                })
+                .is_err()
+        );
+        tenant
+            .set_write_budget(WriteBudget {
+                capacity: 1,
+                refill_per_second: 1,
+            })
+            .unwrap();
         assert_eq!(tenant.claim_write(Uuid::nil()).unwrap(), Claim::Taken { used: 1.0 });
-        assert_eq!(tenant.claim_write(Uuid::nil()).unwrap(), Claim::Refused { retry_after_seconds: 1 });
+        assert_eq!(
+            tenant.claim_write(Uuid::nil()).unwrap(),
+            Claim::Refused { retry_after_seconds: 1 }
+        );
         time.advance_millis(999);
-        assert!(matches!(tenant.claim_write(Uuid::nil()).unwrap(), Claim::Refused { .. }));
+        assert!(matches!(
+            tenant.claim_write(Uuid::nil()).unwrap(),
+            Claim::Refused { .. }
+        ));
         time.advance_millis(1);
         assert!(matches!(tenant.claim_write(Uuid::nil()).unwrap(), Claim::Taken { .. }));
     }
@@ -244,7 +297,13 @@ mod tests {
         };
         tenant.log_call(&call).unwrap();
         tenant.log_call(&call).unwrap();
-        tenant.log_call(&Logged { status: 429, fault: Some("1".to_owned()), ..call }).unwrap();
+        tenant
+            .log_call(&Logged {
+                status: 429,
+                fault: Some("1".to_owned()),
+                ..call
+            })
+            .unwrap();
         let calls = tenant.calls().unwrap();
         assert_eq!(calls["total"], 3);
         assert_eq!(calls["counts"][0]["count"], 2);

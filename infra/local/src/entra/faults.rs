@@ -93,7 +93,6 @@ pub struct FaultOrder {
     pub until_cleared: bool,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn is_false(value: &bool) -> bool {
     !value
 }
@@ -129,7 +128,10 @@ impl FaultOrder {
         if self.delay_ms.is_some_and(|delay| delay > MAX_DELAY_MS) {
             return refuse("delay_ms must be at most 120000");
         }
-        if self.replication_lag_seconds.is_some_and(|lag| !(1..=HISTORY_SECONDS).contains(&lag)) {
+        if self
+            .replication_lag_seconds
+            .is_some_and(|lag| !(1..=HISTORY_SECONDS).contains(&lag))
+        {
             return refuse("replication_lag_seconds must be from 1 to 3600");
         }
         if self.times == Some(0) || (self.times.is_some() && self.until_cleared) {
@@ -153,7 +155,12 @@ pub(crate) struct Probe<'a> {
 /// How a call ends instead of normally.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ending {
-    Status { status: u16, code: Option<String>, message: Option<String>, retry_after_seconds: Option<u32> },
+    Status {
+        status: u16,
+        code: Option<String>,
+        message: Option<String>,
+        retry_after_seconds: Option<u32>,
+    },
     ApplyThenDrop,
     Drop,
     DenyReads,
@@ -174,8 +181,14 @@ impl Plan {
         let matching = &order.matching;
         let method = matching.method.as_ref();
         let hit = method.is_none_or(|method| method.eq_ignore_ascii_case(probe.method))
-            && matching.path_contains.as_ref().map_or(!probe.sign_in, |part| probe.path.contains(part.as_str()))
-            && matching.body_contains.as_ref().is_none_or(|part| contains(probe.body, part.as_bytes()));
+            && matching
+                .path_contains
+                .as_ref()
+                .map_or(!probe.sign_in, |part| probe.path.contains(part.as_str()))
+            && matching
+                .body_contains
+                .as_ref()
+                .is_none_or(|part| contains(probe.body, part.as_bytes()));
         let touches_reads = probe.reads || method.is_some();
         let lag = order.replication_lag_seconds.filter(|_| touches_reads);
         let ending = if let Some(status) = order.status {
@@ -218,9 +231,13 @@ impl Tenant {
     pub fn order_fault(&self, order: &FaultOrder) -> Result<i64, TenantError> {
         order.check()?;
         self.write(|change| {
-            let count: i64 = change.tx.query_row("SELECT count(*) FROM fault", [], |row| row.get(0))?;
+            let count: i64 = change
+                .tx
+                .query_row("SELECT count(*) FROM fault", [], |row| row.get(0))?;
             if count >= MAX_ORDERS {
-                return Err(TenantError::Invalid(format!("{MAX_ORDERS} fault orders are in force already")));
+                return Err(TenantError::Invalid(format!(
+                    "{MAX_ORDERS} fault orders are in force already"
+                )));
             }
             change.tx.execute(
                 "INSERT INTO fault (rule, remaining) VALUES (?1, ?2)",
@@ -236,7 +253,9 @@ impl Tenant {
     /// [`TenantError::NotFound`] when there is no order with that id.
     pub fn clear_faults(&self, id: Option<i64>) -> Result<(), TenantError> {
         self.write(|change| {
-            let cleared = change.tx.execute("DELETE FROM fault WHERE ?1 IS NULL OR id = ?1", [id])?;
+            let cleared = change
+                .tx
+                .execute("DELETE FROM fault WHERE ?1 IS NULL OR id = ?1", [id])?;
             match id {
                 Some(id) if cleared == 0 => Err(TenantError::not_found("fault order", id)),
                 _ => Ok(()),
@@ -266,7 +285,9 @@ impl Tenant {
             let mut plan = Plan::default();
             for (id, order, _) in in_force(&change.view())? {
                 if plan.adds(id, &order, probe) {
-                    change.tx.execute("UPDATE fault SET remaining = remaining - 1 WHERE id = ?1", [id])?;
+                    change
+                        .tx
+                        .execute("UPDATE fault SET remaining = remaining - 1 WHERE id = ?1", [id])?;
                 }
             }
             change.tx.execute("DELETE FROM fault WHERE remaining <= 0", [])?;
@@ -276,11 +297,15 @@ impl Tenant {
 }
 
 fn in_force(view: &View<'_>) -> Result<Vec<(i64, FaultOrder, Option<u32>)>, TenantError> {
-    let mut statement = view.connection.prepare_cached("SELECT id, rule, remaining FROM fault ORDER BY id")?;
+    let mut statement = view
+        .connection
+        .prepare_cached("SELECT id, rule, remaining FROM fault ORDER BY id")?;
     let rows = statement
         .query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?)))?
         .collect::<Result<Vec<_>, _>>()?;
-    rows.into_iter().map(|(id, rule, remaining)| Ok((id, serde_json::from_str(&rule)?, remaining))).collect()
+    rows.into_iter()
+        .map(|(id, rule, remaining)| Ok((id, serde_json::from_str(&rule)?, remaining)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -293,7 +318,13 @@ mod tests {
     }
 
     fn probe<'a>(method: &'a str, path: &'a str) -> Probe<'a> {
-        Probe { method, path, body: b"{\"id\":\"dana\"}", reads: method == "GET", sign_in: false }
+        Probe {
+            method,
+            path,
+            body: b"{\"id\":\"dana\"}",
+            reads: method == "GET",
+            sign_in: false,
+        }
     }
 
     #[test]
@@ -306,11 +337,24 @@ mod tests {
             })))
             .unwrap();
         let add = probe("POST", "/v1.0/groups/g/members/$ref");
-        assert_eq!(tenant.plan_faults(&probe("GET", "/v1.0/groups")).unwrap(), Plan::default());
-        assert_eq!(tenant.plan_faults(&Probe { body: b"kim", ..add }).unwrap(), Plan::default());
+        assert_eq!(
+            tenant.plan_faults(&probe("GET", "/v1.0/groups")).unwrap(),
+            Plan::default()
+        );
+        assert_eq!(
+            tenant.plan_faults(&Probe { body: b"kim", ..add }).unwrap(),
+            Plan::default()
+        );
         for _ in 0..2 {
             let ending = tenant.plan_faults(&add).unwrap().ending.unwrap();
-            assert!(matches!(ending, Ending::Status { status: 503, retry_after_seconds: Some(1), .. }));
+            assert!(matches!(
+                ending,
+                Ending::Status {
+                    status: 503,
+                    retry_after_seconds: Some(1),
+                    ..
+                }
+            ));
         }
         assert_eq!(tenant.plan_faults(&add).unwrap(), Plan::default());
         assert_eq!(tenant.faults().unwrap(), json!({ "faults": [] }));
@@ -319,24 +363,42 @@ mod tests {
     #[test]
     fn reads_are_what_lag_and_denial_touch() {
         let (_directory, _time, tenant) = scratch();
-        tenant.order_fault(&order(json!({ "replication_lag_seconds": 5 }))).unwrap();
+        tenant
+            .order_fault(&order(json!({ "replication_lag_seconds": 5 })))
+            .unwrap();
         tenant.order_fault(&order(json!({ "deny_reads": true }))).unwrap();
         let read = tenant.plan_faults(&probe("GET", "/v1.0/groups")).unwrap();
         assert_eq!((read.lag_seconds, read.ending), (5, Some(Ending::DenyReads)));
-        assert_eq!(tenant.plan_faults(&probe("DELETE", "/v1.0/groups/g")).unwrap(), Plan::default());
+        assert_eq!(
+            tenant.plan_faults(&probe("DELETE", "/v1.0/groups/g")).unwrap(),
+            Plan::default()
+        );
         tenant.clear_faults(None).unwrap();
         tenant
-            .order_fault(&order(json!({ "match": { "method": "DELETE" }, "replication_lag_seconds": 5 })))
+            .order_fault(&order(
+                json!({ "match": { "method": "DELETE" }, "replication_lag_seconds": 5 }),
+            ))
             .unwrap();
-        assert_eq!(tenant.plan_faults(&probe("DELETE", "/v1.0/groups/g")).unwrap().lag_seconds, 5);
-        assert_eq!(tenant.plan_faults(&probe("GET", "/v1.0/groups/g")).unwrap().lag_seconds, 0);
+        assert_eq!(
+            tenant
+                .plan_faults(&probe("DELETE", "/v1.0/groups/g"))
+                .unwrap()
+                .lag_seconds,
+            5
+        );
+        assert_eq!(
+            tenant.plan_faults(&probe("GET", "/v1.0/groups/g")).unwrap().lag_seconds,
+            0
+        );
     }
 
     #[test]
     fn the_first_ending_wins_and_the_next_waits() {
         let (_directory, _time, tenant) = scratch();
         tenant.order_fault(&order(json!({ "drop": true }))).unwrap();
-        tenant.order_fault(&order(json!({ "apply_then_drop": true, "delay_ms": 20 }))).unwrap();
+        tenant
+            .order_fault(&order(json!({ "apply_then_drop": true, "delay_ms": 20 })))
+            .unwrap();
         let first = tenant.plan_faults(&probe("POST", "/x")).unwrap();
         assert_eq!((first.ending, first.delay_ms), (Some(Ending::Drop), 0));
         let second = tenant.plan_faults(&probe("POST", "/x")).unwrap();
@@ -346,10 +408,19 @@ mod tests {
     #[test]
     fn sign_in_is_touched_only_when_its_path_is_named() {
         let (_directory, _time, tenant) = scratch();
-        let token = Probe { sign_in: true, ..probe("POST", "/tid/oauth2/v2.0/token") };
-        tenant.order_fault(&order(json!({ "status": 500, "until_cleared": true }))).unwrap();
+        let token = Probe {
+            sign_in: true,
+            ..probe("POST", "/tid/oauth2/v2.0/token")
+        };
+        tenant
+            .order_fault(&order(json!({ "status": 500, "until_cleared": true })))
+            .unwrap();
         assert_eq!(tenant.plan_faults(&token).unwrap(), Plan::default());
-        tenant.order_fault(&order(json!({ "match": { "path_contains": "/oauth2/" }, "drop": true }))).unwrap();
+        tenant
+            .order_fault(&order(
+                json!({ "match": { "path_contains": "/oauth2/" }, "drop": true }),
+            ))
+            .unwrap();
         assert_eq!(tenant.plan_faults(&token).unwrap().ending, Some(Ending::Drop));
     }
 
@@ -367,7 +438,10 @@ mod tests {
             json!({ "delay_ms": 120_001 }),
             json!({ "replication_lag_seconds": 0 }),
         ] {
-            assert!(matches!(tenant.order_fault(&order(bad.clone())), Err(TenantError::Invalid(_))), "{bad}");
+            assert!(
+                matches!(tenant.order_fault(&order(bad.clone())), Err(TenantError::Invalid(_))),
+                "{bad}"
+            );
         }
         assert!(serde_json::from_value::<FaultOrder>(json!({ "drop": true, "tims": 1 })).is_err());
     }

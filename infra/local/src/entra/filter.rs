@@ -39,7 +39,10 @@ impl Filter {
         if text.len() > MAX_FILTER_BYTES {
             return Err(FilterError(format!("Filter longer than {MAX_FILTER_BYTES} bytes.")));
         }
-        let mut parser = Parser { tokens: tokens(text)?, at: 0 };
+        let mut parser = Parser {
+            tokens: tokens(text)?,
+            at: 0,
+        };
         let filter = parser.either(0)?;
         match parser.next() {
             None => Ok(filter),
@@ -144,7 +147,11 @@ fn tokens(text: &str) -> Result<Vec<Token>, FilterError> {
                 }
                 tokens.push(Token::Word(word));
             }
-            other => return Err(FilterError(format!("Invalid filter clause: unexpected character '{other}'."))),
+            other => {
+                return Err(FilterError(format!(
+                    "Invalid filter clause: unexpected character '{other}'."
+                )));
+            }
         }
     }
     Ok(tokens)
@@ -177,14 +184,18 @@ impl Parser {
     fn mark(&mut self, mark: char) -> Result<(), FilterError> {
         match self.next() {
             Some(Token::Mark(found)) if found == mark => Ok(()),
-            other => Err(FilterError(format!("Invalid filter clause: expected '{mark}', found {other:?}."))),
+            other => Err(FilterError(format!(
+                "Invalid filter clause: expected '{mark}', found {other:?}."
+            ))),
         }
     }
 
     fn word(&mut self) -> Result<String, FilterError> {
         match self.next() {
             Some(Token::Word(word)) => Ok(word),
-            other => Err(FilterError(format!("Invalid filter clause: expected a name, found {other:?}."))),
+            other => Err(FilterError(format!(
+                "Invalid filter clause: expected a name, found {other:?}."
+            ))),
         }
     }
 
@@ -195,9 +206,13 @@ impl Parser {
                 "true" => Ok(Value::Bool(true)),
                 "false" => Ok(Value::Bool(false)),
                 "null" => Ok(Value::Null),
-                _ => Err(FilterError(format!("Invalid filter clause: '{word}' is not a literal."))),
+                _ => Err(FilterError(format!(
+                    "Invalid filter clause: '{word}' is not a literal."
+                ))),
             },
-            other => Err(FilterError(format!("Invalid filter clause: expected a value, found {other:?}."))),
+            other => Err(FilterError(format!(
+                "Invalid filter clause: expected a value, found {other:?}."
+            ))),
         }
     }
 
@@ -213,7 +228,11 @@ impl Parser {
         while self.takes_word("or") {
             parts.push(self.both(depth)?);
         }
-        Ok(if parts.len() == 1 { parts.remove(0) } else { Filter::Or(parts) })
+        Ok(if parts.len() == 1 {
+            parts.remove(0)
+        } else {
+            Filter::Or(parts)
+        })
     }
 
     fn both(&mut self, depth: usize) -> Result<Filter, FilterError> {
@@ -221,7 +240,11 @@ impl Parser {
         while self.takes_word("and") {
             parts.push(self.one(depth)?);
         }
-        Ok(if parts.len() == 1 { parts.remove(0) } else { Filter::And(parts) })
+        Ok(if parts.len() == 1 {
+            parts.remove(0)
+        } else {
+            Filter::And(parts)
+        })
     }
 
     fn one(&mut self, depth: usize) -> Result<Filter, FilterError> {
@@ -264,7 +287,9 @@ impl Parser {
         let variable = self.word()?;
         self.mark(':')?;
         if self.word()? != variable || !self.takes_word("eq") {
-            return Err(FilterError("Invalid filter clause: any() takes 'x:x eq value'.".to_owned()));
+            return Err(FilterError(
+                "Invalid filter clause: any() takes 'x:x eq value'.".to_owned(),
+            ));
         }
         let value = self.literal()?;
         self.mark(')')?;
@@ -274,7 +299,10 @@ impl Parser {
     fn comparison(&mut self, property: String) -> Result<Filter, FilterError> {
         let operator = self.word()?;
         match operator.to_ascii_lowercase().as_str() {
-            "eq" => Ok(Filter::OneOf { property, values: vec![self.literal()?] }),
+            "eq" => Ok(Filter::OneOf {
+                property,
+                values: vec![self.literal()?],
+            }),
             "ne" => {
                 let values = vec![self.literal()?];
                 Ok(Filter::Not(Box::new(Filter::OneOf { property, values })))
@@ -289,7 +317,9 @@ impl Parser {
                 self.mark(')')?;
                 Ok(Filter::OneOf { property, values })
             }
-            _ => Err(FilterError(format!("Invalid filter clause: unsupported operator '{operator}'."))),
+            _ => Err(FilterError(format!(
+                "Invalid filter clause: unsupported operator '{operator}'."
+            ))),
         }
     }
 }
@@ -308,7 +338,9 @@ mod tests {
             "accountEnabled": true,
             "groupTypes": ["Unified"],
         });
-        Filter::parse(filter).unwrap().matches(&|name| object.get(name).cloned())
+        Filter::parse(filter)
+            .unwrap()
+            .matches(&|name| object.get(name).cloned())
     }
 
     #[test]

@@ -63,11 +63,24 @@ const READ_GROUPS: &[&str] = &[
     "Directory.Read.All",
     "Directory.ReadWrite.All",
 ];
-const READ_USERS: &[&str] =
-    &["User.ReadBasic.All", "User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"];
-const CHECK_USERS: &[&str] =
-    &["User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"];
-const WRITE_MEMBERS: &[&str] = &["GroupMember.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"];
+const READ_USERS: &[&str] = &[
+    "User.ReadBasic.All",
+    "User.Read.All",
+    "User.ReadWrite.All",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+];
+const CHECK_USERS: &[&str] = &[
+    "User.Read.All",
+    "User.ReadWrite.All",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+];
+const WRITE_MEMBERS: &[&str] = &[
+    "GroupMember.ReadWrite.All",
+    "Group.ReadWrite.All",
+    "Directory.ReadWrite.All",
+];
 const DELETE_USERS: &[&str] = &["User.ReadWrite.All", "Directory.ReadWrite.All"];
 const DELETE_GROUPS: &[&str] = &["Group.ReadWrite.All", "Directory.ReadWrite.All"];
 const READ_POLICY: &[&str] = &["Policy.Read.All", "Policy.Read.ConditionalAccess"];
@@ -86,7 +99,11 @@ impl Caller {
     }
 
     fn needs(&self, any_of: &[&str]) -> Result<(), GraphError> {
-        if self.has(any_of) { Ok(()) } else { Err(GraphError::denied()) }
+        if self.has(any_of) {
+            Ok(())
+        } else {
+            Err(GraphError::denied())
+        }
     }
 }
 
@@ -123,7 +140,9 @@ impl<'p> Route<'p> {
         Ok(match segments.as_slice() {
             ["groups"] => Self::Groups,
             ["users"] => Self::Users,
-            ["groups" | "users", "delta()" | "delta"] | ["identityGovernance", "privilegedAccess", ..] => Self::NotServed,
+            ["groups" | "users", "delta()" | "delta"] | ["identityGovernance", "privilegedAccess", ..] => {
+                Self::NotServed
+            }
             ["groups", id] => Self::Group(id),
             ["groups", id, "members"] => Self::Members(id),
             ["groups", id, "members", "$ref"] => Self::MemberRefs(id),
@@ -200,9 +219,11 @@ impl<'p> Route<'p> {
 
     fn query_options(self, method: &str) -> &'static [&'static str] {
         match self {
-            Self::Groups | Self::Users | Self::Members(_) | Self::TransitiveMembers(_) | Self::TransitiveMemberOf(_) => {
-                &["$filter", "$select", "$top", "$count", "$skiptoken"]
-            }
+            Self::Groups
+            | Self::Users
+            | Self::Members(_)
+            | Self::TransitiveMembers(_)
+            | Self::TransitiveMemberOf(_) => &["$filter", "$select", "$top", "$count", "$skiptoken"],
             Self::MemberRefs(_) if method == "GET" => &["$filter", "$top", "$count", "$skiptoken"],
             Self::Owners(_) => &["$select", "$top", "$skiptoken"],
             Self::Group(_) | Self::User(_) | Self::DeletedItem(_) if method == "GET" => &["$select"],
@@ -269,9 +290,15 @@ impl Entra {
     /// One call from fault orders to log.
     async fn graph_call(&self, call: &Call) -> Answer {
         let request_id = sim::random_id().unwrap_or_default();
-        let client_request_id = call.header("client-request-id").map_or_else(|| request_id.to_string(), str::to_owned);
+        let client_request_id = call
+            .header("client-request-id")
+            .map_or_else(|| request_id.to_string(), str::to_owned);
         let date = self.tenant().now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
-        let marks = Marks { date, request_id, client_request_id };
+        let marks = Marks {
+            date,
+            request_id,
+            client_request_id,
+        };
         let path = call.decoded_path();
         let route = Route::of(&path);
         let reads = route.as_ref().is_ok_and(|route| route.reads(&call.method));
@@ -298,10 +325,16 @@ impl Entra {
             None if is_batch => self.batch(call, caller).await,
             None => caller.and_then(|caller| self.dispatch(call, route.clone()?, &caller, &plan)),
         };
-        let result = if plan.ending == Some(Ending::ApplyThenDrop) { Err(GraphError::ordered(504)) } else { result };
+        let result = if plan.ending == Some(Ending::ApplyThenDrop) {
+            Err(GraphError::ordered(504))
+        } else {
+            result
+        };
         let mut answer = result.unwrap_or_else(|error| Answer::error(&error, &marks));
         answer.headers.push(("request-id", marks.request_id.to_string()));
-        answer.headers.push(("client-request-id", marks.client_request_id.clone()));
+        answer
+            .headers
+            .push(("client-request-id", marks.client_request_id.clone()));
         answer.headers.push(("odata-version", "4.0".to_owned()));
         let name = route.map_or("(unknown)", Route::name);
         self.log(call, &path, name, &answer, client_id, &plan);
@@ -347,7 +380,9 @@ impl Entra {
         }
         let app = self.tenant().app(id("appid"))?;
         let Some(app) = app.filter(|_| text("idtyp") == "app" && id("tid") == self.tenant().id()) else {
-            return Err(refuse("Access token validation failure. The token is not an application's of this tenant."));
+            return Err(refuse(
+                "Access token validation failure. The token is not an application's of this tenant.",
+            ));
         };
         if seconds("iat") < app.tokens_valid_from.as_second() {
             return Err(refuse("Access token validation failure. The token has been revoked."));
@@ -370,24 +405,45 @@ impl Entra {
 
     fn dispatch(&self, call: &Call, route: Route<'_>, caller: &Caller, plan: &Plan) -> Result<Answer, GraphError> {
         if route == Route::NotServed {
-            return Err(GraphError::new(501, "NotImplemented", "The simulated tenant does not serve this call."));
+            return Err(GraphError::new(
+                501,
+                "NotImplemented",
+                "The simulated tenant does not serve this call.",
+            ));
         }
         if !route.takes(&call.method) {
             let message = "Specified HTTP method is not allowed for the request target.";
             return Err(GraphError::new(405, "Request_BadRequest", message));
         }
         let allowed = route.query_options(&call.method);
-        if let Some((name, _)) = call.query.iter().find(|(name, _)| !allowed.contains(&name.to_lowercase().as_str())) {
-            return Err(GraphError::unsupported_query(format!("The query option '{name}' is not supported here.")));
+        if let Some((name, _)) = call
+            .query
+            .iter()
+            .find(|(name, _)| !allowed.contains(&name.to_lowercase().as_str()))
+        {
+            return Err(GraphError::unsupported_query(format!(
+                "The query option '{name}' is not supported here."
+            )));
         }
         let reads = route.reads(&call.method);
         let used = if reads { None } else { Some(self.claim(caller)?) };
-        let desk = Desk { entra: self, call, caller, lag: plan.lag_seconds };
+        let desk = Desk {
+            entra: self,
+            call,
+            caller,
+            lag: plan.lag_seconds,
+        };
         let mut answer = if reads { desk.read(route)? } else { desk.write(route)? };
-        answer.headers.push(("x-ms-resource-unit", units(call, route).to_string()));
+        answer
+            .headers
+            .push(("x-ms-resource-unit", units(call, route).to_string()));
         if let Some(used) = used.filter(|used| *used >= BUDGET_WARNING) {
-            answer.headers.push(("x-ms-throttle-limit-percentage", format!("{used:.2}")));
-            answer.headers.push(("x-ms-throttle-scope", "Tenant_Application/Write".to_owned()));
+            answer
+                .headers
+                .push(("x-ms-throttle-limit-percentage", format!("{used:.2}")));
+            answer
+                .headers
+                .push(("x-ms-throttle-scope", "Tenant_Application/Write".to_owned()));
         }
         Ok(answer)
     }
@@ -409,13 +465,20 @@ impl Entra {
         let mut statuses: BTreeMap<String, u16> = BTreeMap::new();
         let mut responses = Vec::new();
         for item in items {
-            let failed = item.depends_on.iter().any(|id| statuses.get(id).is_none_or(|status| *status >= 400));
+            let failed = item
+                .depends_on
+                .iter()
+                .any(|id| statuses.get(id).is_none_or(|status| *status >= 400));
             let answer = if failed {
                 let error = json!({ "error": {
                     "code": "FailedDependency",
                     "message": "A request that this one depends on failed.",
                 } });
-                Answer { status: 424, body: Some(error), ..Answer::default() }
+                Answer {
+                    status: 424,
+                    body: Some(error),
+                    ..Answer::default()
+                }
             } else {
                 let mut inner = item.call;
                 if let Some(token) = call.header("authorization") {
@@ -429,8 +492,10 @@ impl Entra {
             if answer.body.is_some() {
                 headers.push(("Content-Type", "application/json".to_owned()));
             }
-            let headers: serde_json::Map<String, Value> =
-                headers.into_iter().map(|(name, value)| (header_case(name), json!(value))).collect();
+            let headers: serde_json::Map<String, Value> = headers
+                .into_iter()
+                .map(|(name, value)| (header_case(name), json!(value)))
+                .collect();
             let mut response = json!({ "id": item.id, "status": answer.status, "headers": headers });
             if let (Some(response), Some(body)) = (response.as_object_mut(), answer.body) {
                 response.insert("body".to_owned(), body);
@@ -450,7 +515,10 @@ fn header_case(name: &str) -> String {
         .split('-')
         .map(|part| {
             let mut letters = part.chars();
-            letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
+            letters
+                .next()
+                .map(|first| first.to_ascii_uppercase().to_string() + letters.as_str())
+                .unwrap_or_default()
         })
         .collect();
     parts.join("-")
@@ -458,7 +526,12 @@ fn header_case(name: &str) -> String {
 
 fn forced(ending: Option<&Ending>) -> Option<GraphError> {
     match ending? {
-        Ending::Status { status, code, message, retry_after_seconds } => {
+        Ending::Status {
+            status,
+            code,
+            message,
+            retry_after_seconds,
+        } => {
             let usual = GraphError::ordered(*status);
             Some(GraphError {
                 status: *status,
@@ -475,7 +548,10 @@ fn forced(ending: Option<&Ending>) -> Option<GraphError> {
 
 fn units(call: &Call, route: Route<'_>) -> i32 {
     let select = i32::from(call.parameter("$select").is_some());
-    let small = call.parameter("$top").and_then(|top| top.parse::<u32>().ok()).is_some_and(|top| top < 20);
+    let small = call
+        .parameter("$top")
+        .and_then(|top| top.parse::<u32>().ok())
+        .is_some_and(|top| top < 20);
     (route.units() - select - i32::from(small)).max(1)
 }
 
@@ -489,24 +565,32 @@ fn batch_items(body: &serde_json::Map<String, Value>) -> Result<Vec<BatchItem>, 
     let bad = |message: String| GraphError::new(400, "BadRequest", message);
     let requests = body.get("requests").and_then(Value::as_array);
     let Some(requests) = requests.filter(|requests| !requests.is_empty()) else {
-        return Err(bad("The batch payload must have a non-empty 'requests' array.".to_owned()));
+        return Err(bad(
+            "The batch payload must have a non-empty 'requests' array.".to_owned()
+        ));
     };
     if requests.len() > MAX_BATCH {
-        return Err(bad(format!("Number of batch request steps exceeds the maximum value of {MAX_BATCH}.")));
+        return Err(bad(format!(
+            "Number of batch request steps exceeds the maximum value of {MAX_BATCH}."
+        )));
     }
     let mut seen = BTreeSet::new();
     let mut items = Vec::new();
     for request in requests {
         let text = |name: &str| request.get(name).and_then(Value::as_str);
         let (Some(id), Some(method), Some(url)) = (text("id"), text("method"), text("url")) else {
-            return Err(bad("Every batch request needs the strings 'id', 'method' and 'url'.".to_owned()));
+            return Err(bad(
+                "Every batch request needs the strings 'id', 'method' and 'url'.".to_owned()
+            ));
         };
         let depends_on: Vec<String> = match request.get("dependsOn") {
             None | Some(Value::Null) => Vec::new(),
             Some(list) => serde_json::from_value(list.clone()).map_err(|error| bad(error.to_string()))?,
         };
         if let Some(unknown) = depends_on.iter().find(|other| !seen.contains(*other)) {
-            return Err(bad(format!("Request '{id}' depends on '{unknown}', which does not come before it.")));
+            return Err(bad(format!(
+                "Request '{id}' depends on '{unknown}', which does not come before it."
+            )));
         }
         if !seen.insert(id.to_owned()) {
             return Err(bad(format!("The request id '{id}' appears more than once.")));
@@ -522,7 +606,9 @@ fn batch_items(body: &serde_json::Map<String, Value>) -> Result<Vec<BatchItem>, 
         }
         let body = request.get("body").filter(|body| !body.is_null());
         if body.is_some() && !headers.contains_key("content-type") {
-            return Err(bad(format!("Request '{id}' has a body and so must have the header Content-Type.")));
+            return Err(bad(format!(
+                "Request '{id}' has a body and so must have the header Content-Type."
+            )));
         }
         items.push(BatchItem {
             id: id.to_owned(),
@@ -574,7 +660,11 @@ impl Desk<'_> {
             }
             Route::TransitiveMemberOf(id) => {
                 let user = user_of(view, id)?;
-                let groups = view.transitive_groups(user.id())?.into_iter().map(Object::Group).collect();
+                let groups = view
+                    .transitive_groups(user.id())?
+                    .into_iter()
+                    .map(Object::Group)
+                    .collect();
                 self.list(groups, Kinds::Groups, "directoryObjects", true)
             }
             Route::Owners(id) => self.owners(view, &group_of(view, id)?),
@@ -606,7 +696,10 @@ impl Desk<'_> {
             Route::MemberRef(group, member) => tenant.write(|change| self.remove(change, group, member)),
             Route::MemberItself(group, member) => tenant.write(|change| {
                 let group = group_of(&change.view(), group)?;
-                let object = change.view().live(guid(member)?)?.ok_or_else(|| GraphError::not_found(member))?;
+                let object = change
+                    .view()
+                    .live(guid(member)?)?
+                    .ok_or_else(|| GraphError::not_found(member))?;
                 if !change.view().is_member(group.id, object.id())? {
                     return Err(GraphError::not_found(member));
                 }
@@ -617,7 +710,10 @@ impl Desk<'_> {
             }
             Route::User(id) => tenant.write(|change| self.delete(change, &user_of(&change.view(), id)?)),
             Route::Restore(id) => tenant.write(|change| {
-                let object = change.view().object(guid(id)?)?.filter(|object| object.deleted_at().is_some());
+                let object = change
+                    .view()
+                    .object(guid(id)?)?
+                    .filter(|object| object.deleted_at().is_some());
                 let mut object = object.ok_or_else(|| GraphError::not_found(id))?;
                 self.may_delete(&object)?;
                 change.set_deleted(object.id(), false)?;
@@ -678,7 +774,9 @@ impl Desk<'_> {
                 return Err(GraphError::not_found(&member.to_string()));
             };
             if matches!(object, Object::Group(_)) && (group.is_unified() || group.is_assignable_to_role) {
-                return Err(GraphError::bad_request("A group can't be a member of this kind of group."));
+                return Err(GraphError::bad_request(
+                    "A group can't be a member of this kind of group.",
+                ));
             }
             if *member == group.id {
                 return Err(GraphError::bad_request("A group can't be a member of itself."));
@@ -718,22 +816,31 @@ impl Desk<'_> {
     fn references_to_add(&self, body: &serde_json::Map<String, Value>) -> Result<Vec<Uuid>, GraphError> {
         let list = only_field(body, "members@odata.bind")?.as_array();
         let Some(list) = list.filter(|list| !list.is_empty()) else {
-            return Err(GraphError::bad_request("members@odata.bind must be a list of at least one reference."));
+            return Err(GraphError::bad_request(
+                "members@odata.bind must be a list of at least one reference.",
+            ));
         };
         if list.len() > MAX_REFERENCES {
             return Err(GraphError::bad_request(format!(
                 "The number of references added in one request exceeds the limit of {MAX_REFERENCES}."
             )));
         }
-        let members = list.iter().map(|item| self.reference(item)).collect::<Result<Vec<Uuid>, _>>()?;
+        let members = list
+            .iter()
+            .map(|item| self.reference(item))
+            .collect::<Result<Vec<Uuid>, _>>()?;
         if members.iter().collect::<BTreeSet<_>>().len() != members.len() {
-            return Err(GraphError::bad_request("A reference is given more than once in members@odata.bind."));
+            return Err(GraphError::bad_request(
+                "A reference is given more than once in members@odata.bind.",
+            ));
         }
         Ok(members)
     }
 
     fn select(&self, kinds: Kinds) -> Result<Option<Vec<String>>, GraphError> {
-        let Some(select) = self.call.parameter("$select") else { return Ok(None) };
+        let Some(select) = self.call.parameter("$select") else {
+            return Ok(None);
+        };
         let names: Vec<String> = select.split(',').map(|name| name.trim().to_owned()).collect();
         names.iter().try_for_each(|name| property_exists(name, kinds))?;
         Ok(Some(names))
@@ -755,8 +862,11 @@ impl Desk<'_> {
         let select = self.select(kinds)?;
         let page = self.page(objects, kinds, membership)?;
         let typed = kinds == Kinds::Any || membership;
-        let value: Vec<Value> =
-            page.objects.iter().map(|object| Value::Object(object.show(select.as_deref(), typed))).collect();
+        let value: Vec<Value> = page
+            .objects
+            .iter()
+            .map(|object| Value::Object(object.show(select.as_deref(), typed)))
+            .collect();
         Ok(self.collection(context, &page, value))
     }
 
@@ -787,7 +897,10 @@ impl Desk<'_> {
     /// Filters and cuts a list that is ordered by id. The page token is the last id shown, so that members who come and
     /// go between two pages hide nobody else.
     fn page(&self, objects: Vec<Object>, kinds: Kinds, membership: bool) -> Result<Page, GraphError> {
-        let eventual = self.call.header("consistencylevel").is_some_and(|level| level.eq_ignore_ascii_case("eventual"));
+        let eventual = self
+            .call
+            .header("consistencylevel")
+            .is_some_and(|level| level.eq_ignore_ascii_case("eventual"));
         let counted = match self.call.parameter("$count") {
             None | Some("false") => false,
             Some("true") => true,
@@ -795,7 +908,10 @@ impl Desk<'_> {
         };
         let filter = self.call.parameter("$filter").map(Filter::parse).transpose()?;
         if let Some(filter) = &filter {
-            filter.properties().iter().try_for_each(|name| property_exists(name, kinds))?;
+            filter
+                .properties()
+                .iter()
+                .try_for_each(|name| property_exists(name, kinds))?;
             // Graph serves filters on memberships only as advanced queries.
             if (membership || filter.is_advanced()) && !(eventual && counted) {
                 return Err(GraphError::unsupported_query(
@@ -807,10 +923,16 @@ impl Desk<'_> {
         let after = self.call.parameter("$skiptoken").map(decode_page_token).transpose()?;
         let kept: Vec<Object> = objects
             .into_iter()
-            .filter(|object| filter.as_ref().is_none_or(|filter| filter.matches(&|name| object.property(name))))
+            .filter(|object| {
+                filter
+                    .as_ref()
+                    .is_none_or(|filter| filter.matches(&|name| object.property(name)))
+            })
             .collect();
         let count = (counted && eventual && after.is_none()).then_some(kept.len());
-        let mut rest = kept.into_iter().filter(|object| after.is_none_or(|after| object.id() > after));
+        let mut rest = kept
+            .into_iter()
+            .filter(|object| after.is_none_or(|after| object.id() > after));
         let objects: Vec<Object> = rest.by_ref().take(size).collect();
         let next = match (rest.next(), objects.last()) {
             (Some(_), Some(last)) => Some(self.next_link(last.id())),
@@ -821,7 +943,12 @@ impl Desk<'_> {
 
     fn next_link(&self, last: Uuid) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in self.call.query.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("$skiptoken")) {
+        for (name, value) in self
+            .call
+            .query
+            .iter()
+            .filter(|(name, _)| !name.eq_ignore_ascii_case("$skiptoken"))
+        {
             query.append_pair(name, value);
         }
         query.append_pair("$skiptoken", &URL_SAFE_NO_PAD.encode(last.as_bytes()));
@@ -836,7 +963,11 @@ impl Desk<'_> {
         let filter = self.call.parameter("$filter").map(Filter::parse).transpose()?;
         let mut members = Vec::new();
         if let Some(wanted) = filter.as_ref().and_then(Filter::wanted_ids) {
-            for id in wanted.iter().filter_map(|id| id.parse().ok()).collect::<BTreeSet<Uuid>>() {
+            for id in wanted
+                .iter()
+                .filter_map(|id| id.parse().ok())
+                .collect::<BTreeSet<Uuid>>()
+            {
                 if view.is_member(group.id, id)? {
                     members.extend(view.live(id)?);
                 }
@@ -845,7 +976,11 @@ impl Desk<'_> {
         }
         let after = self.call.parameter("$skiptoken").map(decode_page_token).transpose()?;
         let counted = self.call.parameter("$count").is_some();
-        let most = if filter.is_some() || counted { usize::MAX } else { page_size(self.call.parameter("$top"))? + 1 };
+        let most = if filter.is_some() || counted {
+            usize::MAX
+        } else {
+            page_size(self.call.parameter("$top"))? + 1
+        };
         for id in view.member_ids(group.id, &after.map(|id| id.to_string()).unwrap_or_default())? {
             if members.len() >= most {
                 break;
@@ -871,7 +1006,11 @@ impl Desk<'_> {
                 None => {}
             }
         }
-        let page = Page { objects: Vec::new(), count: None, next: None };
+        let page = Page {
+            objects: Vec::new(),
+            count: None,
+            next: None,
+        };
         Ok(self.collection("directoryObjects", &page, value))
     }
 
@@ -879,9 +1018,15 @@ impl Desk<'_> {
         let body = self.call.json()?;
         let wanted = ids(only_field(&body, "groupIds")?, MAX_REFERENCES)?;
         let object = user_or_object(view, id)?;
-        let held: BTreeSet<Uuid> = view.transitive_groups(object.id())?.iter().map(|group| group.id).collect();
+        let held: BTreeSet<Uuid> = view
+            .transitive_groups(object.id())?
+            .iter()
+            .map(|group| group.id)
+            .collect();
         let value: BTreeSet<Uuid> = wanted.into_iter().filter(|group| held.contains(group)).collect();
-        Ok(Answer::ok(json!({ "@odata.context": self.context("Collection(Edm.String)"), "value": value })))
+        Ok(Answer::ok(
+            json!({ "@odata.context": self.context("Collection(Edm.String)"), "value": value }),
+        ))
     }
 
     fn by_ids(&self, view: &View<'_>) -> Result<Answer, GraphError> {
@@ -900,11 +1045,15 @@ impl Desk<'_> {
         let mut value = Vec::new();
         for id in wanted {
             let object = view.live(id)?.filter(|object| {
-                types.as_ref().is_none_or(|types| types.iter().any(|name| name.eq_ignore_ascii_case(object.kind())))
+                types
+                    .as_ref()
+                    .is_none_or(|types| types.iter().any(|name| name.eq_ignore_ascii_case(object.kind())))
             });
             value.extend(object.map(|object| Value::Object(object.show(None, true))));
         }
-        Ok(Answer::ok(json!({ "@odata.context": self.context("directoryObjects"), "value": value })))
+        Ok(Answer::ok(
+            json!({ "@odata.context": self.context("directoryObjects"), "value": value }),
+        ))
     }
 
     fn auth_contexts(&self) -> Answer {
@@ -960,15 +1109,22 @@ fn property_exists(name: &str, kinds: Kinds) -> Result<(), GraphError> {
 /// The one field that a body must have, and that it may have.
 fn only_field<'b>(body: &'b serde_json::Map<String, Value>, name: &str) -> Result<&'b Value, GraphError> {
     if let Some(unknown) = body.keys().find(|key| *key != name) {
-        return Err(GraphError::bad_request(format!("The simulated tenant takes '{name}' only, not '{unknown}'.")));
+        return Err(GraphError::bad_request(format!(
+            "The simulated tenant takes '{name}' only, not '{unknown}'."
+        )));
     }
-    body.get(name).ok_or_else(|| GraphError::bad_request(format!("The property '{name}' is missing.")))
+    body.get(name)
+        .ok_or_else(|| GraphError::bad_request(format!("The property '{name}' is missing.")))
 }
 
 fn ids(list: &Value, most: usize) -> Result<Vec<Uuid>, GraphError> {
-    let list = list.as_array().ok_or_else(|| GraphError::bad_request("A list of object ids is missing."))?;
+    let list = list
+        .as_array()
+        .ok_or_else(|| GraphError::bad_request("A list of object ids is missing."))?;
     if list.is_empty() || list.len() > most {
-        return Err(GraphError::bad_request(format!("The list must have between 1 and {most} object ids.")));
+        return Err(GraphError::bad_request(format!(
+            "The list must have between 1 and {most} object ids."
+        )));
     }
     list.iter().map(|id| guid(id.as_str().unwrap_or_default())).collect()
 }
@@ -982,7 +1138,9 @@ fn guid(id: &str) -> Result<Uuid, GraphError> {
 }
 
 fn group_of(view: &View<'_>, id: &str) -> Result<Group, GraphError> {
-    view.live(guid(id)?)?.and_then(into_group).ok_or_else(|| GraphError::not_found(id))
+    view.live(guid(id)?)?
+        .and_then(into_group)
+        .ok_or_else(|| GraphError::not_found(id))
 }
 
 /// A user by object id or sign-in name.
@@ -991,7 +1149,10 @@ fn user_of(view: &View<'_>, id: &str) -> Result<Object, GraphError> {
         Ok(id) => view.live(id)?,
         Err(_) => view.by_name("user", id)?.into_iter().next(),
     };
-    found.and_then(into_user).map(Object::User).ok_or_else(|| GraphError::not_found(id))
+    found
+        .and_then(into_user)
+        .map(Object::User)
+        .ok_or_else(|| GraphError::not_found(id))
 }
 
 fn user_or_object(view: &View<'_>, id: &str) -> Result<Object, GraphError> {
@@ -1000,4 +1161,3 @@ fn user_or_object(view: &View<'_>, id: &str) -> Result<Object, GraphError> {
         Err(_) => user_of(view, id),
     }
 }
-

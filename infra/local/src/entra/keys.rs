@@ -38,7 +38,12 @@ impl SigningKey {
         let public = pair.public_key().as_ref();
         let (modulus, exponent) = public_numbers(public).ok_or(TenantError::Key)?;
         let kid = URL_SAFE_NO_PAD.encode(Sha256::digest(public).iter().take(20).copied().collect::<Vec<u8>>());
-        Ok(Self { kid, modulus, exponent, pair })
+        Ok(Self {
+            kid,
+            modulus,
+            exponent,
+            pair,
+        })
     }
 
     pub(crate) fn to_pkcs8(&self) -> Result<Vec<u8>, TenantError> {
@@ -162,7 +167,9 @@ impl KeySet {
         let key = self.all().find(|key| key.kid() == kid)?;
         let public: UnparsedPublicKey<&[u8]> =
             signature::UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.pair.public_key().as_ref());
-        public.verify(message.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).ok()?).ok()?;
+        public
+            .verify(message.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).ok()?)
+            .ok()?;
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()
     }
 }
@@ -188,7 +195,12 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
         (usize::from(*length), rest)
     } else {
         let (bytes, rest) = rest.split_at_checked(usize::from(*length & 0x7f))?;
-        (bytes.iter().try_fold(0_usize, |sum, byte| sum.checked_mul(256)?.checked_add(usize::from(*byte)))?, rest)
+        (
+            bytes.iter().try_fold(0_usize, |sum, byte| {
+                sum.checked_mul(256)?.checked_add(usize::from(*byte))
+            })?,
+            rest,
+        )
     };
     rest.split_at_checked(length)
 }

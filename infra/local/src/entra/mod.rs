@@ -24,6 +24,15 @@ pub mod provisioning;
 pub mod tenant;
 mod wire;
 
+#[cfg(test)]
+mod graph_tests;
+#[cfg(test)]
+mod oidc_tests;
+#[cfg(test)]
+mod provisioning_tests;
+#[cfg(test)]
+mod test_bench;
+
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{Path, State};
@@ -84,7 +93,13 @@ impl Entra {
     /// A tenant to be served with these options.
     #[must_use]
     pub fn new(tenant: Tenant, options: Options) -> Self {
-        Self { inner: Arc::new(Inner { tenant, options, provisioner: OnceLock::new() }) }
+        Self {
+            inner: Arc::new(Inner {
+                tenant,
+                options,
+                provisioner: OnceLock::new(),
+            }),
+        }
     }
 
     /// The tenant's state.

@@ -351,7 +351,12 @@ fn group_property(group: &Group, name: &str) -> Option<Value> {
         "isAssignableToRole" => json!(group.is_assignable_to_role.then_some(true)),
         "isManagementRestricted" => json!(group.is_management_restricted),
         "mail" if group.mail_enabled => {
-            json!(group.mail_nickname.as_ref().map(|alias| format!("{alias}@contoso.example")))
+            json!(
+                group
+                    .mail_nickname
+                    .as_ref()
+                    .map(|alias| format!("{alias}@contoso.example"))
+            )
         }
         "mailEnabled" => json!(group.mail_enabled),
         "mailNickname" => json!(group.mail_nickname),
@@ -412,9 +417,12 @@ mod tests {
 
     #[test]
     fn security_identifiers_follow_the_object_id() {
-        // A pair published in Microsoft's documentation of the format.
+        // A pair that published examples of the format use.
         let id = "73d664e4-0886-4a73-b745-c694da45ddb4".parse().unwrap();
-        assert_eq!(security_identifier(id), "S-1-12-1-1943430372-1249052806-2496021943-3034400218");
+        assert_eq!(
+            security_identifier(id),
+            "S-1-12-1-1943430372-1249052806-2496021943-3034400218"
+        );
     }
 
     #[test]

@@ -30,11 +30,11 @@ use sha2::{Digest, Sha256};
 use url::form_urlencoded;
 use uuid::Uuid;
 
+use super::Entra;
 use super::faults::{Ending, Probe};
 use super::keys::Alg;
 use super::objects::User;
 use super::tenant::{API_SCOPES, AppRegistration, TenantError};
-use super::Entra;
 use crate::sim;
 
 /// Lifetime of a user's access token, in seconds: the middle of Entra's random 60 to 90 minutes.
@@ -45,8 +45,9 @@ const APP_TOKEN_SECONDS: i64 = 3_599;
 const MAX_SECONDS: i64 = 10 * 366 * 86_400;
 
 /// Authentication methods that a token can tell of, as Entra spells them in `amr`.
-const FACTORS: &[&str] =
-    &["pwd", "mfa", "fido", "hwk", "otp", "rsa", "swk", "wia", "ngcmfa", "wiaormfa", "face", "fpt", "pin", "sms"];
+const FACTORS: &[&str] = &[
+    "pwd", "mfa", "fido", "hwk", "otp", "rsa", "swk", "wia", "ngcmfa", "wiaormfa", "face", "fpt", "pin", "sms",
+];
 
 pub(super) fn router() -> Router<Entra> {
     Router::new()
@@ -82,11 +83,22 @@ impl OauthError {
 
     /// A refusal of `/dev-token`, which Entra does not have and which therefore has no code.
     fn plain(status: StatusCode, description: impl Into<String>) -> Self {
-        Self { status, error: "invalid_request", code: None, description: description.into(), retry_after_seconds: None }
+        Self {
+            status,
+            error: "invalid_request",
+            code: None,
+            description: description.into(),
+            retry_after_seconds: None,
+        }
     }
 
     fn fault(status: u16, retry_after_seconds: Option<u32>) -> Self {
-        let mut error = Self::new(status, "temporarily_unavailable", 90_033, "A transient error has occurred. Please try again.");
+        let mut error = Self::new(
+            status,
+            "temporarily_unavailable",
+            90_033,
+            "A transient error has occurred. Please try again.",
+        );
         error.retry_after_seconds = retry_after_seconds;
         error
     }
@@ -139,7 +151,12 @@ async fn discovery_v2(State(entra): State<Entra>, Path(tenant): Path<String>, ur
     entra.sign_in_faults(&Method::GET, &uri, b"").await?;
     let tenant = entra.known_tenant(&tenant)?;
     let base = format!("{}/{tenant}", entra.options().oidc_url);
-    Ok(Json(discovery(&base, &format!("{base}/v2.0"), &format!("{base}/discovery/v2.0/keys"))).into_response())
+    Ok(Json(discovery(
+        &base,
+        &format!("{base}/v2.0"),
+        &format!("{base}/discovery/v2.0/keys"),
+    ))
+    .into_response())
 }
 
 async fn discovery_v1(State(entra): State<Entra>, Path(tenant): Path<String>, uri: Uri) -> Answer {
@@ -234,7 +251,10 @@ fn client_credentials(form: &BTreeMap<String, String>, headers: &HeaderMap) -> R
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok()?.strip_prefix("Basic "))
         .and_then(|value| String::from_utf8(STANDARD.decode(value).ok()?).ok())
-        .and_then(|pair| pair.split_once(':').map(|(id, secret)| (form_decoded(id), form_decoded(secret))));
+        .and_then(|pair| {
+            pair.split_once(':')
+                .map(|(id, secret)| (form_decoded(id), form_decoded(secret)))
+        });
     if let Some(pair) = basic {
         return Ok(pair);
     }
@@ -247,7 +267,9 @@ fn client_credentials(form: &BTreeMap<String, String>, headers: &HeaderMap) -> R
 }
 
 fn form_decoded(text: &str) -> String {
-    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+    percent_encoding::percent_decode_str(text)
+        .decode_utf8_lossy()
+        .into_owned()
 }
 
 async fn dev_token(State(entra): State<Entra>, body: Bytes) -> Answer {
@@ -324,20 +346,29 @@ impl TokenOrder {
     /// An ordinary token of version 2 with a fresh second factor.
     #[must_use]
     pub fn of(user: &str) -> Self {
-        Self { user: user.to_owned(), ..Self::default() }
+        Self {
+            user: user.to_owned(),
+            ..Self::default()
+        }
     }
 
     fn from_json(body: &[u8]) -> Result<Self, OauthError> {
         let refuse = |text: String| OauthError::plain(StatusCode::BAD_REQUEST, text);
         let fields: Map<String, Value> =
             serde_json::from_slice(body).map_err(|error| refuse(format!("the body must be a JSON object: {error}")))?;
-        let unknown: Vec<&str> =
-            fields.keys().map(String::as_str).filter(|name| !FIELDS.contains(name)).collect();
+        let unknown: Vec<&str> = fields
+            .keys()
+            .map(String::as_str)
+            .filter(|name| !FIELDS.contains(name))
+            .collect();
         if !unknown.is_empty() {
-            return Err(refuse(format!("unknown fields: {}; known are {}", unknown.join(", "), FIELDS.join(", "))));
+            return Err(refuse(format!(
+                "unknown fields: {}; known are {}",
+                unknown.join(", "),
+                FIELDS.join(", ")
+            )));
         }
-        let order: Self =
-            serde_json::from_value(Value::Object(fields)).map_err(|error| refuse(error.to_string()))?;
+        let order: Self = serde_json::from_value(Value::Object(fields)).map_err(|error| refuse(error.to_string()))?;
         order.check().map_err(refuse)?;
         Ok(order)
     }
@@ -350,14 +381,20 @@ impl TokenOrder {
             return Err("version must be 1 or 2".to_owned());
         }
         if let Some(unknown) = self.factors.iter().find(|factor| !FACTORS.contains(&factor.as_str())) {
-            return Err(format!("factors: unknown '{unknown}'; known are {}", FACTORS.join(", ")));
+            return Err(format!(
+                "factors: unknown '{unknown}'; known are {}",
+                FACTORS.join(", ")
+            ));
         }
         let spans = [
             ("auth_age_seconds", self.auth_age_seconds),
             ("expires_in_seconds", self.expires_in_seconds.unwrap_or_default()),
             ("not_before_offset_seconds", self.not_before_offset_seconds),
         ];
-        match spans.iter().find(|(_, value)| !(-MAX_SECONDS..=MAX_SECONDS).contains(value)) {
+        match spans
+            .iter()
+            .find(|(_, value)| !(-MAX_SECONDS..=MAX_SECONDS).contains(value))
+        {
             Some((name, _)) => Err(format!("{name} must be within {MAX_SECONDS} seconds")),
             None => Ok(()),
         }
@@ -401,7 +438,13 @@ impl Claims {
         let unique = sim::random_bytes::<16>()?;
         Ok(self
             .set("aio", STANDARD.encode(noise))
-            .set("rh", format!("1.A{}.", URL_SAFE_NO_PAD.encode(noise.first_chunk::<16>().unwrap_or(&unique))))
+            .set(
+                "rh",
+                format!(
+                    "1.A{}.",
+                    URL_SAFE_NO_PAD.encode(noise.first_chunk::<16>().unwrap_or(&unique))
+                ),
+            )
             .set("uti", URL_SAFE_NO_PAD.encode(unique)))
     }
 
@@ -425,30 +468,57 @@ impl Entra {
         order.check().map_err(TenantError::Invalid)?;
         let tenant = self.order_tenant(order)?;
         let registrations = self.tenant().registrations();
-        let audience = order.audience.clone().unwrap_or_else(|| registrations.api_client_id.to_string());
-        let client = order.client_id.clone().unwrap_or_else(|| registrations.form_client_id.to_string());
+        let audience = order
+            .audience
+            .clone()
+            .unwrap_or_else(|| registrations.api_client_id.to_string());
+        let client = order
+            .client_id
+            .clone()
+            .unwrap_or_else(|| registrations.form_client_id.to_string());
         let (issued, not_before, expires) = self.times(order, USER_TOKEN_SECONDS);
         let mut claims = Claims(Map::new());
         let base = format!("{}/{tenant}", self.options().oidc_url);
-        let issuer = if order.version == 1 { format!("{base}/") } else { format!("{base}/v2.0") };
-        claims.set("aud", audience.clone()).set("iss", issuer).times(issued, not_before, expires);
+        let issuer = if order.version == 1 {
+            format!("{base}/")
+        } else {
+            format!("{base}/v2.0")
+        };
+        claims
+            .set("aud", audience.clone())
+            .set("iss", issuer)
+            .times(issued, not_before, expires);
         claims.opaque()?.set("tid", tenant.to_string());
         claims.set("ver", if order.version == 1 { "1.0" } else { "2.0" });
-        let (client_name, credential_name) = if order.version == 1 { ("appid", "appidacr") } else { ("azp", "azpacr") };
-        claims.set(client_name, client.clone()).set(credential_name, if order.app_only { "1" } else { "0" });
+        let (client_name, credential_name) = if order.version == 1 {
+            ("appid", "appidacr")
+        } else {
+            ("azp", "azpacr")
+        };
+        claims
+            .set(client_name, client.clone())
+            .set(credential_name, if order.app_only { "1" } else { "0" });
         if order.app_only {
             let principal = sim::stable_id(&format!("principal/{client}")).to_string();
-            claims.set("idtyp", "app").set("oid", principal.clone()).set("sub", principal);
+            claims
+                .set("idtyp", "app")
+                .set("oid", principal.clone())
+                .set("sub", principal);
         } else {
             let user = self.signing_in(&order.user)?;
             self.user_claims(&mut claims, order, &user, &audience, issued);
         }
         apply(&mut claims.0, &order.claims);
-        self.tenant().keys()?.sign(&claims.0, order.alg, order.kid.as_deref(), order.version == 1)
+        self.tenant()
+            .keys()?
+            .sign(&claims.0, order.alg, order.kid.as_deref(), order.version == 1)
     }
 
     fn user_claims(&self, claims: &mut Claims, order: &TokenOrder, user: &User, audience: &str, now: i64) {
-        let scopes = order.scopes.clone().unwrap_or_else(|| API_SCOPES.iter().map(ToString::to_string).collect());
+        let scopes = order
+            .scopes
+            .clone()
+            .unwrap_or_else(|| API_SCOPES.iter().map(ToString::to_string).collect());
         claims
             .set("name", user.display_name.clone())
             .set("oid", user.id.to_string())
@@ -464,7 +534,9 @@ impl Entra {
                 .set("unique_name", user.user_principal_name.clone())
                 .set("upn", user.user_principal_name.clone());
             if let (Some(given), Some(family)) = (&user.given_name, &user.surname) {
-                claims.set("given_name", given.clone()).set("family_name", family.clone());
+                claims
+                    .set("given_name", given.clone())
+                    .set("family_name", family.clone());
             }
         } else {
             claims.set("preferred_username", user.user_principal_name.clone());
@@ -499,15 +571,22 @@ impl Entra {
             .set("roles", user.app_roles.iter().cloned().collect::<Vec<_>>())
             .set("sub", pairwise(user.id, &client));
         apply(&mut claims.0, &order.claims);
-        self.tenant().keys()?.sign(&claims.0, order.alg, order.kid.as_deref(), false)
+        self.tenant()
+            .keys()?
+            .sign(&claims.0, order.alg, order.kid.as_deref(), false)
     }
 
     fn signing_in(&self, name: &str) -> Result<User, TenantError> {
-        let user = self.tenant().user_by_name(name)?.ok_or_else(|| TenantError::not_found("user", name))?;
+        let user = self
+            .tenant()
+            .user_by_name(name)?
+            .ok_or_else(|| TenantError::not_found("user", name))?;
         if user.account_enabled {
             Ok(user)
         } else {
-            Err(TenantError::Invalid(format!("the account {name} is disabled (AADSTS50057)")))
+            Err(TenantError::Invalid(format!(
+                "the account {name} is disabled (AADSTS50057)"
+            )))
         }
     }
 
@@ -522,8 +601,10 @@ impl Entra {
     /// An app-only access token for the resource in `scope`.
     fn app_token(&self, app: &AppRegistration, scope: &str) -> Result<String, OauthError> {
         let Some(resource) = scope.strip_suffix("/.default") else {
-            let text = format!("The provided value for scope {scope} is not valid. Client credential flows must have a \
-                                scope value with /.default suffixed to the resource identifier (application ID URI).");
+            let text = format!(
+                "The provided value for scope {scope} is not valid. Client credential flows must have a \
+                                scope value with /.default suffixed to the resource identifier (application ID URI)."
+            );
             return Err(OauthError::new(400, "invalid_scope", 1_002_012, text));
         };
         let api = self.tenant().registrations().api_client_id.to_string();
@@ -599,17 +680,24 @@ impl Entra {
     /// Does what the fault orders say about a call on the provider. A lost answer and a lost request are the same here:
     /// nothing changes.
     async fn sign_in_faults(&self, method: &Method, uri: &Uri, body: &[u8]) -> Result<(), OauthError> {
-        let probe =
-            Probe { method: method.as_str(), path: uri.path(), body, reads: method == Method::GET, sign_in: true };
+        let probe = Probe {
+            method: method.as_str(),
+            path: uri.path(),
+            body,
+            reads: method == Method::GET,
+            sign_in: true,
+        };
         let plan = self.tenant().plan_faults(&probe)?;
         if plan.delay_ms > 0 {
             tokio::time::sleep(std::time::Duration::from_millis(plan.delay_ms)).await;
         }
         match plan.ending {
             None => Ok(()),
-            Some(Ending::Status { status, retry_after_seconds, .. }) => {
-                Err(OauthError::fault(status, retry_after_seconds))
-            }
+            Some(Ending::Status {
+                status,
+                retry_after_seconds,
+                ..
+            }) => Err(OauthError::fault(status, retry_after_seconds)),
             Some(Ending::Drop | Ending::ApplyThenDrop) => Err(OauthError::fault(504, None)),
             Some(Ending::DenyReads) => Err(OauthError::fault(403, None)),
         }

@@ -89,7 +89,11 @@ impl ScimTarget {
         let newer = flags.split('&').any(|flag| flag == FLAG);
         Self {
             url: url.trim_end_matches('/').to_owned(),
-            dialect: if newer { Dialect::Optscim062020 } else { Dialect::Classic },
+            dialect: if newer {
+                Dialect::Optscim062020
+            } else {
+                Dialect::Classic
+            },
             token,
             application: application.to_owned(),
         }
@@ -228,7 +232,11 @@ impl Provisioner {
             .redirect(redirect::Policy::none())
             .no_proxy()
             .build()?;
-        Ok(Self { tenant, target: Arc::new(target), client })
+        Ok(Self {
+            tenant,
+            target: Arc::new(target),
+            client,
+        })
     }
 
     /// The same job writing another dialect.
@@ -257,7 +265,12 @@ impl Provisioner {
         let users: Vec<Uuid> = self.tenant.users()?.iter().map(|user| user.id).collect();
         let groups: Vec<Uuid> = self.tenant.groups()?.iter().map(|group| group.id).collect();
         let live: BTreeSet<Uuid> = users.iter().chain(&groups).copied().collect();
-        let gone: Vec<Uuid> = self.tenant.linked()?.into_iter().filter(|id| !live.contains(id)).collect();
+        let gone: Vec<Uuid> = self
+            .tenant
+            .linked()?
+            .into_iter()
+            .filter(|id| !live.contains(id))
+            .collect();
         for stage in [users, groups, gone] {
             self.push_each(stage, &mut report).await;
         }
@@ -342,7 +355,8 @@ impl Provisioner {
     /// # Errors
     /// As [`Provisioner::push`].
     pub async fn rename_group(&self, group: Uuid, display: &str) -> Result<SyncReport, ProvisioningError> {
-        self.tenant.update_group(group, |group| display.clone_into(&mut group.display_name))?;
+        self.tenant
+            .update_group(group, |group| display.clone_into(&mut group.display_name))?;
         self.push(group).await
     }
 
@@ -375,40 +389,71 @@ impl Provisioner {
 
     async fn push_user(&self, user: &User, report: &mut SyncReport) -> Result<(), ProvisioningError> {
         let wanted = user_attributes(user, &self.target.application);
-        match self.locate(Kind::User, user.id, "userName", &user.user_principal_name).await? {
+        match self
+            .locate(Kind::User, user.id, "userName", &user.user_principal_name)
+            .await?
+        {
             Some((id, resource)) => self.update(Kind::User, user.id, &id, &resource, wanted, report).await,
             // What is deleted before it was ever provisioned stays out.
             None if user.deleted_at.is_some() => Ok(()),
-            None => self.create(Kind::User, user.id, ("userName", &user.user_principal_name), user_body(&wanted), report).await,
+            None => {
+                self.create(
+                    Kind::User,
+                    user.id,
+                    ("userName", &user.user_principal_name),
+                    user_body(&wanted),
+                    report,
+                )
+                .await
+            }
         }
     }
 
     async fn push_group(&self, group: &Group, report: &mut SyncReport) -> Result<(), ProvisioningError> {
-        let wanted = vec![("displayName", json!(group.display_name)), ("externalId", json!(group.id))];
-        match self.locate(Kind::Group, group.id, "externalId", &group.id.to_string()).await? {
-            Some((id, resource)) => self.update(Kind::Group, group.id, &id, &resource, wanted, report).await?,
+        let wanted = vec![
+            ("displayName", json!(group.display_name)),
+            ("externalId", json!(group.id)),
+        ];
+        match self
+            .locate(Kind::Group, group.id, "externalId", &group.id.to_string())
+            .await?
+        {
+            Some((id, resource)) => {
+                self.update(Kind::Group, group.id, &id, &resource, wanted, report)
+                    .await?
+            }
             None => {
                 let mut body = Map::new();
                 body.insert("schemas".to_owned(), json!([GROUP_SCHEMA, ADSCIM_SCHEMA]));
                 body.extend(wanted.into_iter().map(|(name, value)| (name.to_owned(), value)));
                 body.insert("meta".to_owned(), json!({ "resourceType": "Group" }));
                 let key = ("externalId", group.id.to_string());
-                self.create(Kind::Group, group.id, (key.0, &key.1), Value::Object(body), report).await?;
+                self.create(Kind::Group, group.id, (key.0, &key.1), Value::Object(body), report)
+                    .await?;
             }
         }
         self.push_members(group, report).await
     }
 
     async fn push_members(&self, group: &Group, report: &mut SyncReport) -> Result<(), ProvisioningError> {
-        let Some(link) = self.tenant.link(group.id)? else { return Ok(()) };
+        let Some(link) = self.tenant.link(group.id)? else {
+            return Ok(());
+        };
         let changes = self.tenant.member_changes(group.id)?;
         let path = format!("/Groups/{link}");
         for (adding, members) in [(true, changes.added), (false, changes.removed)] {
             for chunk in members.chunks(MEMBERS_PER_PATCH) {
                 let ids: Vec<&str> = chunk.iter().map(|(_, scim)| scim.as_str()).collect();
-                self.send(Method::PATCH, &path, &[], Some(&self.member_patch(adding, &ids))).await?.accepted()?;
-                self.tenant.note_members(group.id, chunk.iter().map(|(object, _)| *object), adding)?;
-                *(if adding { &mut report.members_added } else { &mut report.members_removed }) += chunk.len();
+                self.send(Method::PATCH, &path, &[], Some(&self.member_patch(adding, &ids)))
+                    .await?
+                    .accepted()?;
+                self.tenant
+                    .note_members(group.id, chunk.iter().map(|(object, _)| *object), adding)?;
+                *(if adding {
+                    &mut report.members_added
+                } else {
+                    &mut report.members_removed
+                }) += chunk.len();
             }
         }
         Ok(())
@@ -438,15 +483,20 @@ impl Provisioner {
     ) -> Result<Option<(String, Value)>, ProvisioningError> {
         if let Some(link) = self.tenant.link(object)? {
             let path = format!("{}/{link}", kind.path());
-            let query: &[(&str, &str)] =
-                if kind == Kind::Group { &[("excludedAttributes", "members")] } else { &[] };
+            let query: &[(&str, &str)] = if kind == Kind::Group {
+                &[("excludedAttributes", "members")]
+            } else {
+                &[]
+            };
             let answer = self.send(Method::GET, &path, query, None).await?;
             if answer.status != StatusCode::NOT_FOUND {
                 return Ok(Some((link, answer.accepted()?)));
             }
             self.tenant.unlink(object)?;
         }
-        let Some(resource) = self.find(kind, attribute, value).await? else { return Ok(None) };
+        let Some(resource) = self.find(kind, attribute, value).await? else {
+            return Ok(None);
+        };
         let id = id_of(&resource, kind.path())?;
         self.tenant.set_link(object, kind, &id)?;
         Ok(Some((id, resource)))
@@ -499,7 +549,11 @@ impl Provisioner {
             .into_iter()
             .filter_map(|(path, value)| {
                 let present = attribute(resource, path);
-                (present != Some(&value)).then_some(Changed { path, value, new: present.is_none() })
+                (present != Some(&value)).then_some(Changed {
+                    path,
+                    value,
+                    new: present.is_none(),
+                })
             })
             .collect();
         if changed.is_empty() {
@@ -518,8 +572,12 @@ impl Provisioner {
     }
 
     async fn delete_linked(&self, object: Uuid, report: &mut SyncReport) -> Result<(), ProvisioningError> {
-        let Some((kind, id)) = self.tenant.link_of_any_kind(object)? else { return Ok(()) };
-        let answer = self.send(Method::DELETE, &format!("{}/{id}", kind.path()), &[], None).await?;
+        let Some((kind, id)) = self.tenant.link_of_any_kind(object)? else {
+            return Ok(());
+        };
+        let answer = self
+            .send(Method::DELETE, &format!("{}/{id}", kind.path()), &[], None)
+            .await?;
         if answer.status != StatusCode::NOT_FOUND {
             answer.accepted()?;
         }
@@ -530,7 +588,9 @@ impl Provisioner {
 
     fn address(&self, path: &str, query: &[(&str, &str)]) -> String {
         let flag = (self.target.dialect == Dialect::Optscim062020).then(|| FLAG.to_owned());
-        let pairs = query.iter().map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, QUERY)));
+        let pairs = query
+            .iter()
+            .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, QUERY)));
         let query: Vec<String> = flag.into_iter().chain(pairs).collect();
         let mark = if query.is_empty() { "" } else { "?" };
         format!("{}{path}{mark}{}", self.target.url, query.join("&"))
@@ -555,8 +615,9 @@ impl Provisioner {
                 .bearer_auth(self.target.token.expose_secret())
                 .header("accept", "application/scim+json");
             if let Some(body) = body {
-                request =
-                    request.header("content-type", "application/scim+json; charset=utf-8").body(body.to_string());
+                request = request
+                    .header("content-type", "application/scim+json; charset=utf-8")
+                    .body(body.to_string());
             }
             let answer = request.send().await;
             let busy = match &answer {
@@ -568,11 +629,16 @@ impl Provisioner {
                 let status = answer.status();
                 let text = answer.text().await?;
                 let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-                return Ok(Reply { method, path: path.to_owned(), status, body });
+                return Ok(Reply {
+                    method,
+                    path: path.to_owned(),
+                    status,
+                    body,
+                });
             }
-            let named = answer.ok().and_then(|answer| {
-                answer.headers().get("retry-after")?.to_str().ok()?.parse::<u64>().ok()
-            });
+            let named = answer
+                .ok()
+                .and_then(|answer| answer.headers().get("retry-after")?.to_str().ok()?.parse::<u64>().ok());
             let jitter = sim::random_bytes::<1>().map_or(0, |byte| u64::from(u8::from_be_bytes(byte)));
             let wait_ms = named.map_or(pause_ms, |seconds| seconds.min(MAX_RETRY_AFTER_SECONDS) * 1000) + jitter;
             tokio::time::sleep(Duration::from_millis(wait_ms)).await;
@@ -593,8 +659,18 @@ impl Reply {
         if self.status.is_success() {
             return Ok(self.body);
         }
-        let detail = self.body.get("detail").and_then(Value::as_str).unwrap_or("no detail").to_owned();
-        Err(ProvisioningError::Refused { method: self.method, path: self.path, status: self.status, detail })
+        let detail = self
+            .body
+            .get("detail")
+            .and_then(Value::as_str)
+            .unwrap_or("no detail")
+            .to_owned();
+        Err(ProvisioningError::Refused {
+            method: self.method,
+            path: self.path,
+            status: self.status,
+            detail,
+        })
     }
 }
 
@@ -637,8 +713,10 @@ fn attribute_patch(dialect: Dialect, changed: &[Changed]) -> Value {
                 })
                 .collect();
             if !plain.is_empty() {
-                let value: Map<String, Value> =
-                    plain.into_iter().map(|changed| (changed.path.to_owned(), changed.value.clone())).collect();
+                let value: Map<String, Value> = plain
+                    .into_iter()
+                    .map(|changed| (changed.path.to_owned(), changed.value.clone()))
+                    .collect();
                 operations.push(json!({ "op": "replace", "value": value }));
             }
             operations
@@ -660,7 +738,11 @@ fn user_attributes(user: &User, application: &str) -> Vec<(&'static str, Value)>
         ("name.familyName", &user.surname),
         (PHONE, &user.business_phone),
     ];
-    wanted.extend(optional.into_iter().filter_map(|(path, value)| Some((path, json!(value.as_ref()?)))));
+    wanted.extend(
+        optional
+            .into_iter()
+            .filter_map(|(path, value)| Some((path, json!(value.as_ref()?)))),
+    );
     wanted.push(("externalId", json!(user.id)));
     wanted.push((APPLICATION_ATTRIBUTE, json!(application)));
     wanted
@@ -674,7 +756,10 @@ fn user_body(wanted: &[(&'static str, Value)]) -> Value {
     for (path, value) in wanted {
         match *path {
             EMAIL => {
-                body.insert("emails".to_owned(), json!([{ "primary": true, "type": "work", "value": value }]));
+                body.insert(
+                    "emails".to_owned(),
+                    json!([{ "primary": true, "type": "work", "value": value }]),
+                );
             }
             PHONE => {
                 body.insert("phoneNumbers".to_owned(), json!([{ "type": "work", "value": value }]));
@@ -702,7 +787,10 @@ fn user_body(wanted: &[(&'static str, Value)]) -> Value {
 fn attribute<'r>(resource: &'r Value, path: &str) -> Option<&'r Value> {
     if let Some((list, _)) = path.split_once("[type eq ") {
         let values = resource.get(list)?.as_array()?;
-        return values.iter().find(|value| value.get("type").is_some_and(|kind| kind == "work"))?.get("value");
+        return values
+            .iter()
+            .find(|value| value.get("type").is_some_and(|kind| kind == "work"))?
+            .get("value");
     }
     if path.starts_with("urn:") {
         let (schema, attribute) = path.rsplit_once(':')?;
@@ -713,7 +801,8 @@ fn attribute<'r>(resource: &'r Value, path: &str) -> Option<&'r Value> {
 
 fn id_of(resource: &Value, path: &str) -> Result<String, ProvisioningError> {
     let id = resource.get("id").and_then(Value::as_str);
-    id.map(str::to_owned).ok_or_else(|| ProvisioningError::NoId(path.to_owned()))
+    id.map(str::to_owned)
+        .ok_or_else(|| ProvisioningError::NoId(path.to_owned()))
 }
 
 /// Members whose membership the application has not been told of, or has to be told has ended: object id and SCIM id.
@@ -731,10 +820,16 @@ impl Tenant {
 
     fn link_of_any_kind(&self, object: Uuid) -> Result<Option<(Kind, String)>, TenantError> {
         self.read(0, |view| {
-            let mut statement = view.connection.prepare_cached("SELECT kind, scim_id FROM link WHERE object_id = ?1")?;
+            let mut statement = view
+                .connection
+                .prepare_cached("SELECT kind, scim_id FROM link WHERE object_id = ?1")?;
             let row = statement
                 .query_row([object.to_string()], |row| {
-                    let kind = if row.get::<_, String>(0)? == "user" { Kind::User } else { Kind::Group };
+                    let kind = if row.get::<_, String>(0)? == "user" {
+                        Kind::User
+                    } else {
+                        Kind::Group
+                    };
                     Ok((kind, row.get(1)?))
                 })
                 .optional()?;
@@ -744,8 +839,12 @@ impl Tenant {
 
     fn linked(&self) -> Result<Vec<Uuid>, TenantError> {
         self.read(0, |view| {
-            let mut statement = view.connection.prepare("SELECT object_id FROM link ORDER BY object_id")?;
-            let rows = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+            let mut statement = view
+                .connection
+                .prepare("SELECT object_id FROM link ORDER BY object_id")?;
+            let rows = statement
+                .query_map([], |row| row.get::<_, String>(0))?
+                .collect::<Result<Vec<_>, _>>()?;
             Ok(rows.iter().filter_map(|id| id.parse().ok()).collect())
         })
     }
@@ -757,7 +856,9 @@ impl Tenant {
                 "INSERT OR REPLACE INTO link (object_id, kind, scim_id) VALUES (?1, ?2, ?3)",
                 params![object.to_string(), kind.name(), scim_id],
             )?;
-            change.tx.execute("DELETE FROM link_member WHERE group_id = ?1", [object.to_string()])?;
+            change
+                .tx
+                .execute("DELETE FROM link_member WHERE group_id = ?1", [object.to_string()])?;
             Ok(())
         })
     }
@@ -766,7 +867,9 @@ impl Tenant {
         self.write(|change| {
             let id = object.to_string();
             change.tx.execute("DELETE FROM link WHERE object_id = ?1", [&id])?;
-            change.tx.execute("DELETE FROM link_member WHERE group_id = ?1 OR member_id = ?1", [&id])?;
+            change
+                .tx
+                .execute("DELETE FROM link_member WHERE group_id = ?1 OR member_id = ?1", [&id])?;
             Ok(())
         })
     }
@@ -775,8 +878,9 @@ impl Tenant {
         self.read(0, |view| {
             // Softly deleted users count as members: their memberships are not taken away and not sent again.
             let wanted: BTreeSet<Uuid> = view.member_ids(group, "")?.into_iter().collect();
-            let mut statement =
-                view.connection.prepare_cached("SELECT member_id FROM link_member WHERE group_id = ?1")?;
+            let mut statement = view
+                .connection
+                .prepare_cached("SELECT member_id FROM link_member WHERE group_id = ?1")?;
             let sent = statement
                 .query_map([group.to_string()], |row| row.get::<_, String>(0))?
                 .collect::<Result<Vec<_>, _>>()?;
@@ -789,19 +893,18 @@ impl Tenant {
             for (adding, id) in added.chain(sent.difference(&wanted).map(|id| (false, *id))) {
                 // Only users are sent; members of nested groups are not expanded.
                 let scim_id = link.query_row([id.to_string()], |row| row.get(0)).optional()?;
-                let list = if adding { &mut changes.added } else { &mut changes.removed };
+                let list = if adding {
+                    &mut changes.added
+                } else {
+                    &mut changes.removed
+                };
                 list.extend(scim_id.map(|scim_id| (id, scim_id)));
             }
             Ok(changes)
         })
     }
 
-    fn note_members(
-        &self,
-        group: Uuid,
-        members: impl Iterator<Item = Uuid>,
-        adding: bool,
-    ) -> Result<(), TenantError> {
+    fn note_members(&self, group: Uuid, members: impl Iterator<Item = Uuid>, adding: bool) -> Result<(), TenantError> {
         self.write(|change| {
             for member in members {
                 let statement = if adding {
@@ -809,7 +912,9 @@ impl Tenant {
                 } else {
                     "DELETE FROM link_member WHERE group_id = ?1 AND member_id = ?2"
                 };
-                change.tx.execute(statement, params![group.to_string(), member.to_string()])?;
+                change
+                    .tx
+                    .execute(statement, params![group.to_string(), member.to_string()])?;
             }
             Ok(())
         })

@@ -103,7 +103,10 @@ pub enum TenantError {
 
 impl TenantError {
     pub(crate) fn not_found(kind: &'static str, id: impl fmt::Display) -> Self {
-        Self::NotFound { kind, id: id.to_string() }
+        Self::NotFound {
+            kind,
+            id: id.to_string(),
+        }
     }
 }
 
@@ -154,7 +157,9 @@ struct Inner {
 
 impl fmt::Debug for Tenant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tenant").field("id", &self.inner.registrations.tenant_id).finish_non_exhaustive()
+        f.debug_struct("Tenant")
+            .field("id", &self.inner.registrations.tenant_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -269,7 +274,11 @@ impl Tenant {
         memberships: Vec<(Uuid, Uuid)>,
     ) -> Result<(), TenantError> {
         self.write(|change| {
-            for object in users.into_iter().map(Object::User).chain(groups.into_iter().map(Object::Group)) {
+            for object in users
+                .into_iter()
+                .map(Object::User)
+                .chain(groups.into_iter().map(Object::Group))
+            {
                 change.create(&object)?;
             }
             for (group, member) in memberships {
@@ -292,7 +301,12 @@ impl Tenant {
     /// # Errors
     /// When the database fails.
     pub fn user_by_name(&self, user_principal_name: &str) -> Result<Option<User>, TenantError> {
-        self.read(0, |view| Ok(view.by_name("user", user_principal_name)?.into_iter().find_map(into_user)))
+        self.read(0, |view| {
+            Ok(view
+                .by_name("user", user_principal_name)?
+                .into_iter()
+                .find_map(into_user))
+        })
     }
 
     /// The group with this object id, unless there is none or it is deleted.
@@ -308,7 +322,9 @@ impl Tenant {
     /// # Errors
     /// When the database fails.
     pub fn users(&self) -> Result<Vec<User>, TenantError> {
-        self.read(0, |view| Ok(view.all("user")?.into_iter().filter_map(into_user).collect()))
+        self.read(0, |view| {
+            Ok(view.all("user")?.into_iter().filter_map(into_user).collect())
+        })
     }
 
     /// All live groups, ordered by object id.
@@ -316,7 +332,9 @@ impl Tenant {
     /// # Errors
     /// When the database fails.
     pub fn groups(&self) -> Result<Vec<Group>, TenantError> {
-        self.read(0, |view| Ok(view.all("group")?.into_iter().filter_map(into_group).collect()))
+        self.read(0, |view| {
+            Ok(view.all("group")?.into_iter().filter_map(into_group).collect())
+        })
     }
 
     /// Changes a user.
@@ -325,8 +343,11 @@ impl Tenant {
     /// [`TenantError::NotFound`], or [`TenantError::Taken`] when the new sign-in name exists.
     pub fn update_user(&self, id: Uuid, edit: impl FnOnce(&mut User)) -> Result<(), TenantError> {
         self.write(|change| {
-            let mut user =
-                change.view().live(id)?.and_then(into_user).ok_or_else(|| TenantError::not_found("user", id))?;
+            let mut user = change
+                .view()
+                .live(id)?
+                .and_then(into_user)
+                .ok_or_else(|| TenantError::not_found("user", id))?;
             edit(&mut user);
             change.replace(&Object::User(user))
         })
@@ -338,8 +359,11 @@ impl Tenant {
     /// [`TenantError::NotFound`].
     pub fn update_group(&self, id: Uuid, edit: impl FnOnce(&mut Group)) -> Result<(), TenantError> {
         self.write(|change| {
-            let mut group =
-                change.view().live(id)?.and_then(into_group).ok_or_else(|| TenantError::not_found("group", id))?;
+            let mut group = change
+                .view()
+                .live(id)?
+                .and_then(into_group)
+                .ok_or_else(|| TenantError::not_found("group", id))?;
             edit(&mut group);
             change.replace(&Object::Group(group))
         })
@@ -384,8 +408,15 @@ impl Tenant {
     /// [`TenantError::NotFound`].
     pub fn add_member(&self, group: Uuid, member: Uuid) -> Result<bool, TenantError> {
         self.write(|change| {
-            change.view().live(group)?.and_then(into_group).ok_or_else(|| TenantError::not_found("group", group))?;
-            change.view().live(member)?.ok_or_else(|| TenantError::not_found("object", member))?;
+            change
+                .view()
+                .live(group)?
+                .and_then(into_group)
+                .ok_or_else(|| TenantError::not_found("group", group))?;
+            change
+                .view()
+                .live(member)?
+                .ok_or_else(|| TenantError::not_found("object", member))?;
             change.add_member(group, member)
         })
     }
@@ -404,7 +435,9 @@ impl Tenant {
     /// [`TenantError::NotFound`].
     pub fn members(&self, group: Uuid) -> Result<Vec<Uuid>, TenantError> {
         self.read(0, |view| {
-            view.live(group)?.and_then(into_group).ok_or_else(|| TenantError::not_found("group", group))?;
+            view.live(group)?
+                .and_then(into_group)
+                .ok_or_else(|| TenantError::not_found("group", group))?;
             Ok(view.members(group)?.iter().map(Object::id).collect())
         })
     }
@@ -418,7 +451,11 @@ impl Tenant {
             let mut state = BTreeMap::new();
             for group in view.all("group")? {
                 let members = view.members(group.id())?;
-                let users = members.iter().filter(|member| member.kind() == "user").map(Object::id).collect();
+                let users = members
+                    .iter()
+                    .filter(|member| member.kind() == "user")
+                    .map(Object::id)
+                    .collect();
                 state.insert(group.id(), users);
             }
             Ok(state)
@@ -431,8 +468,9 @@ impl Tenant {
     /// When the database fails.
     pub fn is_empty(&self) -> Result<bool, TenantError> {
         self.read(0, |view| {
-            let any: bool =
-                view.connection.query_row("SELECT EXISTS (SELECT 1 FROM object)", [], |row| row.get(0))?;
+            let any: bool = view
+                .connection
+                .query_row("SELECT EXISTS (SELECT 1 FROM object)", [], |row| row.get(0))?;
             Ok(!any)
         })
     }
@@ -450,7 +488,11 @@ impl Tenant {
     pub(crate) fn app(&self, client_id: Uuid) -> Result<Option<AppRegistration>, TenantError> {
         self.read(0, |view| {
             view.connection
-                .query_row("SELECT * FROM app WHERE client_id = ?1", [client_id.to_string()], app_row)
+                .query_row(
+                    "SELECT * FROM app WHERE client_id = ?1",
+                    [client_id.to_string()],
+                    app_row,
+                )
                 .optional()
                 .map_err(TenantError::from)
         })
@@ -525,7 +567,9 @@ impl Tenant {
     fn stored_keys(&self) -> Result<Vec<SigningKey>, TenantError> {
         let rows = self.read(0, |view| {
             let mut statement = view.connection.prepare("SELECT pkcs8 FROM signing_key ORDER BY seq")?;
-            let rows = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?.collect::<Result<Vec<_>, _>>()?;
+            let rows = statement
+                .query_map([], |row| row.get::<_, Vec<u8>>(0))?
+                .collect::<Result<Vec<_>, _>>()?;
             Ok::<_, TenantError>(rows)
         })?;
         rows.iter().map(|pkcs8| SigningKey::from_pkcs8(pkcs8)).collect()
@@ -682,7 +726,9 @@ impl View<'_> {
              ORDER BY member_id",
         )?;
         let rows = statement
-            .query_map(params![group.to_string(), self.moment(), after], |row| id_column(row, "member_id"))?
+            .query_map(params![group.to_string(), self.moment(), after], |row| {
+                id_column(row, "member_id")
+            })?
             .collect::<Result<Vec<_>, _>>()?;
         Ok(rows)
     }
@@ -714,7 +760,9 @@ impl View<'_> {
         while let Some(next) = queue.pop_front() {
             for member in self.members(next)? {
                 if found.len() >= NESTING_LIMIT {
-                    return Err(TenantError::Invalid(format!("more than {NESTING_LIMIT} nested members")));
+                    return Err(TenantError::Invalid(format!(
+                        "more than {NESTING_LIMIT} nested members"
+                    )));
                 }
                 let id = member.id();
                 if !found.contains_key(&id) && id != group {
@@ -755,7 +803,9 @@ impl View<'_> {
              WHERE member_id = ?1 AND added_at <= ?2 AND (removed_at IS NULL OR removed_at > ?2)",
         )?;
         let rows = statement
-            .query_map(params![member.to_string(), self.moment()], |row| id_column(row, "group_id"))?
+            .query_map(params![member.to_string(), self.moment()], |row| {
+                id_column(row, "group_id")
+            })?
             .collect::<Result<Vec<_>, _>>()?;
         Ok(rows)
     }
@@ -770,13 +820,19 @@ pub(crate) struct Change<'c> {
 impl Change<'_> {
     /// The present state, with this transaction's own changes.
     pub(crate) fn view(&self) -> View<'_> {
-        View { connection: self.tx, as_of: None }
+        View {
+            connection: self.tx,
+            as_of: None,
+        }
     }
 
     /// The state `lag_seconds` before now.
     pub(crate) fn view_lagging(&self, lag_seconds: i64) -> View<'_> {
         let as_of = (lag_seconds > 0).then(|| self.now.as_millisecond() - lag_seconds.min(HISTORY_SECONDS) * 1000);
-        View { connection: self.tx, as_of }
+        View {
+            connection: self.tx,
+            as_of,
+        }
     }
 
     fn create(&self, object: &Object) -> Result<(), TenantError> {
@@ -823,9 +879,15 @@ impl Change<'_> {
     }
 
     pub(crate) fn set_deleted(&self, id: Uuid, deleted: bool) -> Result<(), TenantError> {
-        let found = self.view().object(id)?.filter(|object| object.deleted_at().is_none() == deleted);
+        let found = self
+            .view()
+            .object(id)?
+            .filter(|object| object.deleted_at().is_none() == deleted);
         let Some(mut object) = found else {
-            return Err(TenantError::not_found(if deleted { "object" } else { "deleted object" }, id));
+            return Err(TenantError::not_found(
+                if deleted { "object" } else { "deleted object" },
+                id,
+            ));
         };
         object.set_deleted_at(deleted.then_some(self.now));
         self.replace(&object)
@@ -864,7 +926,10 @@ impl Change<'_> {
 
 fn check_roles(user: &User) -> Result<(), TenantError> {
     match user.app_roles.iter().find(|role| !APP_ROLES.contains(&role.as_str())) {
-        Some(role) => Err(TenantError::Invalid(format!("there is no app role {role}; there are {}", APP_ROLES.join(", ")))),
+        Some(role) => Err(TenantError::Invalid(format!(
+            "there is no app role {role}; there are {}",
+            APP_ROLES.join(", ")
+        ))),
         None => Ok(()),
     }
 }
@@ -884,7 +949,9 @@ pub(crate) mod tests {
 
     pub(crate) fn user(tenant: &Tenant, name: &str) -> Uuid {
         let id = sim::stable_id(name);
-        tenant.create_user(User::new(id, &format!("{name}@contoso.example"), name, tenant.now())).unwrap();
+        tenant
+            .create_user(User::new(id, &format!("{name}@contoso.example"), name, tenant.now()))
+            .unwrap();
         id
     }
 
@@ -905,7 +972,10 @@ pub(crate) mod tests {
         let again = Tenant::open(&directory.path().join("entra.db"), time).unwrap();
         assert_eq!(again.members(sre).unwrap(), [dana]);
         assert_eq!(again.keys().unwrap().signing().kid(), kid);
-        assert_eq!(again.connector().unwrap().client_secret.expose_secret(), secret.expose_secret());
+        assert_eq!(
+            again.connector().unwrap().client_secret.expose_secret(),
+            secret.expose_secret()
+        );
         assert!(!format!("{:?}", again.connector().unwrap()).contains(secret.expose_secret()));
     }
 
@@ -966,7 +1036,11 @@ pub(crate) mod tests {
         let taken = tenant.update_user(kim, |user| user.user_principal_name = "DANA@contoso.example".to_owned());
         assert!(matches!(taken, Err(TenantError::Taken(_))));
         assert_eq!(tenant.user_by_name("Dana@Contoso.Example").unwrap().unwrap().id, dana);
-        tenant.update_user(dana, |user| user.user_principal_name = "dana.r@contoso.example".to_owned()).unwrap();
+        tenant
+            .update_user(dana, |user| {
+                user.user_principal_name = "dana.r@contoso.example".to_owned()
+            })
+            .unwrap();
         assert!(tenant.user_by_name("dana@contoso.example").unwrap().is_none());
         let role = tenant.update_user(dana, |user| {
             user.app_roles.insert("Owner".to_owned());
@@ -981,11 +1055,19 @@ pub(crate) mod tests {
         tenant.add_member(outer, inner).unwrap();
         tenant.add_member(inner, outer).unwrap();
         tenant.add_member(inner, dana).unwrap();
-        let members: BTreeSet<Uuid> =
-            tenant.read(0, |view| view.transitive_members(outer)).unwrap().iter().map(Object::id).collect();
+        let members: BTreeSet<Uuid> = tenant
+            .read(0, |view| view.transitive_members(outer))
+            .unwrap()
+            .iter()
+            .map(Object::id)
+            .collect();
         assert_eq!(members, BTreeSet::from([dana, inner]));
-        let groups: BTreeSet<Uuid> =
-            tenant.read(0, |view| view.transitive_groups(dana)).unwrap().iter().map(|group| group.id).collect();
+        let groups: BTreeSet<Uuid> = tenant
+            .read(0, |view| view.transitive_groups(dana))
+            .unwrap()
+            .iter()
+            .map(|group| group.id)
+            .collect();
         assert_eq!(groups, BTreeSet::from([outer, inner]));
     }
 }

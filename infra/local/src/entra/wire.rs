@@ -30,16 +30,24 @@ impl Call {
     }
 
     pub(crate) fn decoded_path(&self) -> String {
-        percent_encoding::percent_decode_str(&self.path).decode_utf8_lossy().into_owned()
+        percent_encoding::percent_decode_str(&self.path)
+            .decode_utf8_lossy()
+            .into_owned()
     }
 
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.query
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// The body as a JSON object.
     pub(crate) fn json(&self) -> Result<serde_json::Map<String, Value>, GraphError> {
-        if !self.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().starts_with("application/json")) {
+        if !self
+            .header("content-type")
+            .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("application/json"))
+        {
             return Err(GraphError::new(
                 415,
                 "UnsupportedMediaType",
@@ -49,7 +57,9 @@ impl Call {
         match serde_json::from_slice(&self.body) {
             Ok(Value::Object(object)) => Ok(object),
             Ok(_) => Err(GraphError::bad_request("The request body must be a JSON object.")),
-            Err(error) => Err(GraphError::bad_request(format!("Unable to read JSON request payload. {error}"))),
+            Err(error) => Err(GraphError::bad_request(format!(
+                "Unable to read JSON request payload. {error}"
+            ))),
         }
     }
 }
@@ -64,11 +74,18 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn no_content() -> Self {
-        Self { status: 204, ..Self::default() }
+        Self {
+            status: 204,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn ok(body: Value) -> Self {
-        Self { status: 200, body: Some(body), ..Self::default() }
+        Self {
+            status: 200,
+            body: Some(body),
+            ..Self::default()
+        }
     }
 
     /// The answer that tells of an error, with Graph's body.
@@ -79,12 +96,18 @@ impl Answer {
             "client-request-id": marks.client_request_id,
         });
         let body = json!({ "error": { "code": error.code, "message": error.message, "innerError": inner } });
-        let mut answer = Self { status: error.status, headers: Vec::new(), body: Some(body) };
+        let mut answer = Self {
+            status: error.status,
+            headers: Vec::new(),
+            body: Some(body),
+        };
         if let Some(seconds) = error.retry_after_seconds {
             answer.headers.push(("retry-after", seconds.to_string()));
         }
         if error.status == 401 {
-            answer.headers.push(("www-authenticate", "Bearer realm=\"\"".to_owned()));
+            answer
+                .headers
+                .push(("www-authenticate", "Bearer realm=\"\"".to_owned()));
         }
         answer
     }
@@ -109,7 +132,12 @@ pub(crate) struct GraphError {
 
 impl GraphError {
     pub(crate) fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), message: message.into(), retry_after_seconds: None }
+        Self {
+            status,
+            code: code.to_owned(),
+            message: message.into(),
+            retry_after_seconds: None,
+        }
     }
 
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
@@ -127,7 +155,11 @@ impl GraphError {
     }
 
     pub(crate) fn denied() -> Self {
-        Self::new(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+        Self::new(
+            403,
+            "Authorization_RequestDenied",
+            "Insufficient privileges to complete the operation.",
+        )
     }
 
     pub(crate) fn mail_enabled() -> Self {
@@ -146,7 +178,9 @@ impl GraphError {
     }
 
     pub(crate) fn already_member() -> Self {
-        Self::bad_request("One or more added object references already exist for the following modified properties: 'members'.")
+        Self::bad_request(
+            "One or more added object references already exist for the following modified properties: 'members'.",
+        )
     }
 
     pub(crate) fn not_replicated() -> Self {
