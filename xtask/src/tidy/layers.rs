@@ -52,8 +52,8 @@ impl Layer {
         }
     }
 
-    /// Crates from outside that a crate of this layer may not name, by the beginning of their names. The functions and
-    /// `app` see outside systems through ports only; `domain` computes and does nothing else.
+    /// Crates from outside that a crate of this layer may not name except for its tests, by the beginning of their names.
+    /// The functions and `app` see outside systems through ports only; `domain` computes and does nothing else.
     fn forbidden(self) -> &'static [&'static str] {
         match self {
             Self::Domain => &[
@@ -102,6 +102,8 @@ struct Dependency {
     name: String,
     /// Folder of a crate of ours; absent for crates from outside.
     path: Option<String>,
+    /// `dev`, `build`, or absent.
+    kind: Option<String>,
 }
 
 /// Judges the answer of `cargo metadata --no-deps`.
@@ -132,6 +134,7 @@ pub(super) fn check(metadata: &str) -> Result<Vec<Finding>> {
         for dependency in &package.dependencies {
             let refused = match &dependency.path {
                 Some(path) => !Layer::of(&relative(path)).is_some_and(|other| layer.may_use(other)),
+                None if dependency.kind.as_deref() == Some("dev") => false,
                 None => layer
                     .forbidden()
                     .iter()
@@ -154,13 +157,17 @@ mod tests {
     use serde_json::json;
 
     fn judge(folder: &str, dependency: &str, dependency_folder: Option<&str>) -> Vec<Finding> {
+        judge_kind(folder, dependency, dependency_folder, None)
+    }
+
+    fn judge_kind(folder: &str, name: &str, at: Option<&str>, kind: Option<&str>) -> Vec<Finding> {
         let metadata = json!({
             "workspace_root": "/repo",
             "packages": [{
                 "name": "subject",
                 "manifest_path": format!("/repo/{folder}/Cargo.toml"),
                 "publish": [],
-                "dependencies": [{ "name": dependency, "path": dependency_folder.map(|at| format!("/repo/{at}")) }],
+                "dependencies": [{ "name": name, "path": at.map(|at| format!("/repo/{at}")), "kind": kind }],
             }],
         });
         check(&metadata.to_string()).unwrap()
@@ -207,6 +214,13 @@ mod tests {
         for (from, to, allowed) in cases {
             assert_eq!(judge(from, to, None).is_empty(), allowed, "{from} -> {to}");
         }
+    }
+
+    #[test]
+    fn tests_may_use_outside_crates_but_no_layer_above() {
+        assert!(judge_kind("shared/dynamodb", "dynoxide-rs", None, Some("dev")).is_empty());
+        let local = judge_kind("shared/dynamodb", "hourglass-local", Some("infra/local"), Some("dev"));
+        assert_eq!(local.len(), 1);
     }
 
     #[test]
