@@ -230,6 +230,9 @@ fn plan(mut worker: Worker, now: Timestamp) -> (Worker, Effect) {
             worker.stage = Stage::Converging;
             (worker, Effect::Converge)
         }
+        // Ended before its time, and the worker that stored it may have died before it deleted the schedule. Later the
+        // schedule has fired and deleted itself.
+        GrantStatus::Ended if now < grant.expires_at => delete_schedule(worker),
         GrantStatus::Ended => (worker, Effect::Finish),
     }
 }
@@ -343,8 +346,12 @@ pub fn first_promises(mut grant: Grant, now: Timestamp) -> Grant {
 fn converged(worker: Worker, outcomes: &[Outcome], now: Timestamp) -> (Worker, Effect) {
     let mut grant = worker.grant.clone();
     let ending = grant.status == GrantStatus::Ending;
+    let failed = grant.ended_because == Some(EndReason::Failed);
     for (target, outcome) in grant.targets.iter_mut().zip(outcomes) {
+        let why = target.last_error.take().filter(|_| failed);
         *target = seen(target, outcome, ending);
+        // Why it failed stays to be read when all is over.
+        target.last_error = target.last_error.take().or(why);
     }
     let failing = outcomes.iter().any(|outcome| outcome.error.is_some());
     grant.attempts = if failing { grant.attempts.saturating_add(1) } else { 0 };

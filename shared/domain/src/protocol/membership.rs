@@ -21,8 +21,10 @@ use crate::ids::WorkerId;
 use crate::membership::{Holds, Lease, Membership, Presence};
 use crate::protocol::{CALL_SECONDS, LEASE_MARGIN_SECONDS, LEASE_SECONDS, Rules, proof_from, retry_at};
 
-/// Most conversations of one worker with one membership in one run: it then comes back later.
+/// Most conversations of one worker with one membership in one run: it then gives the lease back and comes later.
 const MOST_TURNS: u32 = 24;
+/// Turns left after that for giving the lease back; if even that meets conflicts only, the lease runs out by itself.
+const LAST_TURNS: u32 = 8;
 /// How soon to come back (seconds) when another worker is at it.
 const BUSY_SECONDS: i64 = 2;
 
@@ -166,7 +168,7 @@ enum Purpose {
 enum Next {
     Plan,
     Inspect(Purpose),
-    Add(Timestamp),
+    Add,
     Remove,
     Finish(Outcome),
 }
@@ -236,6 +238,9 @@ impl Worker {
 #[must_use]
 pub fn step<R: Rules>(mut worker: Worker, input: Input, now: Timestamp) -> (Worker, Effect) {
     worker.turns = worker.turns.saturating_add(1);
+    if worker.turns > MOST_TURNS + LAST_TURNS {
+        return over::<R>(worker, None, Some(now.plus_seconds(BUSY_SECONDS)), now);
+    }
     let stage = std::mem::replace(&mut worker.stage, Stage::Over);
     match (stage, input) {
         (Stage::Start, Input::Start) => start::<R>(worker, now),
@@ -264,7 +269,7 @@ pub fn step<R: Rules>(mut worker: Worker, input: Input, now: Timestamp) -> (Work
     }
 }
 
-/// Finishes without touching anything.
+/// Finishes without touching anything, because another worker is at it or this one gives up.
 fn over<R: Rules>(
     worker: Worker,
     error: Option<String>,
@@ -272,7 +277,7 @@ fn over<R: Rules>(
     now: Timestamp,
 ) -> (Worker, Effect) {
     let held = is_held::<R>(&worker, now);
-    let view = resting_view(&worker, held);
+    let view = open_view(&worker, held);
     (
         worker,
         Effect::Finish(Outcome {
@@ -300,7 +305,7 @@ fn start<R: Rules>(worker: Worker, now: Timestamp) -> (Worker, Effect) {
     }
     let decision = desired::<R>(&worker, now);
     if let Desired::Rest(outcome) = decision {
-        return (worker, Effect::Finish(outcome));
+        return rest(worker, outcome);
     }
     if !R::NEEDS_LEASE {
         return plan::<R>(worker, now);
@@ -320,7 +325,7 @@ enum Desired {
     /// Find out whether the member was there before us.
     Baseline,
     /// Add it (again).
-    Add(Timestamp),
+    Add,
     /// Decide to remove it.
     BeginRemoval,
     /// Send the removal (again).
@@ -348,6 +353,18 @@ fn resting_view(worker: &Worker, kept: bool) -> View {
     }
 }
 
+/// The view of a record that a worker is about to change: it settles nothing, except that a member known to stand and
+/// held by somebody stays.
+fn open_view(worker: &Worker, held: bool) -> View {
+    let snapshot = &worker.snapshot;
+    match resting_view(worker, held) {
+        View::Standing if held && snapshot.membership.is_standing(&snapshot.holds) => View::Standing,
+        View::Absent | View::Standing | View::Gone if held => View::Adding,
+        View::Absent | View::Standing | View::Gone => View::Removing,
+        view => view,
+    }
+}
+
 fn desired<R: Rules>(worker: &Worker, now: Timestamp) -> Desired {
     let holds = &worker.snapshot.holds;
     let membership = &worker.snapshot.membership;
@@ -363,13 +380,17 @@ fn desired<R: Rules>(worker: &Worker, now: Timestamp) -> Desired {
     };
     match &membership.presence {
         Presence::Standing { .. } if membership.is_standing(holds) => rest(View::Standing, None),
+        // Not proved absent: a group that is restored brings back the member that was ours when it went.
+        Presence::Gone if add_until.is_some() => Desired::Add,
         Presence::Absent | Presence::Gone | Presence::Standing { .. } => match add_until {
             Some(_) => Desired::Baseline,
-            None if membership.presence == Presence::Gone => rest(View::Gone, None),
-            None => rest(View::Absent, None),
+            None if membership.presence == Presence::Absent => rest(View::Absent, None),
+            // Standing in an earlier episode, and nobody has looked since: access that may well remain is never shown
+            // as gone.
+            None => rest(resting_view(worker, kept), None),
         },
         Presence::Adding => match add_until {
-            Some(until) => Desired::Add(until),
+            Some(_) => Desired::Add,
             // Held by a grant whose timer is still to come: its own worker adds, or its end removes.
             None if kept => rest(View::Adding, Some(now.plus_seconds(BUSY_SECONDS))),
             None => Desired::BeginRemoval,
@@ -381,7 +402,7 @@ fn desired<R: Rules>(worker: &Worker, now: Timestamp) -> Desired {
             seen_absent_at,
             ..
         } => match (add_until, deleted_at) {
-            (Some(until), _) => Desired::Add(until),
+            (Some(_), _) => Desired::Add,
             (None, _) if kept => rest(resting_view(worker, kept), Some(now.plus_seconds(BUSY_SECONDS))),
             (None, None) => Desired::Remove,
             (None, Some(deleted_at)) => {
@@ -401,10 +422,10 @@ fn plan<R: Rules>(worker: Worker, now: Timestamp) -> (Worker, Effect) {
     let desired = desired::<R>(&worker, now);
     let enough = worker.turns > MOST_TURNS || (R::NEEDS_LEASE && !worker.has_time_to_call(now));
     match desired {
-        Desired::Rest(outcome) => release(worker, outcome),
+        Desired::Rest(outcome) => rest(worker, outcome),
         _ if enough => {
             let held = is_held::<R>(&worker, now);
-            let view = resting_view(&worker, held);
+            let view = open_view(&worker, held);
             release(
                 worker,
                 Outcome {
@@ -417,7 +438,7 @@ fn plan<R: Rules>(worker: Worker, now: Timestamp) -> (Worker, Effect) {
         }
         Desired::Baseline => inspect(worker, Purpose::Baseline),
         Desired::Prove => inspect(worker, Purpose::Proof),
-        Desired::Add(until) => intend_add(worker, until, now),
+        Desired::Add => intend_add(worker, now),
         Desired::BeginRemoval => {
             let mut membership = worker.membership();
             membership.presence = Presence::Removing {
@@ -433,12 +454,12 @@ fn plan<R: Rules>(worker: Worker, now: Timestamp) -> (Worker, Effect) {
 }
 
 /// Stores that an add is about to be sent, and when: proof of absence has to be younger than that.
-fn intend_add(worker: Worker, until: Timestamp, now: Timestamp) -> (Worker, Effect) {
+fn intend_add(worker: Worker, now: Timestamp) -> (Worker, Effect) {
     let mut membership = worker.membership();
     let action = (membership.presence != Presence::Adding).then_some("membership.adding");
     membership.presence = Presence::Adding;
     membership.last_add_at = Some(now);
-    store(worker, membership, action, Next::Add(until))
+    store(worker, membership, action, Next::Add)
 }
 
 fn inspect(mut worker: Worker, purpose: Purpose) -> (Worker, Effect) {
@@ -457,6 +478,28 @@ fn store(mut worker: Worker, membership: Membership, action: Option<&'static str
     (worker, Effect::Store { membership, action })
 }
 
+/// Finishes where nothing is left to do. What failed on behalf of grants that are over is forgotten, so that it does not
+/// count against the next one.
+fn rest(worker: Worker, mut outcome: Outcome) -> (Worker, Effect) {
+    let settled = !outcome.held && outcome.look_again_at.is_none();
+    if !settled || worker.snapshot.membership.failures == 0 {
+        return release(worker, outcome);
+    }
+    outcome.error = None;
+    let mut membership = without_failures(worker.membership());
+    if membership.lease.as_ref().is_some_and(|lease| lease.worker == worker.id) {
+        membership.lease = None;
+    }
+    store(worker, membership, None, Next::Finish(outcome))
+}
+
+fn without_failures(mut membership: Membership) -> Membership {
+    membership.failures = 0;
+    membership.failing_since = None;
+    membership.last_error = None;
+    membership
+}
+
 /// Gives the lease back, if it was taken, and finishes.
 fn release(worker: Worker, outcome: Outcome) -> (Worker, Effect) {
     let mut membership = worker.membership();
@@ -467,16 +510,22 @@ fn release(worker: Worker, outcome: Outcome) -> (Worker, Effect) {
     (worker, Effect::Finish(outcome))
 }
 
+/// Goes on after a store. However long that took: a call starts only if it still ends within the lease, an add only
+/// while a hold still asks for it, a removal only while none does. Otherwise the worker plans again.
 fn proceed<R: Rules>(mut worker: Worker, next: Next, now: Timestamp) -> (Worker, Effect) {
+    let in_time = !R::NEEDS_LEASE || worker.has_time_to_call(now);
     match next {
-        Next::Plan => plan::<R>(worker, now),
-        Next::Inspect(purpose) => inspect(worker, purpose),
-        Next::Add(until) => {
-            worker.stage = Stage::Adding;
-            (worker, Effect::Add { until })
-        }
-        Next::Remove => call_remove(worker),
+        Next::Inspect(purpose) if in_time => inspect(worker, purpose),
+        Next::Remove if in_time && !is_held::<R>(&worker, now) => call_remove(worker),
+        Next::Add if in_time => match R::addable_until(&worker.snapshot.holds, now) {
+            Some(until) => {
+                worker.stage = Stage::Adding;
+                (worker, Effect::Add { until })
+            }
+            None => plan::<R>(worker, now),
+        },
         Next::Finish(outcome) => (worker, Effect::Finish(outcome)),
+        Next::Plan | Next::Inspect(_) | Next::Add | Next::Remove => plan::<R>(worker, now),
     }
 }
 
@@ -505,11 +554,8 @@ fn fail<R: Rules>(worker: Worker, view: View, error: String, wait: Option<i64>, 
 
 /// Stores a success.
 fn succeed(worker: Worker, presence: Presence, action: Option<&'static str>, next: Next) -> (Worker, Effect) {
-    let mut membership = worker.membership();
+    let mut membership = without_failures(worker.membership());
     membership.presence = presence;
-    membership.failures = 0;
-    membership.failing_since = None;
-    membership.last_error = None;
     if matches!(next, Next::Finish(_)) {
         membership.lease = None;
     }
@@ -537,7 +583,7 @@ fn baseline<R: Rules>(worker: Worker, found: Inspection, now: Timestamp) -> (Wor
             )
         }
         Inspection::Absent => match R::addable_until(&worker.snapshot.holds, now) {
-            Some(until) => intend_add(worker, until, now),
+            Some(_) => intend_add(worker, now),
             None => plan::<R>(worker, now),
         },
         Inspection::TargetGone => {
@@ -610,18 +656,17 @@ fn removed<R: Rules>(worker: Worker, answer: Answer, now: Timestamp) -> (Worker,
     };
     match answer {
         Answer::Done => {
-            let presence = Presence::Removing {
+            // Only a read that does not find the member ends a row of failures: a target that says "done" each time
+            // and never does it is retried ever more slowly, and known to fail since when.
+            let mut membership = worker.membership();
+            membership.presence = Presence::Removing {
                 since,
                 deleted_at: Some(now),
                 seen_absent_at: None,
                 seen_gone_at,
             };
-            succeed(
-                worker,
-                presence,
-                Some("membership.removed"),
-                Next::Inspect(Purpose::Proof),
-            )
+            let action = Some("membership.removed");
+            store(worker, membership, action, Next::Inspect(Purpose::Proof))
         }
         Answer::Started { look_again_at, handle } => {
             let error = format!("under way as {handle}");
@@ -704,13 +749,15 @@ fn proof<R: Rules>(worker: Worker, found: Inspection, now: Timestamp) -> (Worker
                 seen_absent_at: None,
                 seen_gone_at: None,
             };
-            fail::<R>(
-                worker,
-                View::Removing,
-                "the directory still shows the member".to_owned(),
-                None,
-                now,
-            )
+            let why = "the directory still shows the member".to_owned();
+            match fail::<R>(worker, View::Removing, why, None, now) {
+                // No longer "removed": a change of state, and not only of the retries.
+                (worker, Effect::Store { membership, action }) => {
+                    let action = action.or(Some("membership.removing"));
+                    (worker, Effect::Store { membership, action })
+                }
+                other => other,
+            }
         }
         Inspection::Unknown(error) => fail::<R>(worker, View::Unconfirmed, error, None, now),
     }
