@@ -250,7 +250,9 @@ mod tests {
 
     #[test]
     fn the_last_live_hold_decides_until_when() {
-        let holds = holds().with_waiting(grant(1), at(0), at(100)).with_waiting(grant(2), at(0), at(200));
+        let holds = holds()
+            .with_waiting(grant(1), at(0), at(100))
+            .with_waiting(grant(2), at(0), at(200));
         assert_eq!(holds.kept_until(at(50)), Some(at(200)));
         assert_eq!(holds.kept_until(at(200)), None);
         assert_eq!(holds.addable_until(at(50)), None, "waiting holds keep and never add");
@@ -284,7 +286,9 @@ mod tests {
 
     #[test]
     fn a_first_hold_begins_a_new_episode() {
-        let first = holds().with_waiting(grant(1), at(0), at(100)).with_waiting(grant(2), at(0), at(100));
+        let first = holds()
+            .with_waiting(grant(1), at(0), at(100))
+            .with_waiting(grant(2), at(0), at(100));
         assert_eq!(first.episode, 1);
         let next = first
             .without(grant(1))
