@@ -217,12 +217,25 @@ mod tests {
     #[tokio::test]
     async fn orders_are_used_up_oldest_first() {
         let faults = Faults::default();
-        faults.order(FaultOrder { times: 2, answer: Some(503), ..FaultOrder::new("GetSchedule") });
-        faults.order(FaultOrder { answer: Some(429), ..FaultOrder::new("*") });
+        faults.order(FaultOrder {
+            times: 2,
+            answer: Some(503),
+            ..FaultOrder::new("GetSchedule")
+        });
+        faults.order(FaultOrder {
+            answer: Some(429),
+            ..FaultOrder::new("*")
+        });
         let mut statuses = Vec::new();
         for operation in ["GetSchedule", "CreateSchedule", "GetSchedule", "GetSchedule"] {
             let work = async { StatusCode::OK.into_response() };
-            statuses.push(faults.around(Protocol::RestJson, operation, work).await.status().as_u16());
+            statuses.push(
+                faults
+                    .around(Protocol::RestJson, operation, work)
+                    .await
+                    .status()
+                    .as_u16(),
+            );
         }
         assert_eq!(statuses, [503, 429, 503, 200]);
         assert_eq!(faults.calls().get("GetSchedule"), Some(&3));
@@ -231,7 +244,11 @@ mod tests {
     #[tokio::test]
     async fn bad_orders_are_refused() {
         let faults = Faults::default();
-        let answer = add(State(faults.clone()), Bytes::from_static(b"{\"operation\":\"X\",\"tmies\":3}")).await;
+        let answer = add(
+            State(faults.clone()),
+            Bytes::from_static(b"{\"operation\":\"X\",\"tmies\":3}"),
+        )
+        .await;
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
         assert!(faults.orders().is_empty());
     }

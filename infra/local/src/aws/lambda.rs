@@ -58,7 +58,10 @@ impl FunctionError {
     /// A failure with its kind and message.
     #[must_use]
     pub fn new(error_type: &str, message: impl fmt::Display) -> Self {
-        Self { error_type: error_type.to_owned(), error_message: message.to_string() }
+        Self {
+            error_type: error_type.to_owned(),
+            error_message: message.to_string(),
+        }
     }
 }
 
@@ -172,9 +175,14 @@ struct Inner {
 
 impl fmt::Debug for Lambda {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lambda").field("url", &self.inner.url).finish_non_exhaustive()
+        f.debug_struct("Lambda")
+            .field("url", &self.inner.url)
+            .finish_non_exhaustive()
     }
 }
+
+/// What to start now, and when the first of the others is due.
+type Due = (Vec<(Event, Registered)>, Option<Timestamp>);
 
 /// One row of the asynchronous queue.
 #[derive(Debug)]
@@ -192,7 +200,9 @@ impl Lambda {
     /// # Errors
     /// When the address can't be bound or the state can't be opened.
     pub async fn start(base: &Base, address: SocketAddr) -> anyhow::Result<Self> {
-        base.state.write(|tx| tx.execute_batch(SCHEMA)).context("cannot prepare the asynchronous queue")?;
+        base.state
+            .write(|tx| tx.execute_batch(SCHEMA))
+            .context("cannot prepare the asynchronous queue")?;
         let (listener, url) = sim::bind(address).await.context("cannot bind Lambda")?;
         let lambda = Self {
             inner: Arc::new(Inner {
@@ -230,7 +240,11 @@ impl Lambda {
     /// Adds a function, or replaces the one of this name. Its stored events start to be worked off.
     pub fn register(&self, name: &str, function: Arc<dyn Function>, config: FunctionConfig) {
         let registered = Registered { function, config };
-        self.inner.functions.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), registered);
+        self.inner
+            .functions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name.to_owned(), registered);
         self.inner.changed.notify_one();
     }
 
@@ -246,7 +260,9 @@ impl Lambda {
     /// When there is no such function, or it fails, panics or takes too long.
     pub async fn invoke(&self, reference: &str, payload: Value) -> Result<Value, InvokeError> {
         let name = function_name(reference);
-        let registered = self.registered(name).ok_or_else(|| InvokeError::NotFound(function_arn(name)))?;
+        let registered = self
+            .registered(name)
+            .ok_or_else(|| InvokeError::NotFound(function_arn(name)))?;
         Ok(self.run(name, &registered, payload).await?)
     }
 
@@ -276,11 +292,23 @@ impl Lambda {
     }
 
     fn registered(&self, name: &str) -> Option<Registered> {
-        self.inner.functions.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.inner
+            .functions
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .cloned()
     }
 
     fn count(&self, name: &str, change: impl FnOnce(&mut Runs)) {
-        change(self.inner.runs.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default());
+        change(
+            self.inner
+                .runs
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(name.to_owned())
+                .or_default(),
+        );
     }
 
     /// Runs a function in a task of its own, so that a panic or a time-out is an answer like any other.
@@ -295,11 +323,14 @@ impl Lambda {
         sandbox.spawn(async move { function.invoke(payload, deadline).await });
         let outcome = match tokio::time::timeout(timeout, sandbox.join_next()).await {
             Ok(Some(Ok(outcome))) => outcome,
-            Ok(Some(Err(error))) if error.is_panic() => Err(FunctionError::new("Runtime.Panic", "the handler panicked")),
-            Ok(_) => Err(FunctionError::new("Runtime.ExitError", "the handler was stopped")),
-            Err(_) => {
-                Err(FunctionError::new("Sandbox.Timedout", format!("Task timed out after {:.2} seconds", timeout.as_secs_f64())))
+            Ok(Some(Err(error))) if error.is_panic() => {
+                Err(FunctionError::new("Runtime.Panic", "the handler panicked"))
             }
+            Ok(_) => Err(FunctionError::new("Runtime.ExitError", "the handler was stopped")),
+            Err(_) => Err(FunctionError::new(
+                "Sandbox.Timedout",
+                format!("Task timed out after {:.2} seconds", timeout.as_secs_f64()),
+            )),
         };
         if outcome.is_err() {
             self.count(name, |runs| runs.failed += 1);
@@ -346,11 +377,7 @@ impl Lambda {
     }
 
     /// The events to start now, and when the first of the others is due.
-    fn due(
-        &self,
-        now: Timestamp,
-        busy: &HashSet<String>,
-    ) -> rusqlite::Result<(Vec<(Event, Registered)>, Option<Timestamp>)> {
+    fn due(&self, now: Timestamp, busy: &HashSet<String>) -> rusqlite::Result<Due> {
         let room = MAX_RUNNING.saturating_sub(busy.len());
         let mut due = Vec::new();
         let mut next = None;
@@ -364,7 +391,9 @@ impl Lambda {
                 if busy.contains(&id) {
                     continue;
                 }
-                let Some(registered) = self.registered(&function) else { continue };
+                let Some(registered) = self.registered(&function) else {
+                    continue;
+                };
                 let when = Timestamp::from_millisecond(row.get(5)?).unwrap_or(Timestamp::MAX);
                 if when > now {
                     next = Some(when);
@@ -374,7 +403,13 @@ impl Lambda {
                     break;
                 }
                 let queued = Timestamp::from_millisecond(row.get(4)?).unwrap_or(now);
-                let event = Event { id, function, payload: row.get(2)?, attempts: row.get(3)?, queued };
+                let event = Event {
+                    id,
+                    function,
+                    payload: row.get(2)?,
+                    attempts: row.get(3)?,
+                    queued,
+                };
                 due.push((event, registered));
             }
             Ok(())
@@ -388,7 +423,11 @@ impl Lambda {
         let age = self.inner.clock.now().duration_since(event.queued);
         let too_old = Duration::try_from(age).is_ok_and(|age| age > registered.config.max_event_age);
         let outcome = if too_old && event.attempts > 0 {
-            Err((event.attempts, FunctionError::new("EventAgeExceeded", "the event waited too long"), "EventAgeExceeded"))
+            Err((
+                event.attempts,
+                FunctionError::new("EventAgeExceeded", "the event waited too long"),
+                "EventAgeExceeded",
+            ))
         } else {
             let attempts = event.attempts + 1;
             let outcome = self.run(&event.function, &registered, payload.clone()).await;
@@ -398,7 +437,9 @@ impl Lambda {
             Ok(_) => self.forget(&event.id),
             Err((attempts, error, condition)) => {
                 tracing::debug!(function = event.function, attempts, %error, "an asynchronous invocation failed");
-                let delay = usize::try_from(attempts).ok().and_then(|n| registered.config.retry_delays.get(n.checked_sub(1)?));
+                let delay = usize::try_from(attempts)
+                    .ok()
+                    .and_then(|n| registered.config.retry_delays.get(n.checked_sub(1)?));
                 match delay {
                     Some(delay) if condition != "EventAgeExceeded" => self.retry_later(&event.id, attempts, *delay),
                     _ => self.give_up(&event, &registered.config, &payload, attempts, &error, condition),
@@ -411,7 +452,9 @@ impl Lambda {
     }
 
     fn forget(&self, id: &str) -> rusqlite::Result<()> {
-        self.inner.state.write(|tx| tx.execute("DELETE FROM lambda_events WHERE id = ?1", [id]))?;
+        self.inner
+            .state
+            .write(|tx| tx.execute("DELETE FROM lambda_events WHERE id = ?1", [id]))?;
         Ok(())
     }
 
@@ -419,7 +462,10 @@ impl Lambda {
         let delay = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
         let next = self.inner.clock.now().as_millisecond().saturating_add(delay);
         self.inner.state.write(|tx| {
-            tx.execute("UPDATE lambda_events SET attempts = ?2, next = ?3 WHERE id = ?1", params![id, attempts, next])
+            tx.execute(
+                "UPDATE lambda_events SET attempts = ?2, next = ?3 WHERE id = ?1",
+                params![id, attempts, next],
+            )
         })?;
         Ok(())
     }
@@ -455,7 +501,11 @@ impl Lambda {
             }
             tx.execute("DELETE FROM lambda_events WHERE id = ?1", [&event.id])
         })?;
-        tracing::warn!(function = event.function, condition, "an asynchronous event was given up");
+        tracing::warn!(
+            function = event.function,
+            condition,
+            "an asynchronous event was given up"
+        );
         Ok(())
     }
 
@@ -470,7 +520,11 @@ impl Lambda {
     }
 
     async fn endpoint(&self, reference: &str, kind: &str, body: &[u8]) -> Response {
-        let limit = if kind == "Event" { MAX_ASYNC_BYTES } else { MAX_SYNC_BYTES };
+        let limit = if kind == "Event" {
+            MAX_ASYNC_BYTES
+        } else {
+            MAX_SYNC_BYTES
+        };
         if body.len() > limit {
             let message = format!("Request must be smaller than {limit} bytes for the InvokeFunction operation");
             let error = ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException", message);
@@ -497,7 +551,9 @@ impl Lambda {
                 Ok(answer) => wire::answer(StatusCode::OK, PROTOCOL, &answer),
                 Err(InvokeError::Failed(error)) => {
                     let mut response = wire::answer(StatusCode::OK, PROTOCOL, &json!(error));
-                    response.headers_mut().insert(FUNCTION_ERROR, HeaderValue::from_static("Unhandled"));
+                    response
+                        .headers_mut()
+                        .insert(FUNCTION_ERROR, HeaderValue::from_static("Unhandled"));
                     response
                 }
                 Err(error) => return refusal(error).into_response(PROTOCOL),
@@ -507,20 +563,22 @@ impl Lambda {
                 return ApiError::bad_request("InvalidParameterValueException", message).into_response(PROTOCOL);
             }
         };
-        response.headers_mut().insert(EXECUTED_VERSION, HeaderValue::from_static("$LATEST"));
+        response
+            .headers_mut()
+            .insert(EXECUTED_VERSION, HeaderValue::from_static("$LATEST"));
         response
     }
 }
 
 fn refusal(error: InvokeError) -> ApiError {
     match error {
-        InvokeError::NotFound(arn) => {
-            ApiError::new(StatusCode::NOT_FOUND, "ResourceNotFoundException", format!("Function not found: {arn}"))
-        }
+        InvokeError::NotFound(arn) => ApiError::new(
+            StatusCode::NOT_FOUND,
+            "ResourceNotFoundException",
+            format!("Function not found: {arn}"),
+        ),
         InvokeError::Failed(error) => ApiError::new(StatusCode::BAD_GATEWAY, "ServiceException", error.to_string()),
-        InvokeError::State(message) => {
-            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "ServiceException", message)
-        }
+        InvokeError::State(message) => ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "ServiceException", message),
     }
 }
 
@@ -530,8 +588,15 @@ async fn invoke_endpoint(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let kind = headers.get("x-amz-invocation-type").and_then(|kind| kind.to_str().ok()).unwrap_or("RequestResponse");
-    lambda.inner.faults.around(PROTOCOL, "Invoke", lambda.endpoint(&reference, kind, &body)).await
+    let kind = headers
+        .get("x-amz-invocation-type")
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or("RequestResponse");
+    lambda
+        .inner
+        .faults
+        .around(PROTOCOL, "Invoke", lambda.endpoint(&reference, kind, &body))
+        .await
 }
 
 async fn show_state(AxumState(lambda): AxumState<Lambda>) -> Response {
@@ -618,7 +683,11 @@ mod tests {
             }
         });
         lambda.register("broken", broken, quick());
-        for (how, kind) in [("fail", "HandlerError"), ("panic", "Runtime.Panic"), ("hang", "Sandbox.Timedout")] {
+        for (how, kind) in [
+            ("fail", "HandlerError"),
+            ("panic", "Runtime.Panic"),
+            ("hang", "Sandbox.Timedout"),
+        ] {
             let answer = call(&lambda, "broken", "RequestResponse", json!({ "how": how }).to_string()).await;
             assert_eq!(answer.status(), 200);
             assert_eq!(answer.headers()["x-amz-function-error"], "Unhandled");
@@ -634,16 +703,49 @@ mod tests {
         let echo = function(|payload: Value| async move { Ok::<_, FunctionError>(payload) });
         lambda.register("echo", echo, quick());
         for (reference, kind, body, status, code) in [
-            ("nobody", "RequestResponse", "{}".to_owned(), 404, "ResourceNotFoundException"),
+            (
+                "nobody",
+                "RequestResponse",
+                "{}".to_owned(),
+                404,
+                "ResourceNotFoundException",
+            ),
             ("nobody", "Event", "{}".to_owned(), 404, "ResourceNotFoundException"),
-            ("echo", "Event", "not json".to_owned(), 400, "InvalidRequestContentException"),
-            ("echo", "Sideways", "{}".to_owned(), 400, "InvalidParameterValueException"),
-            ("echo", "Event", format!("\"{}\"", "x".repeat(MAX_ASYNC_BYTES)), 413, "RequestTooLargeException"),
+            (
+                "echo",
+                "Event",
+                "not json".to_owned(),
+                400,
+                "InvalidRequestContentException",
+            ),
+            (
+                "echo",
+                "Sideways",
+                "{}".to_owned(),
+                400,
+                "InvalidParameterValueException",
+            ),
+            (
+                "echo",
+                "Event",
+                format!("\"{}\"", "x".repeat(MAX_ASYNC_BYTES)),
+                413,
+                "RequestTooLargeException",
+            ),
         ] {
             let answer = call(&lambda, reference, kind, body).await;
-            assert_eq!((answer.status().as_u16(), answer.headers()["x-amzn-errortype"].to_str().unwrap()), (status, code));
+            assert_eq!(
+                (
+                    answer.status().as_u16(),
+                    answer.headers()["x-amzn-errortype"].to_str().unwrap()
+                ),
+                (status, code)
+            );
         }
-        lambda.faults().order(super::super::FaultOrder { answer: Some(429), ..super::super::FaultOrder::new("Invoke") });
+        lambda.faults().order(super::super::FaultOrder {
+            answer: Some(429),
+            ..super::super::FaultOrder::new("Invoke")
+        });
         assert_eq!(call(&lambda, "echo", "Event", "{}").await.status(), 429);
         assert_eq!(call(&lambda, "echo", "Event", "{}").await.status(), 202);
     }
@@ -661,8 +763,14 @@ mod tests {
         });
         let on_failure = Some(queues.create("failures").unwrap());
         lambda.register("broken", broken, FunctionConfig { on_failure, ..quick() });
-        assert_eq!(call(&lambda, "broken", "Event", r#"{"grant":"g-1"}"#).await.status(), 202);
-        let record = eventually("the failure record", async || queues.messages("failures").unwrap().pop()).await;
+        assert_eq!(
+            call(&lambda, "broken", "Event", r#"{"grant":"g-1"}"#).await.status(),
+            202
+        );
+        let record = eventually("the failure record", async || {
+            queues.messages("failures").unwrap().pop()
+        })
+        .await;
         let record: Value = serde_json::from_str(&record.body).unwrap();
         assert_eq!(record["requestContext"]["condition"], "RetriesExhausted");
         assert_eq!(record["requestContext"]["approximateInvokeCount"], 3);

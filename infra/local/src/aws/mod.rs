@@ -16,18 +16,18 @@
 //! They share no types with our adapters, so a mistake in an adapter can't repeat itself here. All state lies in one
 //! SQLite file ([`State`]); what a call has acknowledged holds after SIGKILL. Signatures and IAM are not checked.
 
-//TMP pub mod dynamodb;
+pub mod dynamodb;
 mod faults;
-//TMP pub mod gateway;
+pub mod gateway;
 pub mod lambda;
 pub mod queues;
-//TMP pub mod rules;
-//TMP pub mod runtime_api;
+pub mod rules;
+pub mod runtime_api;
 pub mod scheduler;
 pub mod secrets;
 mod shutdown;
 mod state;
-//TMP pub mod stream;
+pub mod stream;
 mod wire;
 
 pub use faults::{FaultOrder, Faults};
@@ -78,7 +78,11 @@ pub fn role_arn(name: &str) -> String {
 #[must_use]
 pub(crate) fn function_name(reference: &str) -> &str {
     let mut parts = reference.split(':');
-    match parts.by_ref().find(|part| *part == "function").and_then(|_| parts.next()) {
+    match parts
+        .by_ref()
+        .find(|part| *part == "function")
+        .and_then(|_| parts.next())
+    {
         Some(name) => name,
         None => reference.split(':').next().unwrap_or(reference),
     }
@@ -114,22 +118,26 @@ pub(crate) mod testing {
 
     /// A base on given state.
     pub(crate) fn base_on(state: State) -> Base {
-        Base { state, clock: wall_clock(), shutdown: Shutdown::new() }
+        Base {
+            state,
+            clock: wall_clock(),
+            shutdown: Shutdown::new(),
+        }
     }
 
-    /// Waits up to 5 seconds until `check` answers something.
+    /// Waits up to 20 seconds until `check` answers something.
     pub(crate) async fn eventually<T, F, Fut>(what: &str, mut check: F) -> T
     where
         F: FnMut() -> Fut,
         Fut: Future<Output = Option<T>>,
     {
-        for _ in 0..500 {
+        for _ in 0..2_000 {
             if let Some(found) = check().await {
                 return found;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("waited 5 s in vain for: {what}");
+        panic!("waited 20 s in vain for: {what}");
     }
 }
 
@@ -153,7 +161,11 @@ mod tests {
     #[test]
     fn only_queue_arns_name_a_queue() {
         assert_eq!(queue_name(&queue_arn("failures")), Some("failures"));
-        for wrong in ["failures", "arn:aws:sns:us-east-1:111122223333:failures", "arn:aws:sqs:us-east-1:111122223333:"] {
+        for wrong in [
+            "failures",
+            "arn:aws:sns:us-east-1:111122223333:failures",
+            "arn:aws:sqs:us-east-1:111122223333:",
+        ] {
             assert_eq!(queue_name(wrong), None, "{wrong}");
         }
     }

@@ -78,7 +78,9 @@ impl Queues {
     /// # Errors
     /// When the address can't be bound or the state can't be opened.
     pub async fn start(base: &Base, address: SocketAddr) -> anyhow::Result<Self> {
-        base.state.write(|tx| tx.execute_batch(SCHEMA)).context("cannot prepare the queues")?;
+        base.state
+            .write(|tx| tx.execute_batch(SCHEMA))
+            .context("cannot prepare the queues")?;
         let (listener, url) = sim::bind(address).await.context("cannot bind the queues")?;
         let queues = Self {
             inner: Arc::new(Inner {
@@ -163,7 +165,10 @@ impl Queues {
             "ReceiveMessage" => self.receive_message(parse(body)?).await,
             "DeleteMessage" => self.delete_message(&parse(body)?),
             "ChangeMessageVisibility" => self.change_visibility(&parse(body)?),
-            other => Err(ApiError::bad_request("InvalidAction", format!("no such operation: {other}"))),
+            other => Err(ApiError::bad_request(
+                "InvalidAction",
+                format!("no such operation: {other}"),
+            )),
         }
     }
 
@@ -181,15 +186,24 @@ impl Queues {
     }
 
     fn get_queue_url(&self, request: &NamedQueue) -> Result<Value, ApiError> {
-        let known = self.inner.state.read(|connection| exists(connection, &request.queue_name))?;
-        if known { Ok(json!({ "QueueUrl": self.queue_url(&request.queue_name) })) } else { Err(no_such_queue()) }
+        let known = self
+            .inner
+            .state
+            .read(|connection| exists(connection, &request.queue_name))?;
+        if known {
+            Ok(json!({ "QueueUrl": self.queue_url(&request.queue_name) }))
+        } else {
+            Err(no_such_queue())
+        }
     }
 
     fn get_queue_attributes(&self, request: &QueueOnly) -> Result<Value, ApiError> {
         let name = self.known_queue(&request.queue_url)?;
         let now = self.inner.clock.now().as_millisecond();
         let count = |sql: &str| {
-            self.inner.state.read(|c| c.query_row(sql, params![name, now], |row| row.get::<_, i64>(0)))
+            self.inner
+                .state
+                .read(|c| c.query_row(sql, params![name, now], |row| row.get::<_, i64>(0)))
         };
         let visible = count("SELECT count(*) FROM sqs_messages WHERE queue = ?1 AND visible <= ?2")?;
         let in_flight = count("SELECT count(*) FROM sqs_messages WHERE queue = ?1 AND visible > ?2 AND receives > 0")?;
@@ -221,7 +235,15 @@ impl Queues {
         let now = self.inner.clock.now().as_millisecond();
         let attributes = Value::Object(request.message_attributes).to_string();
         self.inner.state.write(|tx| {
-            insert(tx, &id, &name, &request.message_body, &attributes, now, now.saturating_add(delay * 1000))
+            insert(
+                tx,
+                &id,
+                &name,
+                &request.message_body,
+                &attributes,
+                now,
+                now.saturating_add(delay * 1000),
+            )
         })?;
         self.inner.arrived.notify_waiters();
         Ok(json!({ "MessageId": id }))
@@ -231,7 +253,10 @@ impl Queues {
         let name = self.known_queue(&request.queue_url)?;
         let most = request.max_number_of_messages.unwrap_or(1);
         if !(1..=MAX_RECEIVE).contains(&most) {
-            return Err(ApiError::bad_request("InvalidParameterValue", "MaxNumberOfMessages must be between 1 and 10"));
+            return Err(ApiError::bad_request(
+                "InvalidParameterValue",
+                "MaxNumberOfMessages must be between 1 and 10",
+            ));
         }
         let visibility = request.visibility_timeout.unwrap_or(DEFAULT_VISIBILITY_SECONDS);
         check_visibility(visibility)?;
@@ -242,7 +267,11 @@ impl Queues {
             let now = self.inner.clock.now().as_millisecond();
             let messages = self.take(&name, most, now, visibility)?;
             if !messages.is_empty() || tokio::time::Instant::now() >= until {
-                return Ok(if messages.is_empty() { json!({}) } else { json!({ "Messages": messages }) });
+                return Ok(if messages.is_empty() {
+                    json!({})
+                } else {
+                    json!({ "Messages": messages })
+                });
             }
             // The nap bounds how late a delayed message is seen; its end wakes nobody.
             let nap = tokio::time::sleep(Duration::from_millis(50));
@@ -304,7 +333,12 @@ impl Queues {
         let name = self.known_queue(&request.queue_url)?;
         let visibility = request.visibility_timeout.unwrap_or(0);
         check_visibility(visibility)?;
-        let visible = self.inner.clock.now().as_millisecond().saturating_add(visibility * 1000);
+        let visible = self
+            .inner
+            .clock
+            .now()
+            .as_millisecond()
+            .saturating_add(visibility * 1000);
         let changed = self.inner.state.write(|tx| {
             tx.execute(
                 "UPDATE sqs_messages SET visible = ?3 WHERE queue = ?1 AND receipt = ?2",
@@ -312,7 +346,10 @@ impl Queues {
             )
         })?;
         if changed == 0 {
-            return Err(ApiError::bad_request("MessageNotInflight", "no received message has this receipt handle"));
+            return Err(ApiError::bad_request(
+                "MessageNotInflight",
+                "no received message has this receipt handle",
+            ));
         }
         self.inner.arrived.notify_waiters();
         Ok(json!({}))
@@ -321,7 +358,11 @@ impl Queues {
     /// The queue that a queue URL's last path segment names.
     fn known_queue(&self, url: &str) -> Result<String, ApiError> {
         let name = url.rsplit('/').next().unwrap_or_default().to_owned();
-        if self.inner.state.read(|connection| exists(connection, &name))? { Ok(name) } else { Err(no_such_queue()) }
+        if self.inner.state.read(|connection| exists(connection, &name))? {
+            Ok(name)
+        } else {
+            Err(no_such_queue())
+        }
     }
 }
 
@@ -336,7 +377,10 @@ fn check_visibility(seconds: i64) -> Result<(), ApiError> {
 }
 
 fn no_such_queue() -> ApiError {
-    ApiError::bad_request("com.amazonaws.sqs#QueueDoesNotExist", "The specified queue does not exist.")
+    ApiError::bad_request(
+        "com.amazonaws.sqs#QueueDoesNotExist",
+        "The specified queue does not exist.",
+    )
 }
 
 fn parse<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, ApiError> {
@@ -348,7 +392,10 @@ fn parse_object(json: &str) -> Value {
 }
 
 async fn dispatch(AxumState(queues): AxumState<Queues>, headers: HeaderMap, body: Bytes) -> Response {
-    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let target = headers
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok())
+        .unwrap_or_default();
     let operation = target.strip_prefix(TARGET_PREFIX).unwrap_or_default().to_owned();
     let work = async { wire::respond(PROTOCOL, queues.call(&operation, &body).await) };
     queues.inner.faults.around(PROTOCOL, &operation, work).await
@@ -357,7 +404,9 @@ async fn dispatch(AxumState(queues): AxumState<Queues>, headers: HeaderMap, body
 async fn show_state(AxumState(queues): AxumState<Queues>) -> Response {
     let listed = queues.inner.state.read(|connection| {
         let mut names = connection.prepare_cached("SELECT name FROM sqs_queues ORDER BY name")?;
-        let names = names.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+        let names = names
+            .query_map([], |row| row.get::<_, String>(0))?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
         names
             .into_iter()
             .map(|name| Ok(json!({ "name": name, "messages": list_messages(connection, &name)? })))
@@ -527,7 +576,12 @@ mod tests {
         let queues = Queues::start(&base, any_port()).await.unwrap();
         let (_, made) = call(&queues, "CreateQueue", json!({ "QueueName": "exact" })).await;
         let url = made["QueueUrl"].clone();
-        call(&queues, "SendMessage", json!({ "QueueUrl": url, "MessageBody": "hello" })).await;
+        call(
+            &queues,
+            "SendMessage",
+            json!({ "QueueUrl": url, "MessageBody": "hello" }),
+        )
+        .await;
 
         let receive = json!({ "QueueUrl": url, "VisibilityTimeout": 0 });
         let (_, first) = call(&queues, "ReceiveMessage", receive.clone()).await;
@@ -537,7 +591,11 @@ mod tests {
 
         let old = json!({ "QueueUrl": url, "ReceiptHandle": first["Messages"][0]["ReceiptHandle"] });
         call(&queues, "DeleteMessage", old).await;
-        assert_eq!(queues.messages("exact").unwrap().len(), 1, "an old receipt deletes nothing");
+        assert_eq!(
+            queues.messages("exact").unwrap().len(),
+            1,
+            "an old receipt deletes nothing"
+        );
         let current = json!({ "QueueUrl": url, "ReceiptHandle": second["Messages"][0]["ReceiptHandle"] });
         call(&queues, "DeleteMessage", current).await;
         assert_eq!(call(&queues, "ReceiveMessage", receive).await.1, json!({}));
@@ -551,10 +609,18 @@ mod tests {
         let url = queues.queue_url("exact");
         let send = json!({ "QueueUrl": url, "MessageBody": "later", "DelaySeconds": 1 });
         call(&queues, "SendMessage", send).await;
-        assert_eq!(call(&queues, "ReceiveMessage", json!({ "QueueUrl": url })).await.1, json!({}));
+        assert_eq!(
+            call(&queues, "ReceiveMessage", json!({ "QueueUrl": url })).await.1,
+            json!({})
+        );
         let (_, counted) = call(&queues, "GetQueueAttributes", json!({ "QueueUrl": url })).await;
         assert_eq!(counted["Attributes"]["ApproximateNumberOfMessagesDelayed"], "1");
-        let (_, got) = call(&queues, "ReceiveMessage", json!({ "QueueUrl": url, "WaitTimeSeconds": 5 })).await;
+        let (_, got) = call(
+            &queues,
+            "ReceiveMessage",
+            json!({ "QueueUrl": url, "WaitTimeSeconds": 5 }),
+        )
+        .await;
         assert_eq!(got["Messages"][0]["Body"], "later");
     }
 
@@ -566,20 +632,44 @@ mod tests {
         let url = queues.queue_url("known");
         let nowhere = queues.queue_url("unknown");
         for (operation, body, code) in [
-            ("SendMessage", json!({ "QueueUrl": nowhere, "MessageBody": "x" }), "com.amazonaws.sqs#QueueDoesNotExist"),
-            ("GetQueueUrl", json!({ "QueueName": "unknown" }), "com.amazonaws.sqs#QueueDoesNotExist"),
-            ("SendMessage", json!({ "QueueUrl": url, "MessageBody": "" }), "InvalidParameterValue"),
+            (
+                "SendMessage",
+                json!({ "QueueUrl": nowhere, "MessageBody": "x" }),
+                "com.amazonaws.sqs#QueueDoesNotExist",
+            ),
+            (
+                "GetQueueUrl",
+                json!({ "QueueName": "unknown" }),
+                "com.amazonaws.sqs#QueueDoesNotExist",
+            ),
+            (
+                "SendMessage",
+                json!({ "QueueUrl": url, "MessageBody": "" }),
+                "InvalidParameterValue",
+            ),
             (
                 "SendMessage",
                 json!({ "QueueUrl": url, "MessageBody": "x", "DelaySeconds": 901 }),
                 "InvalidParameterValue",
             ),
-            ("ReceiveMessage", json!({ "QueueUrl": url, "MaxNumberOfMessages": 11 }), "InvalidParameterValue"),
-            ("CreateQueue", json!({ "QueueName": "no spaces" }), "InvalidParameterValue"),
+            (
+                "ReceiveMessage",
+                json!({ "QueueUrl": url, "MaxNumberOfMessages": 11 }),
+                "InvalidParameterValue",
+            ),
+            (
+                "CreateQueue",
+                json!({ "QueueName": "no spaces" }),
+                "InvalidParameterValue",
+            ),
             ("Explode", json!({}), "InvalidAction"),
         ] {
             let (status, answer) = call(&queues, operation, body.clone()).await;
-            assert_eq!((status, answer["__type"].as_str()), (400, Some(code)), "{operation} {body}");
+            assert_eq!(
+                (status, answer["__type"].as_str()),
+                (400, Some(code)),
+                "{operation} {body}"
+            );
         }
     }
 
@@ -591,7 +681,9 @@ mod tests {
         let queues = Queues::start(&base, any_port()).await.unwrap();
         let arn = queues.create("failures").unwrap();
         let attributes = json!({ "ERROR_CODE": "Throttled" });
-        queues.send(&arn, "lost and found", attributes.as_object().unwrap()).unwrap();
+        queues
+            .send(&arn, "lost and found", attributes.as_object().unwrap())
+            .unwrap();
         base.shutdown.finish().await;
 
         let base = base_on(State::open(&path).unwrap());

@@ -28,7 +28,12 @@ impl Shutdown {
     #[must_use]
     pub fn new() -> Self {
         let (requested, _) = watch::channel(false);
-        Self { inner: Arc::new(Inner { requested, tasks: Mutex::new(JoinSet::new()) }) }
+        Self {
+            inner: Arc::new(Inner {
+                requested,
+                tasks: Mutex::new(JoinSet::new()),
+            }),
+        }
     }
 
     /// Resolves once the end was asked for, or the handle is gone.
@@ -49,7 +54,11 @@ impl Shutdown {
     ///
     /// The task must not hold a clone of this handle.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).spawn(task);
+        self.inner
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .spawn(task);
     }
 
     /// Asks for the end and waits for it; what is not done after 5 seconds is aborted.

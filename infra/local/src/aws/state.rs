@@ -41,7 +41,9 @@ impl State {
 
     fn with_connection(connection: Connection) -> anyhow::Result<Self> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+        Ok(Self {
+            connection: Arc::new(Mutex::new(connection)),
+        })
     }
 
     /// Runs statements that need no transaction.
@@ -62,12 +64,21 @@ impl State {
 #[cfg(unix)]
 fn create_private(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(drop)
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
 }
 
 #[cfg(not(unix))]
 fn create_private(path: &Path) -> std::io::Result<()> {
-    std::fs::OpenOptions::new().create(true).append(true).open(path).map(drop)
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map(drop)
 }
 
 #[cfg(test)]
@@ -77,13 +88,17 @@ mod tests {
     #[test]
     fn a_failed_write_leaves_nothing_behind() {
         let state = State::memory().unwrap();
-        state.write(|tx| tx.execute_batch("CREATE TABLE t (v INTEGER)")).unwrap();
+        state
+            .write(|tx| tx.execute_batch("CREATE TABLE t (v INTEGER)"))
+            .unwrap();
         let failed = state.write(|tx| {
             tx.execute("INSERT INTO t VALUES (1)", [])?;
             tx.execute("INSERT INTO no_such_table VALUES (1)", [])
         });
         assert!(failed.is_err());
-        let rows: i64 = state.read(|c| c.query_row("SELECT count(*) FROM t", [], |row| row.get(0))).unwrap();
+        let rows: i64 = state
+            .read(|c| c.query_row("SELECT count(*) FROM t", [], |row| row.get(0)))
+            .unwrap();
         assert_eq!(rows, 0);
     }
 

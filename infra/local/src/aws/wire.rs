@@ -38,12 +38,12 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    pub(crate) fn new(
-        status: StatusCode,
-        code: impl Into<Cow<'static, str>>,
-        message: impl Into<String>,
-    ) -> Self {
-        Self { status, code: code.into(), message: message.into() }
+    pub(crate) fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code: code.into(),
+            message: message.into(),
+        }
     }
 
     pub(crate) fn bad_request(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
@@ -67,13 +67,21 @@ impl ApiError {
 impl From<rusqlite::Error> for ApiError {
     fn from(error: rusqlite::Error) -> Self {
         tracing::error!(%error, "the simulator's state failed");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerException", "the simulator's state failed")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalServerException",
+            "the simulator's state failed",
+        )
     }
 }
 
 impl From<crate::sim::RandomError> for ApiError {
     fn from(error: crate::sim::RandomError) -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerException", error.to_string())
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalServerException",
+            error.to_string(),
+        )
     }
 }
 
@@ -94,7 +102,10 @@ fn raw(status: StatusCode, content_type: HeaderValue, body: impl Into<Body>) -> 
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
-    if let Some(id) = random_id().ok().and_then(|id| HeaderValue::from_str(&id.to_string()).ok()) {
+    if let Some(id) = random_id()
+        .ok()
+        .and_then(|id| HeaderValue::from_str(&id.to_string()).ok())
+    {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
@@ -105,5 +116,7 @@ fn raw(status: StatusCode, content_type: HeaderValue, body: impl Into<Body>) -> 
 /// Hyper gives up the connection when the body fails, and the head is still in its buffer then.
 pub(crate) fn lost() -> Response {
     let failure = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "answer lost on purpose");
-    Response::new(Body::from_stream(futures_util::stream::once(std::future::ready(Err::<Bytes, _>(failure)))))
+    Response::new(Body::from_stream(futures_util::stream::once(std::future::ready(
+        Err::<Bytes, _>(failure),
+    ))))
 }

@@ -25,10 +25,16 @@ pub(super) fn routes() -> Router<Scheduler> {
     Router::new()
         .route(
             "/schedules/{name}",
-            get(get_schedule).post(create_schedule).put(update_schedule).delete(delete_schedule),
+            get(get_schedule)
+                .post(create_schedule)
+                .put(update_schedule)
+                .delete(delete_schedule),
         )
         .route("/schedules", get(list_schedules))
-        .route("/schedule-groups/{name}", get(get_group).post(create_group).delete(delete_group))
+        .route(
+            "/schedule-groups/{name}",
+            get(get_group).post(create_group).delete(delete_group),
+        )
         .route("/schedule-groups", get(list_groups))
 }
 
@@ -65,7 +71,9 @@ impl ListQuery {
 
     /// Where the page before ended.
     fn after(&self) -> Result<(String, String), ApiError> {
-        let Some(token) = &self.next_token else { return Ok((String::new(), String::new())) };
+        let Some(token) = &self.next_token else {
+            return Ok((String::new(), String::new()));
+        };
         URL_SAFE_NO_PAD
             .decode(token)
             .ok()
@@ -88,13 +96,16 @@ fn group_arn(name: &str) -> String {
 
 /// Seconds since the epoch with their fraction, as REST-JSON writes times.
 fn epoch(time: Timestamp) -> Value {
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds since the epoch fit a double exactly")]
     let millis = time.as_millisecond() as f64;
     json!(millis / 1000.0)
 }
 
 fn not_found(what: &str, name: &str) -> ApiError {
-    ApiError::new(StatusCode::NOT_FOUND, "ResourceNotFoundException", format!("{what} {name} does not exist."))
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "ResourceNotFoundException",
+        format!("{what} {name} does not exist."),
+    )
 }
 
 fn conflict(message: String) -> ApiError {
@@ -111,13 +122,18 @@ impl Scheduler {
         };
         if options.refuse_past && due < now {
             let expression = definition.schedule_expression.as_deref().unwrap_or_default();
-            return Err(invalid(format!("Invalid Schedule Expression {expression}: the time is in the past.")));
+            return Err(invalid(format!(
+                "Invalid Schedule Expression {expression}: the time is in the past."
+            )));
         }
         if definition.state == ScheduleState::Disabled {
             return Ok(None);
         }
         let random = u64::from_le_bytes(random_bytes()?);
-        Ok(Some((due, firing_time(due, options.precision_seconds, definition.window_seconds()?, random))))
+        Ok(Some((
+            due,
+            firing_time(due, options.precision_seconds, definition.window_seconds()?, random),
+        )))
     }
 
     fn create(&self, name: &str, body: &[u8]) -> Result<Value, ApiError> {
@@ -139,7 +155,9 @@ impl Scheduler {
                 return Ok(if before == fingerprint {
                     Ok(())
                 } else {
-                    Err(conflict("The client token was used for a different request.".to_owned()))
+                    Err(conflict(
+                        "The client token was used for a different request.".to_owned(),
+                    ))
                 });
             }
             if store::get(tx, &group, name)?.is_some() {
@@ -156,7 +174,19 @@ impl Scheduler {
             let (due, fires) = times.unzip();
             let (created, modified) = (now, now);
             let (group, name) = (group.clone(), name.to_owned());
-            store::put(tx, &Schedule { group, name, definition, created, modified, revision, due, fires })?;
+            store::put(
+                tx,
+                &Schedule {
+                    group,
+                    name,
+                    definition,
+                    created,
+                    modified,
+                    revision,
+                    due,
+                    fires,
+                },
+            )?;
             Ok(Ok(()))
         })?;
         outcome?;
@@ -172,9 +202,18 @@ impl Scheduler {
         let now = self.inner.clock.now();
         let (due, fires) = self.times(&definition, now)?.unzip();
         let found = self.inner.state.write(|tx| {
-            let Some(before) = store::get(tx, &group, name)? else { return Ok(false) };
+            let Some(before) = store::get(tx, &group, name)? else {
+                return Ok(false);
+            };
             let revision = store::next_revision(tx)?;
-            let after = Schedule { definition, modified: now, revision, due, fires, ..before };
+            let after = Schedule {
+                definition,
+                modified: now,
+                revision,
+                due,
+                fires,
+                ..before
+            };
             store::put(tx, &after)?;
             Ok(true)
         })?;
@@ -187,7 +226,10 @@ impl Scheduler {
 
     fn get(&self, name: &str, group: &str) -> Result<Value, ApiError> {
         check_name("Name", name)?;
-        let schedule = self.inner.state.read(|connection| store::get(connection, group, name))?;
+        let schedule = self
+            .inner
+            .state
+            .read(|connection| store::get(connection, group, name))?;
         let schedule = schedule.ok_or_else(|| not_found("Schedule", name))?;
         let mut answer = json!(schedule.definition);
         if let Value::Object(fields) = &mut answer {
@@ -220,7 +262,11 @@ impl Scheduler {
             };
             Ok(before.is_some_and(|(of_group, of_name, _)| of_group == *group && of_name == name))
         })?;
-        if deleted { Ok(json!({})) } else { Err(not_found("Schedule", name)) }
+        if deleted {
+            Ok(json!({}))
+        } else {
+            Err(not_found("Schedule", name))
+        }
     }
 
     fn list(&self, query: &ListQuery) -> Result<Value, ApiError> {
@@ -239,7 +285,10 @@ impl Scheduler {
         let mut schedules = listed?;
         let more = schedules.len() > size;
         schedules.truncate(size);
-        let token = schedules.last().filter(|_| more).map(|last| page_token(&last.group, &last.name));
+        let token = schedules
+            .last()
+            .filter(|_| more)
+            .map(|last| page_token(&last.group, &last.name));
         let entries: Vec<Value> = schedules
             .iter()
             // The filter comes after the page is cut, so a page may hold fewer: AWS says so of all its lists.
@@ -289,11 +338,17 @@ impl Scheduler {
     fn groups(&self, query: &ListQuery) -> Result<Value, ApiError> {
         let size = query.page_size()?;
         let (after, _) = query.after()?;
-        let mut found = self.inner.state.read(|c| store::groups(c, &query.name_prefix, &after, size + 1))?;
+        let mut found = self
+            .inner
+            .state
+            .read(|c| store::groups(c, &query.name_prefix, &after, size + 1))?;
         let more = found.len() > size;
         found.truncate(size);
         let token = found.last().filter(|_| more).map(|(name, _)| page_token(name, ""));
-        let entries: Vec<Value> = found.iter().map(|(name, created)| group_entry(name, *created)).collect();
+        let entries: Vec<Value> = found
+            .iter()
+            .map(|(name, created)| group_entry(name, *created))
+            .collect();
         Ok(json!({ "ScheduleGroups": entries, "NextToken": token }))
     }
 
@@ -316,11 +371,15 @@ fn group_entry(name: &str, created: Timestamp) -> Value {
 type Service = AxumState<Scheduler>;
 
 async fn create_schedule(AxumState(service): Service, Path(name): Path<String>, body: Bytes) -> Response {
-    service.answer("CreateSchedule", |service| service.create(&name, &body)).await
+    service
+        .answer("CreateSchedule", |service| service.create(&name, &body))
+        .await
 }
 
 async fn update_schedule(AxumState(service): Service, Path(name): Path<String>, body: Bytes) -> Response {
-    service.answer("UpdateSchedule", |service| service.update(&name, &body)).await
+    service
+        .answer("UpdateSchedule", |service| service.update(&name, &body))
+        .await
 }
 
 async fn get_schedule(
@@ -328,7 +387,9 @@ async fn get_schedule(
     Path(name): Path<String>,
     Query(query): Query<OneQuery>,
 ) -> Response {
-    service.answer("GetSchedule", |service| service.get(&name, &query.group_name)).await
+    service
+        .answer("GetSchedule", |service| service.get(&name, &query.group_name))
+        .await
 }
 
 async fn delete_schedule(
@@ -336,7 +397,9 @@ async fn delete_schedule(
     Path(name): Path<String>,
     Query(query): Query<OneQuery>,
 ) -> Response {
-    service.answer("DeleteSchedule", |service| service.delete(&name, &query)).await
+    service
+        .answer("DeleteSchedule", |service| service.delete(&name, &query))
+        .await
 }
 
 async fn list_schedules(AxumState(service): Service, Query(query): Query<ListQuery>) -> Response {
@@ -344,7 +407,9 @@ async fn list_schedules(AxumState(service): Service, Query(query): Query<ListQue
 }
 
 async fn create_group(AxumState(service): Service, Path(name): Path<String>) -> Response {
-    service.answer("CreateScheduleGroup", |service| service.new_group(&name)).await
+    service
+        .answer("CreateScheduleGroup", |service| service.new_group(&name))
+        .await
 }
 
 async fn get_group(AxumState(service): Service, Path(name): Path<String>) -> Response {
@@ -352,9 +417,13 @@ async fn get_group(AxumState(service): Service, Path(name): Path<String>) -> Res
 }
 
 async fn delete_group(AxumState(service): Service, Path(name): Path<String>) -> Response {
-    service.answer("DeleteScheduleGroup", |service| service.drop_group(&name)).await
+    service
+        .answer("DeleteScheduleGroup", |service| service.drop_group(&name))
+        .await
 }
 
 async fn list_groups(AxumState(service): Service, Query(query): Query<ListQuery>) -> Response {
-    service.answer("ListScheduleGroups", |service| service.groups(&query)).await
+    service
+        .answer("ListScheduleGroups", |service| service.groups(&query))
+        .await
 }

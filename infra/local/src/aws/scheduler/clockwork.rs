@@ -26,19 +26,35 @@ const MAX_FIRING: usize = 200;
 const LONGEST_NAP: Duration = Duration::from_millis(200);
 
 /// What may not stand in a path segment as it is.
-const SEGMENT: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'/').add(b':').add(b'?');
+const SEGMENT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'/')
+    .add(b':')
+    .add(b'?');
 
 pub(super) fn client() -> anyhow::Result<reqwest::Client> {
-    Ok(reqwest::Client::builder().timeout(DELIVERY_TIMEOUT).redirect(reqwest::redirect::Policy::none()).build()?)
+    Ok(reqwest::Client::builder()
+        .timeout(DELIVERY_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()?)
 }
 
 /// What a target said to one try.
 enum Answer {
     Accepted,
     /// Worth another try.
-    Failed { code: String, message: String },
+    Failed {
+        code: String,
+        message: String,
+    },
     /// Not worth one: the target is gone or refuses the event as such.
-    Refused { code: String, message: String },
+    Refused {
+        code: String,
+        message: String,
+    },
 }
 
 impl Scheduler {
@@ -104,7 +120,12 @@ impl Scheduler {
                 };
                 schedule.due = next;
                 schedule.fires = next.map(|due| {
-                    firing_time(due, precision, schedule.definition.window_seconds().unwrap_or(0), random)
+                    firing_time(
+                        due,
+                        precision,
+                        schedule.definition.window_seconds().unwrap_or(0),
+                        random,
+                    )
                 });
                 if store::get(tx, &schedule.group, &schedule.name)?.is_some() {
                     store::put(tx, &schedule)?;
@@ -114,7 +135,11 @@ impl Scheduler {
         })?;
         let room = MAX_RUNNING.saturating_sub(busy.len());
         let due = self.inner.state.read(|connection| store::deliveries(connection, now))?;
-        Ok(due.into_iter().filter(|delivery| !busy.contains(&delivery.id)).take(room).collect())
+        Ok(due
+            .into_iter()
+            .filter(|delivery| !busy.contains(&delivery.id))
+            .take(room)
+            .collect())
     }
 
     /// One try of one delivery, and what follows from it.
@@ -156,7 +181,11 @@ impl Scheduler {
     /// The pause before the next try: doubled each time, up to a minute.
     fn back_off(&self, retries: i64) -> SignedDuration {
         let doublings = u32::try_from(retries.clamp(0, 16)).unwrap_or(16);
-        let pause = self.options().first_retry.saturating_mul(1 << doublings).min(LONGEST_RETRY);
+        let pause = self
+            .options()
+            .first_retry
+            .saturating_mul(1 << doublings)
+            .min(LONGEST_RETRY);
         SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX)
     }
 
@@ -180,7 +209,10 @@ impl Scheduler {
         let response = match sent {
             Ok(response) => response,
             Err(error) => {
-                return Answer::Failed { code: "SdkClientException".to_owned(), message: error.without_url().to_string() };
+                return Answer::Failed {
+                    code: "SdkClientException".to_owned(),
+                    message: error.without_url().to_string(),
+                };
             }
         };
         let status = response.status();
@@ -233,7 +265,10 @@ impl Scheduler {
                 }
                 None => "lost",
             };
-            store::record(tx, &outcome_record(what, now, delivery.attempts, outcome, Some(message)))?;
+            store::record(
+                tx,
+                &outcome_record(what, now, delivery.attempts, outcome, Some(message)),
+            )?;
             store::end_delivery(tx, delivery.id)?;
             complete(tx, what)
         })
@@ -242,7 +277,9 @@ impl Scheduler {
 
 /// Uses up one of a number of ordered misdeeds.
 fn take_one(counter: &AtomicU32) -> bool {
-    counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1)).is_ok()
+    counter
+        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1))
+        .is_ok()
 }
 
 /// A one-time schedule is over after its last try, however that went; with DELETE it goes then.
@@ -258,13 +295,21 @@ fn complete(tx: &rusqlite::Transaction<'_>, what: &NewDelivery) -> rusqlite::Res
 }
 
 fn schedule_arn(what: &NewDelivery) -> String {
-    format!("arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/{}/{}", what.group, what.name)
+    format!(
+        "arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/{}/{}",
+        what.group, what.name
+    )
 }
 
 /// The event: the schedule's input with the service's context attributes filled in, or a default one.
 fn payload(delivery: &Delivery) -> String {
     let what = &delivery.what;
-    match what.definition.target.as_ref().and_then(|target| target.input.as_deref()) {
+    match what
+        .definition
+        .target
+        .as_ref()
+        .and_then(|target| target.input.as_deref())
+    {
         Some(input) => input
             .replace("<aws.scheduler.schedule-arn>", &schedule_arn(what))
             .replace("<aws.scheduler.scheduled-time>", &what.scheduled.to_string())

@@ -92,7 +92,9 @@ impl Scheduler {
     /// When the address can't be bound or the state can't be opened.
     pub async fn start(base: &Base, address: SocketAddr, options: SchedulerOptions) -> anyhow::Result<Self> {
         let now = base.clock.now();
-        base.state.write(|tx| store::prepare(tx, now)).context("cannot prepare the schedules")?;
+        base.state
+            .write(|tx| store::prepare(tx, now))
+            .context("cannot prepare the schedules")?;
         let (listener, url) = sim::bind(address).await.context("cannot bind the Scheduler")?;
         let scheduler = Self {
             inner: Arc::new(Inner {
@@ -114,7 +116,8 @@ impl Scheduler {
                 tracing::error!(%error, "the Scheduler stopped");
             }
         });
-        base.shutdown.spawn(scheduler.clone().run_clockwork(base.shutdown.wait()));
+        base.shutdown
+            .spawn(scheduler.clone().run_clockwork(base.shutdown.wait()));
         Ok(scheduler)
     }
 
@@ -168,7 +171,9 @@ impl Scheduler {
     pub fn fire(&self, group: &str, name: &str) -> anyhow::Result<bool> {
         let now = self.inner.clock.now();
         let fired = self.inner.state.write(|tx| {
-            let Some(schedule) = store::get(tx, group, name)? else { return Ok(false) };
+            let Some(schedule) = store::get(tx, group, name)? else {
+                return Ok(false);
+            };
             store::add_delivery(tx, &NewDelivery::extra(&schedule, now))?;
             Ok(true)
         })?;
@@ -185,7 +190,11 @@ impl Scheduler {
     }
 
     fn options(&self) -> SchedulerOptions {
-        self.inner.options.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.inner
+            .options
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn router(&self) -> Router {
@@ -242,7 +251,9 @@ async fn order_faults(AxumState(scheduler): AxumState<Scheduler>, body: Bytes) -
     };
     for order in orders {
         let outcome = if order.get("order").is_some() {
-            serde_json::from_value(order).map_err(|e| e.to_string()).and_then(|order| carry_out(&scheduler, order))
+            serde_json::from_value(order)
+                .map_err(|e| e.to_string())
+                .and_then(|order| carry_out(&scheduler, order))
         } else {
             serde_json::from_value::<FaultOrder>(order)
                 .map_err(|error| error.to_string())
@@ -292,7 +303,11 @@ async fn clear_faults(AxumState(scheduler): AxumState<Scheduler>) -> Response {
 /// Whether an ARN is that of a Lambda function.
 fn is_function_arn(arn: &str) -> bool {
     let mut parts = arn.split(':');
-    let head = (parts.next(), parts.next().is_some_and(|partition| partition.starts_with("aws")), parts.next());
+    let head = (
+        parts.next(),
+        parts.next().is_some_and(|partition| partition.starts_with("aws")),
+        parts.next(),
+    );
     head == (Some("arn"), true, Some("lambda")) && parts.nth(2) == Some("function") && parts.next().is_some()
 }
 

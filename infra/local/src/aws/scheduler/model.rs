@@ -142,22 +142,34 @@ impl Definition {
             return Err(invalid("Description has at most 512 characters"));
         }
         self.expression()?;
-        if !matches!(self.schedule_expression_timezone.as_str(), "UTC" | "Etc/UTC" | "GMT" | "Etc/GMT" | "Z") {
+        if !matches!(
+            self.schedule_expression_timezone.as_str(),
+            "UTC" | "Etc/UTC" | "GMT" | "Etc/GMT" | "Z"
+        ) {
             return Err(invalid("this simulator knows the time zone UTC only"));
         }
         self.window_seconds()?;
-        self.target.as_ref().ok_or_else(|| invalid("Target is required"))?.check()
+        self.target
+            .as_ref()
+            .ok_or_else(|| invalid("Target is required"))?
+            .check()
     }
 
     /// The checked schedule expression.
     pub(super) fn expression(&self) -> Result<Expression, ApiError> {
-        let text = self.schedule_expression.as_deref().ok_or_else(|| invalid("ScheduleExpression is required"))?;
+        let text = self
+            .schedule_expression
+            .as_deref()
+            .ok_or_else(|| invalid("ScheduleExpression is required"))?;
         parse_expression(text).ok_or_else(|| invalid(format!("Invalid Schedule Expression {text}.")))
     }
 
     /// How long after its time a flexible schedule may fire, in seconds.
     pub(super) fn window_seconds(&self) -> Result<i64, ApiError> {
-        let window = self.flexible_time_window.as_ref().ok_or_else(|| invalid("FlexibleTimeWindow is required"))?;
+        let window = self
+            .flexible_time_window
+            .as_ref()
+            .ok_or_else(|| invalid("FlexibleTimeWindow is required"))?;
         match (window.mode.as_str(), window.maximum_window_in_minutes) {
             ("OFF", None) => Ok(0),
             ("FLEXIBLE", Some(minutes)) if (1..=MAX_WINDOW_MINUTES).contains(&minutes) => Ok(minutes * 60),
@@ -169,11 +181,18 @@ impl Definition {
 
     /// The same request without its token: what must be equal when the token comes again.
     pub(super) fn fingerprint(&self) -> String {
-        json!(Self { client_token: None, ..self.clone() }).to_string()
+        json!(Self {
+            client_token: None,
+            ..self.clone()
+        })
+        .to_string()
     }
 
     pub(super) fn target_arn(&self) -> &str {
-        self.target.as_ref().and_then(|target| target.arn.as_deref()).unwrap_or_default()
+        self.target
+            .as_ref()
+            .and_then(|target| target.arn.as_deref())
+            .unwrap_or_default()
     }
 
     pub(super) fn dead_letter_arn(&self) -> Option<&str> {
@@ -182,12 +201,16 @@ impl Definition {
 
     /// How often a delivery is retried.
     pub(super) fn retry_attempts(&self) -> i64 {
-        self.retry_policy().and_then(|policy| policy.maximum_retry_attempts).unwrap_or(MAX_RETRY_ATTEMPTS)
+        self.retry_policy()
+            .and_then(|policy| policy.maximum_retry_attempts)
+            .unwrap_or(MAX_RETRY_ATTEMPTS)
     }
 
     /// For how long a delivery is retried.
     pub(super) fn event_age(&self) -> SignedDuration {
-        let seconds = self.retry_policy().and_then(|policy| policy.maximum_event_age_in_seconds);
+        let seconds = self
+            .retry_policy()
+            .and_then(|policy| policy.maximum_event_age_in_seconds);
         SignedDuration::from_secs(seconds.unwrap_or(MAX_EVENT_AGE_SECONDS))
     }
 
@@ -205,14 +228,20 @@ impl Target {
                 example_target()
             )));
         }
-        let role = self.role_arn.as_deref().ok_or_else(|| invalid("Target.RoleArn is required"))?;
+        let role = self
+            .role_arn
+            .as_deref()
+            .ok_or_else(|| invalid("Target.RoleArn is required"))?;
         if !is_role_arn(role) {
             return Err(invalid("Provided RoleArn is not in correct format."));
         }
         if let Some(other) = self.others.keys().next() {
             return Err(invalid(format!("{other} does not apply to a Lambda function")));
         }
-        if let Some(arn) = self.dead_letter_config.as_ref().and_then(|config| config.arn.as_deref())
+        if let Some(arn) = self
+            .dead_letter_config
+            .as_ref()
+            .and_then(|config| config.arn.as_deref())
             && queue_name(arn).is_none_or(|name| name.ends_with(".fifo"))
         {
             return Err(invalid("DeadLetterConfig.Arn must be the ARN of a standard SQS queue"));
@@ -242,7 +271,9 @@ impl Target {
 pub(super) fn check_name(field: &str, name: &str) -> Result<(), ApiError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > 64 || !name.chars().all(allowed) {
-        return Err(invalid(format!("{field} must match ^[0-9a-zA-Z-_.]+$ and have 1 to 64 characters")));
+        return Err(invalid(format!(
+            "{field} must match ^[0-9a-zA-Z-_.]+$ and have 1 to 64 characters"
+        )));
     }
     Ok(())
 }
@@ -251,7 +282,9 @@ pub(super) fn check_name(field: &str, name: &str) -> Result<(), ApiError> {
 pub(super) fn check_token(token: &str) -> Result<(), ApiError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if token.is_empty() || token.len() > 64 || !token.chars().all(allowed) {
-        return Err(invalid("ClientToken must match ^[a-zA-Z0-9-_]+$ and have 1 to 64 characters"));
+        return Err(invalid(
+            "ClientToken must match ^[a-zA-Z0-9-_]+$ and have 1 to 64 characters",
+        ));
     }
     Ok(())
 }
@@ -336,7 +369,10 @@ impl NewDelivery {
 
     /// A delivery on top of those that a schedule owes.
     pub(super) fn extra(schedule: &Schedule, now: Timestamp) -> Self {
-        Self { completes: None, ..Self::owed(schedule, now) }
+        Self {
+            completes: None,
+            ..Self::owed(schedule, now)
+        }
     }
 }
 
@@ -359,8 +395,14 @@ mod tests {
 
     #[test]
     fn expressions() {
-        assert_eq!(parse_expression("at(2026-11-20T08:30:07)"), Some(Expression::At(at("2026-11-20T08:30:07Z"))));
-        assert_eq!(parse_expression("rate(5 minutes)"), Some(Expression::Every(SignedDuration::from_secs(300))));
+        assert_eq!(
+            parse_expression("at(2026-11-20T08:30:07)"),
+            Some(Expression::At(at("2026-11-20T08:30:07Z")))
+        );
+        assert_eq!(
+            parse_expression("rate(5 minutes)"),
+            Some(Expression::Every(SignedDuration::from_secs(300)))
+        );
         for wrong in [
             "at(2026-11-20T08:30)",
             "at(2026-11-20 08:30:07)",
@@ -384,7 +426,10 @@ mod tests {
         for random in 0..1_000 {
             assert_eq!(firing_time(due, 1, 0, random), due);
             let fires = firing_time(due, 60, 0, random);
-            assert!(fires >= at("2026-11-20T08:30:00Z") && fires < at("2026-11-20T08:31:00Z"), "{fires}");
+            assert!(
+                fires >= at("2026-11-20T08:30:00Z") && fires < at("2026-11-20T08:31:00Z"),
+                "{fires}"
+            );
         }
         let distinct: std::collections::BTreeSet<_> = (0..60).map(|random| firing_time(due, 60, 0, random)).collect();
         assert_eq!(distinct.len(), 60);
@@ -394,7 +439,11 @@ mod tests {
     fn role_arns() {
         assert!(is_role_arn("arn:aws:iam::111122223333:role/scheduler"));
         assert!(is_role_arn("arn:aws-us-gov:iam::111122223333:role/path/scheduler"));
-        for wrong in ["arn:aws:iam::1111:role/x", "arn:aws:iam::111122223333:user/x", "arn:aws:iam::111122223333:role/"] {
+        for wrong in [
+            "arn:aws:iam::1111:role/x",
+            "arn:aws:iam::111122223333:user/x",
+            "arn:aws:iam::111122223333:role/",
+        ] {
             assert!(!is_role_arn(wrong), "{wrong}");
         }
     }

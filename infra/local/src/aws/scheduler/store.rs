@@ -139,7 +139,9 @@ fn read_schedule(row: &Row<'_>) -> rusqlite::Result<Schedule> {
 
 pub(super) fn get(connection: &Connection, group: &str, name: &str) -> rusqlite::Result<Option<Schedule>> {
     connection
-        .prepare_cached(&format!("SELECT {SCHEDULE_COLUMNS} FROM scheduler_schedules WHERE grp = ?1 AND name = ?2"))?
+        .prepare_cached(&format!(
+            "SELECT {SCHEDULE_COLUMNS} FROM scheduler_schedules WHERE grp = ?1 AND name = ?2"
+        ))?
         .query_row([group, name], read_schedule)
         .optional()
 }
@@ -162,7 +164,10 @@ pub(super) fn put(tx: &Transaction<'_>, schedule: &Schedule) -> rusqlite::Result
 
 /// `false` if there was none.
 pub(super) fn delete(tx: &Transaction<'_>, group: &str, name: &str) -> rusqlite::Result<bool> {
-    Ok(tx.execute("DELETE FROM scheduler_schedules WHERE grp = ?1 AND name = ?2", [group, name])? == 1)
+    Ok(tx.execute(
+        "DELETE FROM scheduler_schedules WHERE grp = ?1 AND name = ?2",
+        [group, name],
+    )? == 1)
 }
 
 /// Deletes a schedule unless it was changed since.
@@ -199,7 +204,10 @@ pub(super) fn firing(tx: &Transaction<'_>, now: Timestamp, most: usize) -> rusql
     tx.prepare_cached(&format!(
         "SELECT {SCHEDULE_COLUMNS} FROM scheduler_schedules WHERE fires <= ?1 ORDER BY fires LIMIT ?2"
     ))?
-    .query_map(params![now.as_millisecond(), i64::try_from(most).unwrap_or(i64::MAX)], read_schedule)?
+    .query_map(
+        params![now.as_millisecond(), i64::try_from(most).unwrap_or(i64::MAX)],
+        read_schedule,
+    )?
     .collect()
 }
 
@@ -268,7 +276,10 @@ pub(super) fn end_delivery(tx: &Transaction<'_>, id: i64) -> rusqlite::Result<us
 /// Remembers one firing for `_state`.
 pub(super) fn record(tx: &Transaction<'_>, record: &Value) -> rusqlite::Result<()> {
     tx.execute("INSERT INTO scheduler_fired (record) VALUES (?1)", [record.to_string()])?;
-    tx.execute("DELETE FROM scheduler_fired WHERE id <= ?1", [tx.last_insert_rowid() - REMEMBERED_FIRINGS])?;
+    tx.execute(
+        "DELETE FROM scheduler_fired WHERE id <= ?1",
+        [tx.last_insert_rowid() - REMEMBERED_FIRINGS],
+    )?;
     Ok(())
 }
 

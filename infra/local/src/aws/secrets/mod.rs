@@ -62,9 +62,16 @@ impl Secrets {
     /// # Errors
     /// When the address can't be bound or the state can't be opened.
     pub async fn start(base: &Base, address: SocketAddr) -> anyhow::Result<Self> {
-        base.state.write(|tx| tx.execute_batch(store::SCHEMA)).context("cannot prepare the secrets")?;
+        base.state
+            .write(|tx| tx.execute_batch(store::SCHEMA))
+            .context("cannot prepare the secrets")?;
         let (listener, url) = sim::bind(address).await.context("cannot bind Secrets Manager")?;
-        let inner = Inner { url, state: base.state.clone(), clock: Arc::clone(&base.clock), faults: Faults::default() };
+        let inner = Inner {
+            url,
+            state: base.state.clone(),
+            clock: Arc::clone(&base.clock),
+            faults: Faults::default(),
+        };
         let secrets = Self { inner: Arc::new(inner) };
         let router = Router::new()
             .merge(secrets.inner.faults.routes())
@@ -103,12 +110,18 @@ impl Secrets {
             "DeleteSecret" => self.delete(&parse(body)?),
             "RestoreSecret" => self.restore(&parse(body)?),
             "ListSecrets" => self.list(&parse(body)?),
-            other => Err(ApiError::bad_request("UnknownOperationException", format!("no such operation: {other}"))),
+            other => Err(ApiError::bad_request(
+                "UnknownOperationException",
+                format!("no such operation: {other}"),
+            )),
         }
     }
 
     fn create(&self, request: Write) -> Result<Value, ApiError> {
-        let name = request.name.clone().ok_or_else(|| invalid_parameter("You must provide a Name."))?;
+        let name = request
+            .name
+            .clone()
+            .ok_or_else(|| invalid_parameter("You must provide a Name."))?;
         check_name(&name)?;
         let version = request.version(&self.inner.clock)?;
         let now = self.inner.clock.now();
@@ -121,7 +134,9 @@ impl Secrets {
         let arn = format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-{suffix}");
         self.inner.state.write(|tx| {
             if let Some(existing) = store::find(tx, &name)? {
-                let Some(version) = &version else { return Ok(Err(exists(&name))) };
+                let Some(version) = &version else {
+                    return Ok(Err(exists(&name)));
+                };
                 return Ok(match store::version(tx, existing.id, &version.id)? {
                     _ if existing.deleted.is_some() => Err(already_deleted()),
                     Some(before) if before.same_value(version) => Ok(written(&existing, Some(&version.id))),
@@ -133,17 +148,28 @@ impl Secrets {
                 store::add_version(tx, secret.id, version, now)?;
                 store::move_label(tx, secret.id, CURRENT, &version.id)?;
             }
-            Ok(Ok(written(&secret, version.as_ref().map(|version| version.id.as_str()))))
+            Ok(Ok(written(
+                &secret,
+                version.as_ref().map(|version| version.id.as_str()),
+            )))
         })?
     }
 
     fn put_value(&self, request: Write) -> Result<Value, ApiError> {
         let version = request.version(&self.inner.clock)?.ok_or_else(|| {
-            ApiError::bad_request("InvalidRequestException", "You must provide either SecretString or SecretBinary.")
+            ApiError::bad_request(
+                "InvalidRequestException",
+                "You must provide either SecretString or SecretBinary.",
+            )
         })?;
-        let labels = request.version_stages.clone().unwrap_or_else(|| vec![CURRENT.to_owned()]);
+        let labels = request
+            .version_stages
+            .clone()
+            .unwrap_or_else(|| vec![CURRENT.to_owned()]);
         if labels.is_empty() || labels.len() > MAX_STAGES || labels.iter().any(|l| l.is_empty() || l.len() > 256) {
-            return Err(invalid_parameter("VersionStages has 1 to 20 labels of 1 to 256 characters"));
+            return Err(invalid_parameter(
+                "VersionStages has 1 to 20 labels of 1 to 256 characters",
+            ));
         }
         let now = self.inner.clock.now();
         self.inner.state.write(|tx| {
@@ -177,7 +203,10 @@ impl Secrets {
                 return Ok(Err(error));
             }
             store::change_details(tx, secret.id, &request.details(), now)?;
-            Ok(Ok(written(&secret, version.as_ref().map(|version| version.id.as_str()))))
+            Ok(Ok(written(
+                &secret,
+                version.as_ref().map(|version| version.id.as_str()),
+            )))
         })?
     }
 
@@ -201,7 +230,9 @@ impl Secrets {
                 }
             };
             let Some(id) = id else { return Ok(Err(missing())) };
-            let Some(version) = store::version(tx, secret.id, &id)? else { return Ok(Err(missing())) };
+            let Some(version) = store::version(tx, secret.id, &id)? else {
+                return Ok(Err(missing()));
+            };
             let labels = store::labels(tx, secret.id, &id)?;
             if request.version_id.is_some() && label.is_some_and(|label| !labels.iter().any(|has| has == label)) {
                 return Ok(Err(ApiError::bad_request(
@@ -225,7 +256,9 @@ impl Secrets {
     fn describe(&self, request: &Read) -> Result<Value, ApiError> {
         self.inner.state.read(|connection| {
             // The one operation that still answers for a secret that is marked for deletion.
-            let Some(secret) = store::find(connection, &request.secret_id)? else { return Ok(Err(no_such_secret())) };
+            let Some(secret) = store::find(connection, &request.secret_id)? else {
+                return Ok(Err(no_such_secret()));
+            };
             let stages = store::all_labels(connection, secret.id)?;
             let mut answer = entry(&secret);
             if let Value::Object(fields) = &mut answer {
@@ -243,13 +276,17 @@ impl Secrets {
                 ));
             }
             (Some(days), false) if !(7..=30).contains(&days) => {
-                return Err(invalid_parameter("The RecoveryWindowInDays value must be between 7 and 30 days (inclusive)."));
+                return Err(invalid_parameter(
+                    "The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).",
+                ));
             }
             (_, true) => 0,
             (days, false) => days.unwrap_or(DEFAULT_RECOVERY_DAYS),
         };
         let now = self.inner.clock.now();
-        let date = now.checked_add(SignedDuration::from_hours(days * 24)).unwrap_or(Timestamp::MAX);
+        let date = now
+            .checked_add(SignedDuration::from_hours(days * 24))
+            .unwrap_or(Timestamp::MAX);
         self.inner.state.write(|tx| {
             let secret = match store::find(tx, &request.secret_id)? {
                 // Forcing succeeds for a secret that is gone or was never there.
@@ -267,13 +304,17 @@ impl Secrets {
             } else {
                 store::mark_deleted(tx, secret.id, Some(date))?;
             }
-            Ok(Ok(json!({ "ARN": secret.arn, "Name": secret.name, "DeletionDate": epoch(date) })))
+            Ok(Ok(
+                json!({ "ARN": secret.arn, "Name": secret.name, "DeletionDate": epoch(date) }),
+            ))
         })?
     }
 
     fn restore(&self, request: &Read) -> Result<Value, ApiError> {
         self.inner.state.write(|tx| {
-            let Some(secret) = store::find(tx, &request.secret_id)? else { return Ok(Err(no_such_secret())) };
+            let Some(secret) = store::find(tx, &request.secret_id)? else {
+                return Ok(Err(no_such_secret()));
+            };
             store::mark_deleted(tx, secret.id, None)?;
             Ok(Ok(json!({ "ARN": secret.arn, "Name": secret.name })))
         })?
@@ -294,7 +335,10 @@ impl Secrets {
         };
         for filter in &request.filters {
             if !matches!(filter.key.as_str(), "name" | "description") {
-                return Err(invalid_parameter(format!("this simulator can't filter by {}", filter.key)));
+                return Err(invalid_parameter(format!(
+                    "this simulator can't filter by {}",
+                    filter.key
+                )));
             }
         }
         let all = self.inner.state.read(|connection| store::list(connection, &after))?;
@@ -306,7 +350,10 @@ impl Secrets {
             .collect();
         let more = found.len() > size;
         found.truncate(size);
-        let token = found.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(&last.name));
+        let token = found
+            .last()
+            .filter(|_| more)
+            .map(|last| URL_SAFE_NO_PAD.encode(&last.name));
         Ok(json!({ "SecretList": found.iter().map(entry).collect::<Vec<_>>(), "NextToken": token }))
     }
 }
@@ -384,25 +431,37 @@ impl Write {
     fn version(&self, clock: &Clock) -> Result<Option<NewVersion>, ApiError> {
         let value = match (&self.secret_string, &self.secret_binary) {
             (Some(_), Some(_)) => {
-                return Err(invalid_parameter("You can't specify both a binary secret value and a string secret value."));
+                return Err(invalid_parameter(
+                    "You can't specify both a binary secret value and a string secret value.",
+                ));
             }
             (None, None) => return Ok(None),
             (Some(text), None) => text.as_bytes().to_vec(),
-            (None, Some(binary)) => {
-                STANDARD.decode(binary).map_err(|_| invalid_parameter("SecretBinary is not base64"))?
-            }
+            (None, Some(binary)) => STANDARD
+                .decode(binary)
+                .map_err(|_| invalid_parameter("SecretBinary is not base64"))?,
         };
         if value.is_empty() || value.len() > MAX_VALUE_BYTES {
-            return Err(invalid_parameter(format!("a secret value has 1 to {MAX_VALUE_BYTES} bytes")));
+            return Err(invalid_parameter(format!(
+                "a secret value has 1 to {MAX_VALUE_BYTES} bytes"
+            )));
         }
         let id = self.client_request_token.clone().ok_or_else(|| {
-            ApiError::bad_request("InvalidRequestException", "You must provide a ClientRequestToken value.")
+            ApiError::bad_request(
+                "InvalidRequestException",
+                "You must provide a ClientRequestToken value.",
+            )
         })?;
         if !(32..=64).contains(&id.len()) {
             return Err(invalid_parameter("ClientRequestToken must be 32-64 characters long."));
         }
         let (text, binary) = (self.secret_string.clone(), self.secret_binary.clone());
-        Ok(Some(NewVersion { id, text, binary, created: clock.now() }))
+        Ok(Some(NewVersion {
+            id,
+            text,
+            binary,
+            created: clock.now(),
+        }))
     }
 }
 
@@ -478,7 +537,10 @@ fn invalid_parameter(message: impl Into<String>) -> ApiError {
 }
 
 fn not_found(what: &str) -> ApiError {
-    ApiError::bad_request("ResourceNotFoundException", format!("Secrets Manager can't find {what}"))
+    ApiError::bad_request(
+        "ResourceNotFoundException",
+        format!("Secrets Manager can't find {what}"),
+    )
 }
 
 fn no_such_secret() -> ApiError {
@@ -539,15 +601,21 @@ fn entry(secret: &Secret) -> Value {
 
 /// Seconds since the epoch with their fraction, as AWS JSON writes times.
 fn epoch(time: Timestamp) -> Value {
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds since the epoch fit a double exactly")]
     let millis = time.as_millisecond() as f64;
     json!(millis / 1000.0)
 }
 
 async fn dispatch(AxumState(secrets): AxumState<Secrets>, headers: HeaderMap, body: Bytes) -> Response {
-    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let target = headers
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok())
+        .unwrap_or_default();
     let Some(operation) = target.strip_prefix(TARGET_PREFIX) else {
-        let error = ApiError::new(StatusCode::BAD_REQUEST, "UnknownOperationException", "no operation was named");
+        let error = ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "UnknownOperationException",
+            "no operation was named",
+        );
         return error.into_response(PROTOCOL);
     };
     let work = async { respond(PROTOCOL, secrets.call(operation, &body)) };

@@ -57,7 +57,9 @@ pub(super) struct NewVersion {
 
 impl fmt::Debug for NewVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NewVersion").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("NewVersion")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -129,7 +131,11 @@ pub(super) fn insert(
             now.as_millisecond(),
         ],
     )?;
-    tx.query_row(&format!("SELECT {COLUMNS} FROM secrets WHERE id = ?1"), [tx.last_insert_rowid()], read)
+    tx.query_row(
+        &format!("SELECT {COLUMNS} FROM secrets WHERE id = ?1"),
+        [tx.last_insert_rowid()],
+        read,
+    )
 }
 
 /// Changes what is given and leaves the rest.
@@ -148,8 +154,14 @@ pub(super) fn change_details(
 
 /// Remembers the day of the last read: the service tells the date only.
 pub(super) fn accessed(tx: &Transaction<'_>, secret: i64, now: Timestamp) -> rusqlite::Result<usize> {
-    let day = now.to_zoned(TimeZone::UTC).start_of_day().map_or(now, |day| day.timestamp());
-    tx.execute("UPDATE secrets SET accessed = ?2 WHERE id = ?1", params![secret, day.as_millisecond()])
+    let day = now
+        .to_zoned(TimeZone::UTC)
+        .start_of_day()
+        .map_or(now, |day| day.timestamp());
+    tx.execute(
+        "UPDATE secrets SET accessed = ?2 WHERE id = ?1",
+        params![secret, day.as_millisecond()],
+    )
 }
 
 pub(super) fn mark_deleted(tx: &Transaction<'_>, secret: i64, at: Option<Timestamp>) -> rusqlite::Result<usize> {
@@ -169,7 +181,12 @@ pub(super) fn version(connection: &Connection, secret: i64, id: &str) -> rusqlit
     connection
         .prepare_cached("SELECT id, text, binary, created FROM secret_versions WHERE secret = ?1 AND id = ?2")?
         .query_row(params![secret, id], |row| {
-            Ok(NewVersion { id: row.get(0)?, text: row.get(1)?, binary: row.get(2)?, created: time(row.get(3)?) })
+            Ok(NewVersion {
+                id: row.get(0)?,
+                text: row.get(1)?,
+                binary: row.get(2)?,
+                created: time(row.get(3)?),
+            })
         })
         .optional()
 }
@@ -182,9 +199,19 @@ pub(super) fn add_version(
 ) -> rusqlite::Result<()> {
     tx.execute(
         "INSERT INTO secret_versions (secret, id, text, binary, created) VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![secret, version.id, version.text, version.binary, version.created.as_millisecond()],
+        params![
+            secret,
+            version.id,
+            version.text,
+            version.binary,
+            version.created.as_millisecond()
+        ],
     )?;
-    tx.execute("UPDATE secrets SET changed = ?2 WHERE id = ?1", params![secret, now.as_millisecond()]).map(drop)
+    tx.execute(
+        "UPDATE secrets SET changed = ?2 WHERE id = ?1",
+        params![secret, now.as_millisecond()],
+    )
+    .map(drop)
 }
 
 /// The version that carries a label.
