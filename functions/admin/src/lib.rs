@@ -1,1 +1,73 @@
-//! hourglass-admin
+//! `functions/admin`: applications, entitlements, the template, integrations, probes, and the synced directory.
+//!
+//! HTTP API, JSON under `/v1/admin`. It can write credentials and never read them, and it can touch no target: what has
+//! to be tried outside is stored as a probe, which provisioning answers.
+
+mod applications;
+mod directory;
+mod entitlements;
+mod integrations;
+mod probes;
+mod template;
+
+use axum::Router;
+use axum::extract::FromRef;
+use hourglass_app::ports::secrets::SecretWriter;
+use hourglass_boot::Services;
+use hourglass_web::{Api, serve};
+use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What the routes of this function need.
+#[derive(Clone, Debug)]
+pub struct AdminApi {
+    /// What every function has.
+    pub api: Api,
+    /// Writes credentials.
+    pub secrets: Arc<dyn SecretWriter>,
+}
+
+impl FromRef<AdminApi> for Api {
+    fn from_ref(state: &AdminApi) -> Self {
+        state.api.clone()
+    }
+}
+
+/// The routes with their description.
+pub fn api() -> OpenApiRouter<AdminApi> {
+    OpenApiRouter::new()
+        .routes(routes!(applications::register, applications::list))
+        .routes(routes!(applications::add_scim_token))
+        .routes(routes!(applications::delete_scim_token))
+        .routes(routes!(directory::users))
+        .routes(routes!(directory::groups))
+        .routes(routes!(entitlements::create, entitlements::list))
+        .routes(routes!(entitlements::get, entitlements::update))
+        .routes(routes!(template::get, template::put))
+        .routes(routes!(integrations::get_azure, integrations::put_azure))
+        .routes(routes!(probes::ask))
+        .routes(routes!(probes::get))
+}
+
+/// The function's router.
+pub fn router(services: Services) -> Router {
+    let state = AdminApi {
+        api: api_of(&services),
+        secrets: Arc::clone(&services.secret_writer),
+    };
+    let (router, _) = api().split_for_parts();
+    serve::finish(router.with_state(state))
+}
+
+fn api_of(services: &Services) -> Api {
+    let config = &services.config;
+    let tokens = Arc::clone(&services.tokens);
+    Api::new(
+        services.core.clone(),
+        tokens,
+        config.login().to_owned(),
+        config.auth_context.clone(),
+        "admin",
+    )
+}

@@ -1,1 +1,74 @@
-//! hourglass-requests
+//! `functions/requests`: what people ask for, what they have, and what happened.
+//!
+//! HTTP API, JSON under `/v1`. It reads everything of the application and writes requests, orders to end, and answers
+//! to repeated calls; it can touch no target and read no secret.
+
+mod catalogue;
+mod grants;
+mod history;
+mod me;
+mod requests;
+
+use std::sync::Arc;
+
+use axum::{Router, middleware};
+use hourglass_boot::Services;
+use hourglass_web::{Api, cors, serve};
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The committed description of the whole API, as it is served.
+const OPENAPI: &str = include_str!("../../../docs/openapi.json");
+
+#[derive(utoipa::OpenApi)]
+#[openapi(info(
+    title = "Hourglass",
+    description = "Just-in-time membership of Microsoft Entra groups."
+))]
+struct Description;
+
+/// The routes with their description; the document cannot differ from the routes.
+pub fn api() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(requests::create))
+        .routes(routes!(requests::preview))
+        .routes(routes!(requests::get))
+        .routes(routes!(requests::cancel))
+        .routes(routes!(history::events))
+        .routes(routes!(grants::get))
+        .routes(routes!(grants::check_in))
+        .routes(routes!(grants::revoke))
+        .routes(routes!(catalogue::list))
+        .routes(routes!(history::list))
+        .routes(routes!(me::get))
+}
+
+/// The function's router.
+pub fn router(services: Services) -> Router {
+    let origins = Arc::new(services.config.form_origins.clone());
+    let (router, _) = api().split_for_parts();
+    let router = router
+        .with_state(api_of(&services))
+        .route("/v1/openapi.json", axum::routing::get(openapi))
+        .layer(middleware::from_fn(move |request, next| {
+            cors::allow(Arc::clone(&origins), request, next)
+        }));
+    serve::finish(router)
+}
+
+async fn openapi() -> impl axum::response::IntoResponse {
+    ([(http::header::CONTENT_TYPE, "application/json")], OPENAPI)
+}
+
+fn api_of(services: &Services) -> Api {
+    let config = &services.config;
+    let tokens = Arc::clone(&services.tokens);
+    Api::new(
+        services.core.clone(),
+        tokens,
+        config.login().to_owned(),
+        config.auth_context.clone(),
+        "requests",
+    )
+}

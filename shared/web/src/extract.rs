@@ -1,6 +1,6 @@
 //! What a call carries: who calls, the body, the page of a list, the idempotency key.
 
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRef, FromRequest, FromRequestParts, Path, Request};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -118,10 +118,15 @@ async fn verified(parts: &Parts, api: &Api) -> Result<Caller, Failure> {
     }
 }
 
-impl FromRequestParts<Api> for SignedIn {
+impl<S> FromRequestParts<S> for SignedIn
+where
+    Api: FromRef<S>,
+    S: Send + Sync,
+{
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let api = &Api::from_ref(state);
         let caller = verified(parts, api).await?;
         Ok(Self {
             caller,
@@ -130,10 +135,15 @@ impl FromRequestParts<Api> for SignedIn {
     }
 }
 
-impl FromRequestParts<Api> for Authenticated {
+impl<S> FromRequestParts<S> for Authenticated
+where
+    Api: FromRef<S>,
+    S: Send + Sync,
+{
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let api = &Api::from_ref(state);
         let caller = verified(parts, api).await?;
         match identify(&api.core, caller.clone()).await {
             Ok(who) => Ok(Self { who, api: api.clone() }),

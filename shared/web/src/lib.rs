@@ -36,3 +36,22 @@ pub struct StepUp {
     /// The Conditional Access authentication context that approvals need, such as `c1`.
     pub auth_context: String,
 }
+
+impl Api {
+    /// The routes' needs. `login` is the base of the token service.
+    #[must_use]
+    pub fn new(
+        core: Core,
+        tokens: Arc<dyn TokenVerifier>,
+        login: String,
+        auth_context: String,
+        function: &'static str,
+    ) -> Self {
+        Self {
+            core,
+            tokens,
+            step_up: Arc::new(StepUp { login, auth_context }),
+            function,
+        }
+    }
+}

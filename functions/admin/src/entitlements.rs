@@ -1,0 +1,354 @@
+//! `/v1/admin/entitlements`.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::extract::State;
+use hourglass_app::admin::entitlements::{self, EntitlementInput};
+use hourglass_app::records::Stored;
+use hourglass_domain::Refusal;
+use hourglass_domain::duration::AccessDuration;
+use hourglass_domain::entitlement::{ApprovalMode, Eligibility, Entitlement, FactorPolicy, Principals, TicketRule};
+use hourglass_domain::ids::{EntitlementId, GroupId, ObjectId, UserId};
+use hourglass_web::Api;
+use hourglass_web::extract::{Authenticated, Body, CallInfo, Failure, Id, ListView, Paging, Query};
+use hourglass_web::problem::Problem;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// Users and groups, by our ids.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PrincipalsView {
+    /// Ids of users.
+    #[serde(default)]
+    users: Vec<String>,
+    /// Ids of groups; their direct members count.
+    #[serde(default)]
+    groups: Vec<String>,
+}
+
+impl PrincipalsView {
+    pub(crate) fn read(&self, field: &'static str) -> Result<Principals, Refusal> {
+        let user = |id: &String| {
+            id.parse::<UserId>()
+                .map_err(|_| Refusal::invalid(field, format!("{id}: no user id")))
+        };
+        let group = |id: &String| {
+            id.parse::<GroupId>()
+                .map_err(|_| Refusal::invalid(field, format!("{id}: no group id")))
+        };
+        Ok(Principals {
+            users: self.users.iter().map(user).collect::<Result<_, _>>()?,
+            groups: self.groups.iter().map(group).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl From<&Principals> for PrincipalsView {
+    fn from(principals: &Principals) -> Self {
+        Self {
+            users: principals.users.iter().map(ToString::to_string).collect(),
+            groups: principals.groups.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// Who may ask.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum EligibleView {
+    /// Every active user of the application.
+    Everyone,
+    /// The named users and the members of the named groups.
+    Only(PrincipalsView),
+    /// Nobody.
+    #[default]
+    Nobody,
+}
+
+/// Who has to approve.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ApprovalView {
+    /// `quorum` other persons.
+    #[default]
+    Required,
+    /// Nobody: eligible people activate with their own passkey.
+    None,
+}
+
+/// Which second factor approvers have to show.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FactorView {
+    /// A passkey, always.
+    PasskeyRequired,
+    /// A passkey or a fresh step-up sign-in.
+    #[default]
+    PasskeyOrStepUp,
+}
+
+/// The rule for ticket references.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TicketView {
+    /// Whether one has to be given.
+    #[serde(default)]
+    required: bool,
+    /// What a reference begins with, such as `INC-`; the rest are digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    prefix: Option<String>,
+}
+
+const fn one() -> u8 {
+    1
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn ten() -> u16 {
+    10
+}
+
+/// An entitlement. Fields that are left out take their defaults; nobody may ask until `eligible` says who.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EntitlementBody {
+    /// The name that people search for.
+    name: String,
+    /// What it gives.
+    #[serde(default)]
+    description: String,
+    /// 1 to 20 provisioned groups, each as `entra:<group object id>`.
+    targets: Vec<String>,
+    /// Whether it can be requested.
+    #[serde(default = "yes")]
+    enabled: bool,
+    /// Who has to approve.
+    #[serde(default)]
+    approval: ApprovalView,
+    /// How many distinct other persons have to approve, 1 to 5.
+    #[serde(default = "one")]
+    quorum: u8,
+    /// Who may approve; the template's default approvers where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    approvers: Option<PrincipalsView>,
+    /// Who may ask.
+    #[serde(default)]
+    eligible: EligibleView,
+    /// Allowed durations; the template's where it is left out, otherwise both lists apply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    durations: Option<Vec<String>>,
+    /// Fewest characters of a justification.
+    #[serde(default = "ten")]
+    justification_min: u16,
+    /// The rule for ticket references.
+    #[serde(default)]
+    ticket: TicketView,
+    /// Whether it is over a role-assignable or otherwise powerful group: approvals by passkey only.
+    #[serde(default)]
+    critical: bool,
+    /// Which second factor approvers have to show.
+    #[serde(default)]
+    factor: FactorView,
+    /// The version that was read, for changes: refused when another is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
+}
+
+/// Reads durations.
+pub(crate) fn durations(texts: &[String]) -> Result<BTreeSet<AccessDuration>, Refusal> {
+    let read = |text: &String| {
+        text.parse::<AccessDuration>()
+            .map_err(|_| Refusal::invalid("durations", format!("{text} is not a duration such as 30m, 1h or 2d")))
+    };
+    texts.iter().map(read).collect()
+}
+
+impl EntitlementBody {
+    fn read(&self) -> Result<EntitlementInput, Refusal> {
+        let group = |target: &String| {
+            target
+                .strip_prefix("entra:")
+                .and_then(|id| id.parse::<ObjectId>().ok())
+                .ok_or_else(|| Refusal::invalid("targets", format!("{target} is not entra:<group object id>")))
+        };
+        Ok(EntitlementInput {
+            name: self.name.clone(),
+            description: self.description.clone(),
+            groups: self.targets.iter().map(group).collect::<Result<_, _>>()?,
+            enabled: self.enabled,
+            approval: match self.approval {
+                ApprovalView::Required => ApprovalMode::Required,
+                ApprovalView::None => ApprovalMode::None,
+            },
+            quorum: self.quorum,
+            approvers: self
+                .approvers
+                .as_ref()
+                .map(|approvers| approvers.read("approvers"))
+                .transpose()?,
+            eligible: match &self.eligible {
+                EligibleView::Everyone => Eligibility::Everyone,
+                EligibleView::Nobody => Eligibility::Nobody,
+                EligibleView::Only(people) => Eligibility::Only(people.read("eligible")?),
+            },
+            durations: self.durations.as_deref().map(durations).transpose()?,
+            justification_min: self.justification_min,
+            ticket: TicketRule {
+                required: self.ticket.required,
+                prefix: self.ticket.prefix.clone(),
+            },
+            critical: self.critical,
+            factor: match self.factor {
+                FactorView::PasskeyRequired => FactorPolicy::PasskeyRequired,
+                FactorView::PasskeyOrStepUp => FactorPolicy::PasskeyOrStepUp,
+            },
+            version: self.version,
+        })
+    }
+}
+
+/// An entitlement as it is stored.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EntitlementView {
+    /// Its id.
+    id: String,
+    /// What it says.
+    #[serde(flatten)]
+    body: EntitlementBody,
+    /// When it was made.
+    created_at: String,
+}
+
+impl From<&Stored<Entitlement>> for EntitlementView {
+    fn from(stored: &Stored<Entitlement>) -> Self {
+        let entitlement = &stored.value;
+        Self {
+            id: entitlement.id.to_string(),
+            created_at: entitlement.created_at.to_string(),
+            body: EntitlementBody {
+                name: entitlement.name.clone(),
+                description: entitlement.description.clone(),
+                targets: entitlement.targets.iter().map(ToString::to_string).collect(),
+                enabled: entitlement.enabled,
+                approval: match entitlement.approval {
+                    ApprovalMode::Required => ApprovalView::Required,
+                    ApprovalMode::None => ApprovalView::None,
+                },
+                quorum: entitlement.quorum,
+                approvers: entitlement.approvers.as_ref().map(PrincipalsView::from),
+                eligible: match &entitlement.eligible {
+                    Eligibility::Everyone => EligibleView::Everyone,
+                    Eligibility::Nobody => EligibleView::Nobody,
+                    Eligibility::Only(people) => EligibleView::Only(people.into()),
+                },
+                durations: entitlement
+                    .durations
+                    .as_ref()
+                    .map(|all| all.iter().map(ToString::to_string).collect()),
+                justification_min: entitlement.justification_min,
+                ticket: TicketView {
+                    required: entitlement.ticket.required,
+                    prefix: entitlement.ticket.prefix.clone(),
+                },
+                critical: entitlement.critical,
+                factor: match entitlement.factor {
+                    FactorPolicy::PasskeyRequired => FactorView::PasskeyRequired,
+                    FactorPolicy::PasskeyOrStepUp => FactorView::PasskeyOrStepUp,
+                },
+                version: Some(stored.version),
+            },
+        }
+    }
+}
+
+/// Make an entitlement
+///
+/// What kind of groups its targets are is asked of the directory at once; until the answer is there, some seconds
+/// later, it cannot be requested.
+#[utoipa::path(
+    post, path = "/v1/admin/entitlements", tag = "Admin", request_body = EntitlementBody,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes the call happen once in 24 hours")),
+    responses((status = 201, body = EntitlementView), (status = 403, body = Problem),
+        (status = 409, description = "A group would be both a target and a source of approvers", body = Problem),
+        (status = 422, body = Problem))
+)]
+pub(crate) async fn create(
+    State(api): State<Api>,
+    caller: Authenticated,
+    call: CallInfo,
+    body: Body<EntitlementBody>,
+) -> Result<(StatusCode, Json<Value>), Failure> {
+    let input = body.value.read().map_err(|refusal| caller.fail(&refusal.into()))?;
+    let once = caller.once(&call, &body.bytes)?;
+    let render = |stored: &Stored<Entitlement>| serde_json::to_value(EntitlementView::from(stored)).unwrap_or_default();
+    let answer = entitlements::create(&api.core, &caller.who, &input, once.as_ref(), &render)
+        .await
+        .map_err(|error| caller.fail(&error))?;
+    Ok((
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::CREATED),
+        Json(answer.body),
+    ))
+}
+
+/// All entitlements
+#[utoipa::path(
+    get, path = "/v1/admin/entitlements", tag = "Admin", params(Paging),
+    responses((status = 200, body = ListView<EntitlementView>), (status = 403, body = Problem))
+)]
+pub(crate) async fn list(
+    State(api): State<Api>,
+    caller: Authenticated,
+    Query(paging): Query<Paging>,
+) -> Result<Json<ListView<EntitlementView>>, Failure> {
+    let (after, limit) = paging.read()?;
+    let page = entitlements::list(&api.core, &caller.who, after, limit)
+        .await
+        .map_err(|error| caller.fail(&error))?;
+    let items = page.items.iter().map(EntitlementView::from).collect();
+    Ok(Json(ListView::new(items, page.next.as_deref())))
+}
+
+/// Look at an entitlement
+#[utoipa::path(
+    get, path = "/v1/admin/entitlements/{id}", tag = "Admin", params(("id" = String, Path)),
+    responses((status = 200, body = EntitlementView), (status = 404, body = Problem))
+)]
+pub(crate) async fn get(
+    State(api): State<Api>,
+    caller: Authenticated,
+    id: Id<EntitlementId>,
+) -> Result<Json<EntitlementView>, Failure> {
+    let stored = entitlements::get(&api.core, &caller.who, id.0)
+        .await
+        .map_err(|error| caller.fail(&error))?;
+    Ok(Json(EntitlementView::from(&stored)))
+}
+
+/// Replace an entitlement
+///
+/// Live grants keep what they were granted. Requests that wait cannot be approved any more when the rules change.
+#[utoipa::path(
+    put, path = "/v1/admin/entitlements/{id}", tag = "Admin", params(("id" = String, Path)),
+    request_body = EntitlementBody,
+    responses((status = 200, body = EntitlementView), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 422, body = Problem))
+)]
+pub(crate) async fn update(
+    State(api): State<Api>,
+    caller: Authenticated,
+    id: Id<EntitlementId>,
+    body: Body<EntitlementBody>,
+) -> Result<Json<EntitlementView>, Failure> {
+    let input = body.value.read().map_err(|refusal| caller.fail(&refusal.into()))?;
+    let stored = entitlements::update(&api.core, &caller.who, id.0, &input)
+        .await
+        .map_err(|error| caller.fail(&error))?;
+    Ok(Json(EntitlementView::from(&stored)))
+}

@@ -1,0 +1,43 @@
+//! `/v1/me`: who Hourglass takes the caller for.
+
+use axum::Json;
+use hourglass_web::extract::{Authenticated, Failure};
+use hourglass_web::problem::Problem;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The caller.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MeView {
+    /// The application.
+    application: String,
+    /// The tenant (`tid`).
+    tenant: String,
+    /// The object id (`oid`).
+    object_id: String,
+    /// Our id of the user, where provisioned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    /// The display name, where provisioned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// App roles in the token.
+    roles: Vec<&'static str>,
+    /// Scopes of the token that its client may use.
+    scopes: Vec<&'static str>,
+}
+
+/// Who you are here
+#[utoipa::path(get, path = "/v1/me", tag = "Requests", responses((status = 200, body = MeView), (status = 401, body = Problem)))]
+pub(crate) async fn get(caller: Authenticated) -> Result<Json<MeView>, Failure> {
+    let who = &caller.who;
+    Ok(Json(MeView {
+        application: who.application.value.id.to_string(),
+        tenant: who.caller.tenant.to_string(),
+        object_id: who.caller.object_id.to_string(),
+        user: who.user.as_ref().map(|user| user.value.id.to_string()),
+        name: who.user.as_ref().map(|user| user.value.name().to_owned()),
+        roles: who.caller.roles.iter().map(|role| role.name()).collect(),
+        scopes: who.caller.scopes.iter().map(|scope| scope.name()).collect(),
+    }))
+}

@@ -1,0 +1,371 @@
+//! The whole system in one process: simulators of everything around Hourglass, and the functions themselves behind the
+//! same gateway, stream, scheduler and rule as in AWS.
+
+use std::fs;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use hourglass_boot::{Config, Services};
+use hourglass_domain::duration::AccessDuration;
+use hourglass_domain::ids::TenantId;
+use hourglass_domain::roles::{Scope, Scopes};
+use hourglass_domain::target::Cloud;
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::aws::dynamodb::DynamoDb;
+use crate::aws::gateway::{Backend, Gateway};
+use crate::aws::lambda::{FunctionConfig, Lambda, function};
+use crate::aws::queues::Queues;
+use crate::aws::rules::{Rule, RuleOptions};
+use crate::aws::scheduler::{DEFAULT_GROUP, Scheduler, SchedulerOptions};
+use crate::aws::secrets::Secrets;
+use crate::aws::stream::{StreamOptions, StreamSource};
+use crate::aws::{Base, Shutdown, State, function_arn, queue_arn, role_arn};
+use crate::entra::{self, Entra, Tenant};
+use crate::seed;
+use crate::sim::{self, Clock};
+
+/// Name of the table.
+pub const TABLE: &str = "hourglass";
+/// What the names of all secrets begin with.
+const SECRET_PREFIX: &str = "hourglass/";
+/// Queue of triggers that could not be handed over.
+const SCHEDULE_FAILURES: &str = "hourglass-schedule-failures";
+/// Queue of invocations and stream records that were given up.
+const FUNCTION_FAILURES: &str = "hourglass-function-failures";
+
+/// How to start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where the API listens; port 0 picks a free one. The simulators take the ports after it.
+    pub listen: SocketAddr,
+    /// Where all state lies.
+    pub data_dir: PathBuf,
+    /// No company: one application, its SCIM secret and an admin.
+    pub empty: bool,
+    /// Short durations to allow besides the usual ones.
+    pub short_durations: Vec<AccessDuration>,
+    /// Within how many seconds schedules fire: 1, or 60 as in AWS.
+    pub scheduler_precision_seconds: u32,
+    /// Seconds between the last change of a membership and the read that proves its absence; 60 in AWS.
+    pub confirm_after_seconds: i64,
+    /// How often the sweep runs; every 60 seconds in AWS.
+    pub sweep_every: Duration,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Options {
+    /// The laptop's usual settings on free ports, for tests.
+    #[must_use]
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            data_dir: data_dir.into(),
+            empty: false,
+            short_durations: Vec::new(),
+            scheduler_precision_seconds: 1,
+            confirm_after_seconds: 3,
+            sweep_every: Duration::from_secs(1),
+            clock: sim::wall_clock(),
+        }
+    }
+}
+
+/// Where everything is: what `--ready-file` holds.
+#[derive(Debug, Clone, Serialize)]
+pub struct Ready {
+    /// Base of the API.
+    pub api: String,
+    /// Base of the console: a name, because passkeys refuse an IP address.
+    pub console: String,
+    /// Where and with what Entra provisions.
+    pub scim: ReadyScim,
+    /// Base of the OpenID provider.
+    pub oidc: String,
+    /// Base of the simulated Graph.
+    pub graph: String,
+    /// Base of the simulated Scheduler.
+    pub scheduler: String,
+    /// Endpoint of the embedded DynamoDB.
+    pub dynamodb: String,
+    /// Somebody for each role, by user name.
+    pub people: ReadyPeople,
+    /// An entitlement that the requester may ask for and the approver approve without a passkey.
+    pub entitlement: Option<String>,
+}
+
+/// Where and with what Entra provisions.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReadyScim {
+    /// The *Tenant URL*.
+    pub url: String,
+    /// The *Secret token*.
+    pub token: String,
+}
+
+/// Somebody for each role, by user name.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReadyPeople {
+    /// May ask.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requester: Option<String>,
+    /// May approve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approver: Option<String>,
+    /// May configure.
+    pub admin: String,
+    /// May read everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auditor: Option<String>,
+}
+
+/// The simulators around the functions. They can run without the functions, so that these can be killed and started
+/// again on the same world.
+#[derive(Debug)]
+pub struct World {
+    /// The table.
+    pub dynamodb: DynamoDb,
+    /// Invocations.
+    pub lambda: Lambda,
+    /// One-shot schedules.
+    pub scheduler: Scheduler,
+    /// Credentials.
+    pub secrets: Secrets,
+    /// Dead letters.
+    pub queues: Queues,
+    /// The tenant.
+    pub entra: Entra,
+    base: Base,
+}
+
+/// Picks the address of the `offset`th simulator after the API's.
+fn after(listen: SocketAddr, offset: u16) -> SocketAddr {
+    let port = if listen.port() == 0 { 0 } else { listen.port().saturating_add(offset) };
+    // Simulators never leave this machine, wherever the API listens.
+    SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+impl World {
+    /// Starts the simulators on the state in `data_dir`.
+    ///
+    /// # Errors
+    /// When a file cannot be opened or an address cannot be bound.
+    pub async fn start(options: &Options, shutdown: Shutdown) -> anyhow::Result<Self> {
+        fs::create_dir_all(&options.data_dir)
+            .with_context(|| format!("cannot make the data directory {}", options.data_dir.display()))?;
+        let state = State::open(&options.data_dir.join("aws.db"))?;
+        let base = Base { state, clock: Arc::clone(&options.clock), shutdown };
+        let listen = options.listen;
+        let dynamodb =
+            DynamoDb::open(&base, after(listen, 1), &options.data_dir.join("dynamodb.db")).await?;
+        dynamodb.create_table_if_missing(TABLE)?;
+        let lambda = Lambda::start(&base, after(listen, 2)).await?;
+        let queues = Queues::start(&base, after(listen, 3)).await?;
+        for name in [SCHEDULE_FAILURES, FUNCTION_FAILURES] {
+            queues.create(name)?;
+        }
+        let mut scheduling = SchedulerOptions::new(lambda.url());
+        scheduling.precision_seconds = options.scheduler_precision_seconds;
+        let scheduler = Scheduler::start(&base, after(listen, 4), scheduling).await?;
+        let secrets = Secrets::start(&base, after(listen, 5)).await?;
+        let tenant = Tenant::open(&options.data_dir.join("entra.db"), Arc::clone(&options.clock))?;
+        let (graph, graph_url) = sim::bind(after(listen, 6)).await.context("cannot bind Graph")?;
+        let (oidc, oidc_url) = sim::bind(after(listen, 7)).await.context("cannot bind the OpenID provider")?;
+        let entra = Entra::new(tenant, entra::Options::new(&graph_url, &oidc_url));
+        for (listener, router, name) in
+            [(graph, entra.graph_router(), "Graph"), (oidc, entra.oidc_router(), "the OpenID provider")]
+        {
+            let stop = base.shutdown.wait();
+            base.shutdown.spawn(async move {
+                if let Err(error) = sim::serve(listener, router, stop).await {
+                    tracing::error!(%error, "{name} stopped");
+                }
+            });
+        }
+        Ok(Self { dynamodb, lambda, scheduler, secrets, queues, entra, base })
+    }
+
+    /// The configuration of functions that live in this world and are reached at `public_url`.
+    #[must_use]
+    pub fn config(&self, options: &Options, public_url: &str) -> Config {
+        let registrations = self.entra.tenant().registrations();
+        let scopes: Scopes = [Scope::RequestsReadWrite, Scope::DecisionsWrite, Scope::AdminReadWrite].into();
+        Config {
+            table: TABLE.to_owned(),
+            cloud: Cloud::Global,
+            sign_in_tenants: vec![TenantId::new(registrations.tenant_id)],
+            api_client_id: registrations.api_client_id.to_string(),
+            api_clients: [(registrations.form_client_id.to_string(), scopes)].into(),
+            auth_context: self.entra.options().auth_context.clone(),
+            public_url: public_url.to_owned(),
+            form_origins: Vec::new(),
+            confirm_after_seconds: options.confirm_after_seconds,
+            short_durations: !options.short_durations.is_empty(),
+            schedule_group: DEFAULT_GROUP.to_owned(),
+            schedule_role_arn: role_arn("hourglass-scheduler"),
+            schedule_target_arn: function_arn("revocation"),
+            schedule_dlq_arn: queue_arn(SCHEDULE_FAILURES),
+            secret_prefix: SECRET_PREFIX.to_owned(),
+            graph_endpoint: Some(self.entra.options().graph_url.clone()),
+            login_endpoint: Some(self.entra.options().oidc_url.clone()),
+            dynamodb_endpoint: Some(self.dynamodb.url().to_owned()),
+            scheduler_endpoint: Some(self.scheduler.url().to_owned()),
+            secrets_endpoint: Some(self.secrets.url().to_owned()),
+        }
+    }
+
+    /// Connects the stream and the sweep's rule to the functions, which have to be registered.
+    ///
+    /// # Errors
+    /// When the stream's position cannot be read.
+    pub fn connect(&self, sweep_every: Duration) -> anyhow::Result<(StreamSource, Rule)> {
+        let mut stream = StreamOptions::new(TABLE, "provisioning");
+        stream.prefixes = ["GRANT#", "END#", "PROBE#"].map(str::to_owned).to_vec();
+        stream.on_failure = Some(queue_arn(FUNCTION_FAILURES));
+        let stream = StreamSource::start(&self.base, self.dynamodb.database(), &self.lambda, stream)?;
+        let rule = RuleOptions { name: "sweep".to_owned(), function: "revocation".to_owned(), every: sweep_every };
+        Ok((stream, Rule::start(&self.base, &self.lambda, rule)))
+    }
+
+    /// How the functions behind triggers are configured: as in the template, with retries that a laptop waits for.
+    #[must_use]
+    pub fn function_config() -> FunctionConfig {
+        FunctionConfig {
+            retry_delays: vec![Duration::from_secs(1), Duration::from_secs(2)],
+            on_failure: Some(queue_arn(FUNCTION_FAILURES)),
+            ..FunctionConfig::default()
+        }
+    }
+
+    /// Serves a router at the API's address and says at which base it can be reached.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub async fn bind_api(&self, listen: SocketAddr) -> anyhow::Result<(tokio::net::TcpListener, String)> {
+        sim::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))
+    }
+
+    /// Serves the API until the end.
+    pub fn serve_api(&self, listener: tokio::net::TcpListener, router: Router) {
+        let stop = self.base.shutdown.wait();
+        self.base.shutdown.spawn(async move {
+            if let Err(error) = sim::serve(listener, router, stop).await {
+                tracing::error!(%error, "the API stopped");
+            }
+        });
+    }
+
+    /// The time of this world.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        Arc::clone(&self.base.clock)
+    }
+
+    /// What the simulators were started with.
+    #[must_use]
+    pub const fn base(&self) -> &Base {
+        &self.base
+    }
+}
+
+/// The running system.
+#[derive(Debug)]
+pub struct System {
+    /// The simulators.
+    pub world: World,
+    /// Where everything is.
+    pub ready: Ready,
+    /// The stream's source.
+    pub stream: StreamSource,
+    /// The sweep's rule.
+    pub rule: Rule,
+    shutdown: Shutdown,
+}
+
+impl System {
+    /// Starts everything and seeds it if it is new.
+    ///
+    /// # Errors
+    /// When something cannot be opened, bound or seeded.
+    pub async fn start(options: &Options) -> anyhow::Result<Self> {
+        let shutdown = Shutdown::new();
+        let world = World::start(options, shutdown.clone()).await?;
+        let (listener, api) = world.bind_api(options.listen).await?;
+        let console = format!("http://localhost:{}", listener.local_addr()?.port());
+        let services = Services::new(world.config(options, &console)).await?;
+        register(&world, &services);
+        world.serve_api(listener, gateway(&world, &services));
+        let (stream, rule) = world.connect(options.sweep_every)?;
+        let ready = seed::seed(&world, options, &api, &console).await?;
+        Ok(Self { world, ready, stream, rule, shutdown })
+    }
+
+    /// Ends everything in good order.
+    pub async fn stop(self) {
+        let Self { world, stream, rule, shutdown, .. } = self;
+        shutdown.trigger();
+        drop((stream, rule, world));
+        shutdown.finish().await;
+    }
+}
+
+/// Registers the functions that triggers start.
+fn register(world: &World, services: &Services) {
+    let provisioning = services.clone();
+    let handler = function(move |event: Value| {
+        let services = provisioning.clone();
+        async move { hourglass_provisioning::handle(&services, event).await }
+    });
+    world.lambda.register("provisioning", handler, World::function_config());
+    let revocation = services.clone();
+    let handler = function(move |event: Value| {
+        let services = revocation.clone();
+        async move { hourglass_revocation::handle(&services, event).await }
+    });
+    world.lambda.register("revocation", handler, World::function_config());
+}
+
+/// The HTTP functions behind the gateway.
+fn gateway(world: &World, services: &Services) -> Router {
+    Gateway::new(world.clock())
+        .with("scim", Backend::Router(hourglass_scim::router(services.clone())))
+        .with("requests", Backend::Router(hourglass_requests::router(services.clone())))
+        .with("approvals", Backend::Router(hourglass_approvals::router(services.clone())))
+        .with("admin", Backend::Router(hourglass_admin::router(services.clone())))
+        .into_router()
+}
+
+/// Writes `content` so that a reader sees all of it or nothing, readable by the owner only.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(crate) fn write_private(path: &std::path::Path, content: &[u8]) -> anyhow::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let temporary = path.with_extension(format!("{}.part", Uuid::from_u128(u128::from(std::process::id()))));
+    let written = || -> std::io::Result<()> {
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    written().with_context(|| format!("cannot write {}", path.display()))
+}
+
+impl Ready {
+    /// Writes the ready file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, path: &std::path::Path) -> anyhow::Result<()> {
+        write_private(path, &serde_json::to_vec_pretty(self)?)
+    }
+}
