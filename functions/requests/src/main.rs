@@ -1,1 +1,5 @@
-fn main() {}
+//! The requests function: `/v1`, except what belongs to approvals and admin.
+
+fn main() -> anyhow::Result<()> {
+    hourglass_boot::lambda::run_http(hourglass_requests::router)
+}
