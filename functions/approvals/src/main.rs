@@ -1,1 +1,5 @@
-fn main() {}
+//! The approvals function: decisions and the approver's inbox.
+
+fn main() -> anyhow::Result<()> {
+    hourglass_boot::lambda::run_http(hourglass_approvals::router)
+}
