@@ -1,1 +1,5 @@
-fn main() {}
+//! The provisioning function: the table's stream.
+
+fn main() -> anyhow::Result<()> {
+    hourglass_boot::lambda::run_events(hourglass_provisioning::handle)
+}
