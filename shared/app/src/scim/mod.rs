@@ -5,7 +5,11 @@
 
 pub mod error;
 pub mod filter;
+pub mod matching;
+pub mod patch;
+pub mod schema;
 pub mod token;
+pub mod value;
 
 pub use error::{Result, ScimError, ScimType};
 pub use token::{Caller, LastSeen, authenticate, hash_token, new_token};
