@@ -237,4 +237,15 @@ mod tests {
         assert_eq!(answer["isBase64Encoded"], json!(false));
         assert_eq!(answer["cookies"], json!(["c=3"]));
     }
+
+    #[tokio::test]
+    async fn a_table_that_does_not_answer_delays_the_start_a_little_and_prevents_nothing() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let silent = format!("http://{}", listener.local_addr().unwrap());
+        let services = Services::new(crate::services::tests::local(&silent)).await.unwrap();
+        let started = tokio::time::Instant::now();
+        warm_up(&services.core).await;
+        let took = started.elapsed();
+        assert!(took >= WARM_UP_TIMEOUT && took < 2 * WARM_UP_TIMEOUT, "{took:?}");
+    }
 }

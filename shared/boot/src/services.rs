@@ -182,3 +182,111 @@ impl Aws {
 fn nobody() -> Credentials {
     Credentials::new("local", "local", None, None, "this machine")
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::Mutex;
+
+    use axum::Router;
+    use axum::extract::State;
+    use axum::http::HeaderMap;
+    use hourglass_app::ports::secrets::{AzureCredentials, SecretError};
+    use hourglass_app::ports::store::{Key, StoreError};
+    use hourglass_domain::ids::{ApplicationId, GrantId};
+    use hourglass_domain::roles::Scopes;
+    use hourglass_domain::target::Cloud;
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// A configuration for services that are all at `endpoint`.
+    pub(crate) fn local(endpoint: &str) -> Config {
+        Config {
+            table: "hourglass".to_owned(),
+            cloud: Cloud::Global,
+            sign_in_tenants: vec!["6f9619ff-8b86-d011-b42d-00cf4fc964ff".parse().unwrap()],
+            api_client_id: "11111111-2222-3333-4444-555555555555".to_owned(),
+            api_clients: [("11111111-2222-3333-4444-555555555556".to_owned(), Scopes::new())].into(),
+            auth_context: "c1".to_owned(),
+            public_url: "http://localhost:8080".to_owned(),
+            form_origins: Vec::new(),
+            confirm_after_seconds: 1,
+            short_durations: true,
+            schedule_group: "grants".to_owned(),
+            schedule_role_arn: "arn:aws:iam::111122223333:role/schedule".to_owned(),
+            schedule_target_arn: "arn:aws:lambda:us-east-1:111122223333:function:revocation".to_owned(),
+            schedule_dlq_arn: "arn:aws:sqs:us-east-1:111122223333:failures".to_owned(),
+            secret_prefix: "hourglass/".to_owned(),
+            graph_endpoint: Some(endpoint.to_owned()),
+            login_endpoint: Some(endpoint.to_owned()),
+            dynamodb_endpoint: Some(endpoint.to_owned()),
+            scheduler_endpoint: Some(endpoint.to_owned()),
+            secrets_endpoint: Some(endpoint.to_owned()),
+        }
+    }
+
+    type Seen = Arc<Mutex<Vec<(String, String)>>>;
+
+    /// Answers everything with an empty object, and writes down who asked for what.
+    async fn stand_in() -> (Seen, String) {
+        async fn answer(State(seen): State<Seen>, headers: HeaderMap, uri: axum::http::Uri) -> &'static str {
+            let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+            let what = text("x-amz-target").unwrap_or_else(|| uri.path().to_owned());
+            seen.lock()
+                .unwrap()
+                .push((what, text("authorization").unwrap_or_default()));
+            "{}"
+        }
+        let seen = Seen::default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&seen));
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        (seen, endpoint)
+    }
+
+    #[tokio::test]
+    async fn every_client_asks_where_it_is_told_with_credentials_that_are_worth_nothing() {
+        let (seen, endpoint) = stand_in().await;
+        let services = Services::new(local(&endpoint)).await.unwrap();
+        assert_eq!(*seen.lock().unwrap(), [], "making the services called something");
+
+        let application: ApplicationId = "contoso.example".parse().unwrap();
+        let credentials = AzureCredentials {
+            tenant: "6f9619ff-8b86-d011-b42d-00cf4fc964ff".parse().unwrap(),
+            client_id: "id".to_owned(),
+            client_secret: "secret".into(),
+        };
+        let name = hourglass_domain::grant::ScheduleName {
+            grant: GrantId::new(Uuid::from_u128(7)),
+            n: 1,
+        };
+        let read: Result<_, StoreError> = services.core.store.get(&Key::new("CFG#APPS", "-")).await;
+        assert_eq!(read, Ok(None));
+        services.schedules.delete(&name).await.unwrap();
+        let written: Result<(), SecretError> = services.secret_writer.put_azure(&application, &credentials).await;
+        written.unwrap();
+
+        let seen = seen.lock().unwrap().clone();
+        let asked: Vec<&str> = seen.iter().map(|(what, _)| what.as_str()).collect();
+        assert_eq!(
+            asked,
+            [
+                "DynamoDB_20120810.GetItem",
+                &format!("/schedules/{name}"),
+                "secretsmanager.CreateSecret"
+            ]
+        );
+        for (what, authorization) in seen {
+            assert!(authorization.contains("Credential=local/"), "{what}: {authorization}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_configuration_that_cannot_be_used_makes_no_services() {
+        let mut config = local("http://127.0.0.1:9");
+        config.secrets_endpoint = Some("http://contoso.example".to_owned());
+        let error = Services::new(config).await.unwrap_err().to_string();
+        assert!(error.contains("AWS_ENDPOINT_URL_SECRETS_MANAGER"), "{error}");
+    }
+}
