@@ -51,6 +51,14 @@ pub(crate) fn deny(shell: &Shell, figures: &mut Figures) -> Result<()> {
     })
 }
 
+/// Writes docs/openapi.json: the test that compares it can write it as well, so that xtask need not build the functions.
+pub(crate) fn openapi(shell: &Shell, figures: &mut Figures) -> Result<()> {
+    figures.step("openapi", || {
+        let mut command = shell.cargo(&["test", "--locked", "--package", "hourglass-tests", "--test", "openapi"]);
+        process::run(command.env("HOURGLASS_WRITE_OPENAPI", "1"))
+    })
+}
+
 /// The two linters of template.yaml.
 pub(crate) fn template(shell: &Shell, figures: &mut Figures) -> Result<()> {
     figures.step("cfn-lint", || {

@@ -38,6 +38,8 @@ enum Command {
     Tidy,
     /// cfn-lint and `sam validate --lint` on template.yaml
     Template,
+    /// Write docs/openapi.json from the code; the tests compare it
+    Openapi,
     /// Build the six functions for Lambda into target/lambda
     Package(package::Options),
 }
@@ -63,6 +65,7 @@ fn obey(command: &Command) -> Result<()> {
         Command::Deny => check::deny(&shell, &mut figures)?,
         Command::Tidy => figures.step("tidy", || tidy::run(&shell))?,
         Command::Template => check::template(&shell, &mut figures)?,
+        Command::Openapi => check::openapi(&shell, &mut figures)?,
         Command::Package(options) => figures.step("package", || package::build(&shell, options))?,
     }
     figures.print()

@@ -1,0 +1,1 @@
+//! Abuse cases: one named test per case of the threat list.

@@ -1,0 +1,31 @@
+//! Ended and started again on the same data.
+
+use hourglass_local::company::Company;
+use hourglass_local::system::Options;
+use hourglass_tests::{Running, SHORT};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_grant_that_expires_while_everything_is_down_ends_after_the_restart() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut options = Options::new(folder.path());
+    options.short_durations = vec![SHORT.parse()?];
+    let company = Company::new();
+    let group = company.prod_admins.id.to_string();
+    let account = company.requester.id.to_string();
+
+    let running = Running::on(&options).await?;
+    let dana = running.requester().await?;
+    let (request, grant) = running.granted(&dana, &running.entitlement(), SHORT).await?;
+    running.member_is(&group, &account, true).await?;
+    running.system.stop().await;
+    tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+
+    let running = Running::on(&options).await?;
+    let dana = running.requester().await?;
+    running.member_is(&group, &account, false).await?;
+    running.grant_until(&dana, &grant, |grant| grant["status"] == "ended").await?;
+    let timeline = running.timeline(&dana, &request).await?;
+    assert_eq!(timeline.iter().filter(|action| *action == "grant.ending").count(), 1, "{timeline:?}");
+    running.system.stop().await;
+    Ok(())
+}
