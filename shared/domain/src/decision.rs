@@ -309,7 +309,11 @@ pub fn verify_evidence(grant: &Grant, request: &Request, decisions: &[Decision])
         && grant.entitlement == request.entitlement
         && grant.application == request.application;
     let same_targets = grant.targets.len() == request.targets.len()
-        && grant.targets.iter().zip(&request.targets).all(|(granted, asked)| granted.target == *asked);
+        && grant
+            .targets
+            .iter()
+            .zip(&request.targets)
+            .all(|(granted, asked)| granted.target == *asked);
     if !same_parties || !same_targets {
         return Err("the grant is for other people or targets than its request");
     }
@@ -321,20 +325,29 @@ pub fn verify_evidence(grant: &Grant, request: &Request, decisions: &[Decision])
         if decision.verdict == Verdict::Deny {
             return Err("an approver denied the request");
         }
-        let own = decision.approver.same_person(&request.requester)
-            || decision.approver.same_person(&request.beneficiary);
+        let own =
+            decision.approver.same_person(&request.requester) || decision.approver.same_person(&request.beneficiary);
         if own || decision.policy.hash != request.policy.hash || decision.duration > request.duration {
             return Err("a decision does not fit its request");
         }
-        if !counted.iter().any(|earlier| earlier.approver.same_person(&decision.approver)) {
+        if !counted
+            .iter()
+            .any(|earlier| earlier.approver.same_person(&decision.approver))
+        {
             counted.push(decision);
         }
     }
     if counted.len() < usize::from(request.quorum).max(1) {
         return Err("there are fewer approvals by distinct people than the quorum");
     }
-    let shortest = counted.iter().map(|decision| decision.duration).min().unwrap_or(request.duration);
-    let start = request.starts_at.map_or(grant.approved_at, |start| start.max(grant.approved_at));
+    let shortest = counted
+        .iter()
+        .map(|decision| decision.duration)
+        .min()
+        .unwrap_or(request.duration);
+    let start = request
+        .starts_at
+        .map_or(grant.approved_at, |start| start.max(grant.approved_at));
     if grant.starts_at != start || grant.expires_at > shortest.end_from(start) {
         return Err("the grant lasts longer than was approved");
     }
@@ -554,7 +567,10 @@ mod tests {
         for (index, forge) in forgeries.iter().enumerate() {
             let (mut grant, mut request, mut decisions) = (grant.clone(), request.clone(), decisions.clone());
             forge(&mut grant, &mut request, &mut decisions);
-            assert!(verify_evidence(&grant, &request, &decisions).is_err(), "forgery {index}");
+            assert!(
+                verify_evidence(&grant, &request, &decisions).is_err(),
+                "forgery {index}"
+            );
         }
     }
 }

@@ -156,6 +156,7 @@ pub fn step<R: Rules>(mut worker: Worker, input: Input, now: Timestamp) -> (Work
     }
     let stage = std::mem::replace(&mut worker.stage, Stage::Over);
     match (stage, input) {
+        (Stage::Start, Input::Start) if waits(&worker, now) => (worker, Effect::Finish),
         (Stage::Start, Input::Start) => plan(worker, now),
         (Stage::Verifying, Input::Verified) if R::TIMER_BEFORE_ADD => create_schedule(worker, now),
         (Stage::Verifying, Input::Verified) => {
@@ -198,6 +199,16 @@ pub fn step<R: Rules>(mut worker: Worker, input: Input, now: Timestamp) -> (Work
         (Stage::Converging, Input::Converged(outcomes)) => converged(worker, &outcomes, now),
         _ => (worker, Effect::Finish),
     }
+}
+
+/// Whether a trigger has come too early: somebody is at it or has promised to look again later. Every store of a grant
+/// comes back as a stream record, so that without this a failing target would be asked as fast as records travel.
+fn waits(worker: &Worker, now: Timestamp) -> bool {
+    let grant = &worker.grant;
+    let urgent = grant.status.is_live() && (worker.order.is_some() || now >= grant.expires_at);
+    let untouched = grant.status == GrantStatus::Approved && grant.attempts == 0;
+    let promised = grant.due.iter().find(|entry| entry.kind == DueKind::Advance);
+    !urgent && !untouched && promised.is_some_and(|entry| entry.at > now)
 }
 
 /// What the grant needs now.
@@ -391,6 +402,9 @@ fn ending_converged(worker: Worker, mut grant: Grant, soonest: Option<Timestamp>
     let at = soonest.unwrap_or_else(|| now.plus_seconds(STALLED_SECONDS));
     promise(&mut grant, Some(bounded(at, now)));
     let action = changed(&worker.grant, &grant).then_some("grant.removing");
+    if grant == worker.grant {
+        return (worker, Effect::Finish);
+    }
     commit(worker, grant, HoldsChange::Keep, action, Then::Finish)
 }
 
