@@ -210,8 +210,8 @@ async fn template(caller: &Caller<'_>, options: &Options, approvers: &str) -> an
 /// An entitlement over each group that can be requested, and over some that cannot, to show how they are refused.
 async fn entitlements(caller: &Caller<'_>, company: &Company) -> anyhow::Result<()> {
     let existing = caller.all("/v1/admin/entitlements").await?;
-    let unusable = [&company.dynamic, &company.synced, &company.mail_enabled];
-    let wanted: Vec<&NamedGroup> = company.requestable.iter().chain(unusable).collect();
+    let others = [&company.standing, &company.dynamic, &company.synced, &company.mail_enabled];
+    let wanted: Vec<&NamedGroup> = company.requestable.iter().chain(others).collect();
     for group in wanted {
         if existing.iter().any(|entitlement| entitlement["name"] == group.name) {
             continue;
