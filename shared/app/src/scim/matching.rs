@@ -45,7 +45,10 @@ fn definition_of(path: &Path, kind: Kind) -> Result<&'static Attribute> {
     let found = found(path, kind)?;
     if let Some(inner) = &path.filter {
         if !found.definition.multi || found.definition.subs().is_empty() {
-            return Err(unsupported(format!("{} has no elements to choose from.", written(path))));
+            return Err(unsupported(format!(
+                "{} has no elements to choose from.",
+                written(path)
+            )));
         }
         check_inner(inner, found.definition)?;
     }
@@ -97,7 +100,10 @@ fn check_comparison(definition: &Attribute, path: &Path, operator: Operator, val
         return if equality {
             Ok(())
         } else {
-            Err(unsupported(format!("{}: null can only be compared with eq and ne.", written(path))))
+            Err(unsupported(format!(
+                "{}: null can only be compared with eq and ne.",
+                written(path)
+            )))
         };
     }
     match definition.kind {
@@ -110,7 +116,10 @@ fn check_comparison(definition: &Attribute, path: &Path, operator: Operator, val
             "{} can only be compared with a time such as 2026-11-21T22:50:57Z.",
             written(path)
         ))),
-        Type::Complex(_) => Err(unsupported(format!("{} has to be compared by its parts.", written(path)))),
+        Type::Complex(_) => Err(unsupported(format!(
+            "{} has to be compared by its parts.",
+            written(path)
+        ))),
         _ => Ok(()),
     }
 }

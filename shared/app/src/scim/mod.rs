@@ -130,7 +130,11 @@ fn unique_writes(
 }
 
 /// The attribute whose new value belongs to somebody else, if the transaction failed for that.
-fn taken(failed: &[crate::ports::store::Key], writes: &[Write], names: &[(UniqueKind, &'static str)]) -> Option<&'static str> {
+fn taken(
+    failed: &[crate::ports::store::Key],
+    writes: &[Write],
+    names: &[(UniqueKind, &'static str)],
+) -> Option<&'static str> {
     let fits = |write: &&Write| matches!(write, Write::Put { .. }) && failed.contains(write.key());
     let item = writes.iter().find(fits).map(|write| match write {
         Write::Put { item, .. } => item.body.get("what").cloned(),

@@ -14,9 +14,7 @@ use super::error::{Result, ScimError, ScimType};
 use super::filter::{Filter, Operator, Path, parse_path};
 use super::matching::element_matches;
 use super::schema::{Attribute, Found, Kind, Mutability, Named, Type, find, key_in};
-use super::value::{
-    MOST_VALUES, is_hollow, is_primary, is_unassigned, many, one, several_primary, too_many, twice,
-};
+use super::value::{MOST_VALUES, is_hollow, is_primary, is_unassigned, many, one, several_primary, too_many, twice};
 
 /// Most operations in one PATCH: one of Entra's dialects sends an operation per member of a group.
 pub const MOST_OPERATIONS: usize = 5_000;
@@ -62,7 +60,9 @@ pub fn parse_operations(mut body: Map<String, Value>) -> Result<Vec<Operation>> 
     if let Some(Value::Array(schemas)) = take("schemas") {
         let named = |schema: &Value| schema.as_str().is_some_and(|s| s.eq_ignore_ascii_case(PATCH_SCHEMA));
         if !schemas.iter().any(named) {
-            return Err(syntax("schemas has to name urn:ietf:params:scim:api:messages:2.0:PatchOp."));
+            return Err(syntax(
+                "schemas has to name urn:ietf:params:scim:api:messages:2.0:PatchOp.",
+            ));
         }
     }
     let Some(Value::Array(operations)) = take("Operations") else {
@@ -320,7 +320,9 @@ fn set_extension(attributes: &mut Attributes, kind: Kind, op: Op, urn: &str, val
             return Err(twice(&name));
         }
         seen.push(lower);
-        let Some(mut path) = parse_path(&name).ok().filter(|path| path.schema.is_none()) else { continue };
+        let Some(mut path) = parse_path(&name).ok().filter(|path| path.schema.is_none()) else {
+            continue;
+        };
         path.schema = Some(urn.to_owned());
         if let Ok(Target::Attribute(place)) = resolve(kind, &path) {
             set(attributes, &place, op, value)?;
@@ -563,7 +565,10 @@ fn described(filter: &Filter, definition: &'static Attribute) -> Option<Map<Stri
         }
         let sub = definition.sub(path.attribute.as_deref()?)?;
         let value = one(sub, sub.name, value.text.clone().into()).ok().flatten()?;
-        if out.insert(sub.name.to_owned(), value.clone()).is_some_and(|other| other != value) {
+        if out
+            .insert(sub.name.to_owned(), value.clone())
+            .is_some_and(|other| other != value)
+        {
             return None;
         }
     }
@@ -579,7 +584,10 @@ fn settle_primary(before: &[Value], after: &mut [Value], name: &str) -> Result<(
     if after.iter().filter(|item| is_new(item)).count() != 1 {
         return Err(several_primary(name));
     }
-    for item in after.iter_mut().filter(|item| is_primary(item) && before.contains(item)) {
+    for item in after
+        .iter_mut()
+        .filter(|item| is_primary(item) && before.contains(item))
+    {
         if let Some(fields) = item.as_object_mut() {
             fields.insert("primary".to_owned(), false.into());
         }

@@ -291,7 +291,10 @@ const USER_ATTRIBUTES: &[Attribute] = &[
     text("nickName", "What friends say."),
     reference("profileUrl", &["external"], "A page about the user."),
     text("title", "Job title."),
-    text("userType", "How the user belongs to the organisation; Entra's guests are \"Guest\"."),
+    text(
+        "userType",
+        "How the user belongs to the organisation; Entra's guests are \"Guest\".",
+    ),
     text("preferredLanguage", "Preferred language (RFC 9110, Accept-Language)."),
     text("locale", "Where the user is, for formats."),
     text("timezone", "Time zone of the IANA list."),
@@ -317,7 +320,10 @@ const USER_ATTRIBUTES: &[Attribute] = &[
     .multi(),
     complex(
         "ims",
-        values!(text("value", "The address."), &["aim", "gtalk", "icq", "xmpp", "msn", "skype", "qq", "yahoo"]),
+        values!(
+            text("value", "The address."),
+            &["aim", "gtalk", "icq", "xmpp", "msn", "skype", "qq", "yahoo"]
+        ),
         "Instant messaging addresses.",
     )
     .multi(),
@@ -345,7 +351,12 @@ const USER_ATTRIBUTES: &[Attribute] = &[
         "Postal addresses.",
     )
     .multi(),
-    complex("entitlements", values!(text("value", "The entitlement."), &[]), "Entitlements elsewhere.").multi(),
+    complex(
+        "entitlements",
+        values!(text("value", "The entitlement."), &[]),
+        "Entitlements elsewhere.",
+    )
+    .multi(),
     complex(
         "roles",
         values!(text("value", "The role; kept, and of no effect here."), &[]),
@@ -542,7 +553,13 @@ fn schema_json(base: &str, urn: &str, name: &str, description: &str, attributes:
 pub fn schemas(base: &str) -> Vec<Value> {
     vec![
         schema_json(base, USER, "User", "A user account", USER_ATTRIBUTES),
-        schema_json(base, ENTERPRISE, "EnterpriseUser", "Enterprise user", ENTERPRISE_ATTRIBUTES),
+        schema_json(
+            base,
+            ENTERPRISE,
+            "EnterpriseUser",
+            "Enterprise user",
+            ENTERPRISE_ATTRIBUTES,
+        ),
         schema_json(base, GROUP, "Group", "A group", GROUP_ATTRIBUTES),
     ]
 }

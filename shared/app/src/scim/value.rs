@@ -217,11 +217,7 @@ mod tests {
                 json!({"value": "a@x", "type": "work"}),
                 json!([{"value": "a@x", "type": "work"}]),
             ),
-            (
-                "emails",
-                json!(["a@x", null, ""]),
-                json!([{"value": "a@x"}]),
-            ),
+            ("emails", json!(["a@x", null, ""]), json!([{"value": "a@x"}])),
             (
                 "roles",
                 json!([{"primary": "True", "value": "{\"id\":\"1\"}"}]),
@@ -247,7 +243,10 @@ mod tests {
             ("name", json!("Alex")),
             ("name", json!({"givenName": 1})),
             ("emails", json!([1])),
-            ("emails", json!([{"value": "a", "primary": true}, {"value": "b", "primary": true}])),
+            (
+                "emails",
+                json!([{"value": "a", "primary": true}, {"value": "b", "primary": true}]),
+            ),
             ("emails", Value::from(vec![json!({"value": "a"}); MOST_VALUES + 1])),
         ] {
             let error = take(name, value.clone()).unwrap_err();
@@ -260,7 +259,13 @@ mod tests {
     fn bodies_are_objects_of_limited_depth() {
         let nest = |levels: usize| format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels));
         assert!(parse_body(nest(DEEPEST_JSON).as_bytes()).is_ok());
-        for bad in [nest(DEEPEST_JSON + 1), nest(50_000), String::new(), "[]".to_owned(), "{".to_owned()] {
+        for bad in [
+            nest(DEEPEST_JSON + 1),
+            nest(50_000),
+            String::new(),
+            "[]".to_owned(),
+            "{".to_owned(),
+        ] {
             assert!(parse_body(bad.as_bytes()).is_err());
         }
     }

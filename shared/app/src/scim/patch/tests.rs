@@ -52,13 +52,22 @@ fn changed(operations: Value) -> Value {
 fn the_old_dialect() {
     let work = |value: &str| json!([{"type": "work", "value": value}]);
     let cases = [
-        (json!({"op": "Replace", "path": "active", "value": "False"}), json!({"active": false})),
-        (json!({"op": "Replace", "path": "active", "value": false}), json!({"active": false})),
+        (
+            json!({"op": "Replace", "path": "active", "value": "False"}),
+            json!({"active": false}),
+        ),
+        (
+            json!({"op": "Replace", "path": "active", "value": false}),
+            json!({"active": false}),
+        ),
         (
             json!({"op": "Replace", "path": "active", "value": [{"$ref": null, "value": "False"}]}),
             json!({"active": false}),
         ),
-        (json!({"op": "Add", "path": "displayName", "value": "A"}), json!({"displayName": "A"})),
+        (
+            json!({"op": "Add", "path": "displayName", "value": "A"}),
+            json!({"displayName": "A"}),
+        ),
         (
             json!({"op": "Replace", "path": "name.givenName", "value": "A"}),
             json!({"name": {"givenName": "A", "familyName": "Lee"}}),
@@ -153,7 +162,11 @@ fn managers_in_every_shape() {
         &alex(),
         json!([{"op": "add", "path": path, "value": {"value": "m1", "$ref": "../Users/m1"}}]),
     );
-    let other = patch(&with_ref.unwrap(), json!([{"op": "replace", "path": path, "value": "m2"}])).unwrap();
+    let other = patch(
+        &with_ref.unwrap(),
+        json!([{"op": "replace", "path": path, "value": "m2"}]),
+    )
+    .unwrap();
     assert_eq!(other[ENTERPRISE], json!({"manager": {"value": "m2"}}));
 }
 
@@ -161,28 +174,67 @@ fn managers_in_every_shape() {
 fn what_clears() {
     let home = json!([{"type": "home", "value": "alex@fabrikam.example"}]);
     let cases = [
-        (json!({"op": "replace", "path": "displayName", "value": ""}), json!({"displayName": null})),
-        (json!({"op": "replace", "path": "displayName", "value": null}), json!({"displayName": null})),
-        (json!({"op": "replace", "path": "name.givenName", "value": ""}), json!({"name": {"familyName": "Lee"}})),
-        (json!({"op": "replace", "path": "name", "value": null}), json!({"name": null})),
+        (
+            json!({"op": "replace", "path": "displayName", "value": ""}),
+            json!({"displayName": null}),
+        ),
+        (
+            json!({"op": "replace", "path": "displayName", "value": null}),
+            json!({"displayName": null}),
+        ),
+        (
+            json!({"op": "replace", "path": "name.givenName", "value": ""}),
+            json!({"name": {"familyName": "Lee"}}),
+        ),
+        (
+            json!({"op": "replace", "path": "name", "value": null}),
+            json!({"name": null}),
+        ),
         (
             json!({"op": "replace", "path": "name", "value": {"givenName": null, "familyName": "Roe"}}),
             json!({"name": {"familyName": "Roe"}}),
         ),
-        (json!({"op": "replace", "path": "emails[type eq \"work\"].value", "value": ""}), json!({"emails": home})),
-        (json!({"op": "replace", "path": "emails[type eq \"work\"].value", "value": null}), json!({"emails": home})),
-        (json!({"op": "replace", "path": "emails[type eq \"work\"]", "value": null}), json!({"emails": home})),
-        (json!({"op": "Remove", "path": "emails[type eq \"work\"].value"}), json!({"emails": home})),
-        (json!({"op": "remove", "path": "emails[type eq \"work\"]"}), json!({"emails": home})),
+        (
+            json!({"op": "replace", "path": "emails[type eq \"work\"].value", "value": ""}),
+            json!({"emails": home}),
+        ),
+        (
+            json!({"op": "replace", "path": "emails[type eq \"work\"].value", "value": null}),
+            json!({"emails": home}),
+        ),
+        (
+            json!({"op": "replace", "path": "emails[type eq \"work\"]", "value": null}),
+            json!({"emails": home}),
+        ),
+        (
+            json!({"op": "Remove", "path": "emails[type eq \"work\"].value"}),
+            json!({"emails": home}),
+        ),
+        (
+            json!({"op": "remove", "path": "emails[type eq \"work\"]"}),
+            json!({"emails": home}),
+        ),
         (
             json!({"op": "Remove", "path": "emails", "value": [{"value": "alex@contoso.example"}]}),
             json!({"emails": home}),
         ),
-        (json!({"op": "replace", "path": "emails", "value": []}), json!({"emails": null})),
+        (
+            json!({"op": "replace", "path": "emails", "value": []}),
+            json!({"emails": null}),
+        ),
         (json!({"op": "remove", "path": "emails"}), json!({"emails": null})),
-        (json!({"op": "remove", "path": "emails", "value": null}), json!({"emails": null})),
-        (json!({"op": "replace", "path": "phoneNumbers[type eq \"work\"].value", "value": null}), json!({})),
-        (json!({"op": "remove", "path": "phoneNumbers[type eq \"work\"]"}), json!({})),
+        (
+            json!({"op": "remove", "path": "emails", "value": null}),
+            json!({"emails": null}),
+        ),
+        (
+            json!({"op": "replace", "path": "phoneNumbers[type eq \"work\"].value", "value": null}),
+            json!({}),
+        ),
+        (
+            json!({"op": "remove", "path": "phoneNumbers[type eq \"work\"]"}),
+            json!({}),
+        ),
         (json!({"op": "remove", "path": "nickName"}), json!({})),
     ];
     for (operation, expected) in cases {
@@ -210,7 +262,12 @@ fn one_value_is_primary() {
     let added = json!({"op": "add", "path": "emails", "value": [{"value": "c@x", "primary": true}]});
     for operation in [home, added] {
         let out = changed(json!([operation]));
-        let primary: Vec<&Value> = out["emails"].as_array().unwrap().iter().filter(|item| is_primary(item)).collect();
+        let primary: Vec<&Value> = out["emails"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|item| is_primary(item))
+            .collect();
         assert_eq!(primary.len(), 1, "{operation}");
         assert_ne!(primary[0]["type"], "work");
     }
@@ -230,24 +287,69 @@ fn what_is_refused() {
         (json!({"op": "add", "value": "x"}), ScimType::InvalidValue),
         (json!({"op": "add", "value": null}), ScimType::InvalidValue),
         (json!({"op": "add", "path": 7, "value": "x"}), ScimType::InvalidSyntax),
-        (json!({"op": "add", "path": "../../groups", "value": "x"}), ScimType::InvalidPath),
-        (json!({"op": "add", "path": "usrName", "value": "x"}), ScimType::InvalidPath),
-        (json!({"op": "add", "path": "name.colour", "value": "x"}), ScimType::InvalidPath),
-        (json!({"op": "add", "path": "userName.x", "value": "x"}), ScimType::InvalidPath),
-        (json!({"op": "add", "path": "name[type eq \"x\"].givenName", "value": "x"}), ScimType::InvalidPath),
-        (json!({"op": "add", "path": "emails[colour eq \"x\"].value", "value": "x"}), ScimType::InvalidFilter),
-        (json!({"op": "replace", "path": "emails[type ne \"x\"", "value": "x"}), ScimType::InvalidPath),
-        (json!({"op": "replace", "path": "phoneNumbers[type ne \"x\"].value", "value": "x"}), ScimType::NoTarget),
-        (json!({"op": "replace", "path": "phoneNumbers[type eq null].value", "value": "x"}), ScimType::NoTarget),
-        (json!({"op": "replace", "path": "id", "value": "x"}), ScimType::Mutability),
-        (json!({"op": "replace", "path": "meta.version", "value": "x"}), ScimType::Mutability),
+        (
+            json!({"op": "add", "path": "../../groups", "value": "x"}),
+            ScimType::InvalidPath,
+        ),
+        (
+            json!({"op": "add", "path": "usrName", "value": "x"}),
+            ScimType::InvalidPath,
+        ),
+        (
+            json!({"op": "add", "path": "name.colour", "value": "x"}),
+            ScimType::InvalidPath,
+        ),
+        (
+            json!({"op": "add", "path": "userName.x", "value": "x"}),
+            ScimType::InvalidPath,
+        ),
+        (
+            json!({"op": "add", "path": "name[type eq \"x\"].givenName", "value": "x"}),
+            ScimType::InvalidPath,
+        ),
+        (
+            json!({"op": "add", "path": "emails[colour eq \"x\"].value", "value": "x"}),
+            ScimType::InvalidFilter,
+        ),
+        (
+            json!({"op": "replace", "path": "emails[type ne \"x\"", "value": "x"}),
+            ScimType::InvalidPath,
+        ),
+        (
+            json!({"op": "replace", "path": "phoneNumbers[type ne \"x\"].value", "value": "x"}),
+            ScimType::NoTarget,
+        ),
+        (
+            json!({"op": "replace", "path": "phoneNumbers[type eq null].value", "value": "x"}),
+            ScimType::NoTarget,
+        ),
+        (
+            json!({"op": "replace", "path": "id", "value": "x"}),
+            ScimType::Mutability,
+        ),
+        (
+            json!({"op": "replace", "path": "meta.version", "value": "x"}),
+            ScimType::Mutability,
+        ),
         (json!({"op": "remove", "path": "userName"}), ScimType::Mutability),
         (json!({"op": "remove", "path": "active"}), ScimType::Mutability),
         (json!({"op": "remove", "path": "externalId"}), ScimType::Mutability),
-        (json!({"op": "replace", "path": "userName", "value": ""}), ScimType::InvalidValue),
-        (json!({"op": "replace", "path": "active", "value": null}), ScimType::InvalidValue),
-        (json!({"op": "replace", "path": "active", "value": "perhaps"}), ScimType::InvalidValue),
-        (json!({"op": "replace", "value": {"displayName": "a", "DISPLAYNAME": "b"}}), ScimType::InvalidSyntax),
+        (
+            json!({"op": "replace", "path": "userName", "value": ""}),
+            ScimType::InvalidValue,
+        ),
+        (
+            json!({"op": "replace", "path": "active", "value": null}),
+            ScimType::InvalidValue,
+        ),
+        (
+            json!({"op": "replace", "path": "active", "value": "perhaps"}),
+            ScimType::InvalidValue,
+        ),
+        (
+            json!({"op": "replace", "value": {"displayName": "a", "DISPLAYNAME": "b"}}),
+            ScimType::InvalidSyntax,
+        ),
         (
             json!({"op": "replace", "value": {CUSTOM: {"application": "a", "Application": "b"}}}),
             ScimType::InvalidSyntax,
@@ -259,7 +361,12 @@ fn what_is_refused() {
     }
     assert!(parse_operations(object(json!({"Operations": []}))).is_err());
     assert!(parse_operations(object(json!({}))).is_err());
-    assert!(parse_operations(object(json!({"schemas": ["x"], "Operations": [{"op": "remove", "path": "a"}]}))).is_err());
+    assert!(
+        parse_operations(object(
+            json!({"schemas": ["x"], "Operations": [{"op": "remove", "path": "a"}]})
+        ))
+        .is_err()
+    );
     let many = vec![json!({"op": "remove", "path": "nickName"}); MOST_OPERATIONS + 1];
     let error = parse_operations(object(json!({"Operations": many}))).unwrap_err();
     assert_eq!(error.status(), 413);
@@ -296,7 +403,11 @@ fn a_body_becomes_attributes() {
 
 #[test]
 fn custom_attributes_keep_one_spelling() {
-    let set = patch(&alex(), json!([{"op": "add", "path": format!("{CUSTOM}:application"), "value": "a"}])).unwrap();
+    let set = patch(
+        &alex(),
+        json!([{"op": "add", "path": format!("{CUSTOM}:application"), "value": "a"}]),
+    )
+    .unwrap();
     let path = format!("{}:APPLICATION", CUSTOM.to_lowercase());
     let again = patch(&set, json!([{"op": "replace", "path": path, "value": "b"}])).unwrap();
     assert_eq!(again[CUSTOM], json!({"application": "b"}));
@@ -326,8 +437,21 @@ fn any_json() -> impl Strategy<Value = Value> {
         proptest::sample::select(vec!["", "True", "work", "a@x", "\u{0}", "é"]).prop_map(Value::from),
     ];
     let keys = proptest::sample::select(vec![
-        "value", "VALUE", "type", "primary", "name", "name.givenName", "emails", "userName", "active", ENTERPRISE,
-        CUSTOM, "emails[type eq \"work\"].value", "$ref", "x", "",
+        "value",
+        "VALUE",
+        "type",
+        "primary",
+        "name",
+        "name.givenName",
+        "emails",
+        "userName",
+        "active",
+        ENTERPRISE,
+        CUSTOM,
+        "emails[type eq \"work\"].value",
+        "$ref",
+        "x",
+        "",
     ]);
     leaf.prop_recursive(3, 24, 4, move |inner| {
         prop_oneof![

@@ -1,0 +1,665 @@
+//! Lists and filters (RFC 7644 section 3.4.2, RFC 9865 for cursors).
+//!
+//! A filter that compares `id`, `userName`, `externalId`, a group's `displayName` or `members` for equality becomes a
+//! look-up by key; the rest of it is then tried on what was found. Everything else is tried on at most
+//! [`MOST_SCANNED`] resources, and beyond that refused with `tooMany` instead of answered in part.
+
+use hourglass_domain::directory::{Group, User};
+use hourglass_domain::ids::{GroupId, UserId};
+use serde_json::{Map, Value, json};
+
+use super::Scim;
+use super::error::{Result, ScimError, ScimType};
+use super::filter::{Filter, Literal, Operator, Path, parse_filter};
+use super::matching::{check, matches};
+use super::resource::{Projection, Resource, group_resource, user_resource};
+use super::schema::{Kind, Named, find, key_in};
+use crate::directory::{self, external_id_key, name_key};
+use crate::keys::{self, Unique};
+use crate::ports::store::{LARGEST_PAGE, List, Query};
+use crate::records::Stored;
+
+/// URN of a list.
+pub const LIST_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
+/// Resources in a page unless the client asks for another number.
+pub const DEFAULT_COUNT: usize = 100;
+/// Most resources in a page.
+pub const MOST_COUNT: usize = 200;
+/// Most resources on which a filter is tried that is no look-up by key.
+pub const MOST_SCANNED: usize = 2_000;
+/// Most keys that are counted for a list without a filter; larger directories are read with cursors.
+pub const MOST_COUNTED: usize = 100_000;
+/// Most members in one answer: some 1.5 MB of the 6 MB that a function may answer.
+pub const MOST_MEMBERS_SHOWN: usize = 10_000;
+
+/// The parameters of a list.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ListParams {
+    /// `filter`
+    pub filter: Option<String>,
+    /// `startIndex`, from 1.
+    pub start_index: usize,
+    /// `count`, at most [`MOST_COUNT`].
+    pub count: usize,
+    /// `cursor`; empty for the first page.
+    pub cursor: Option<String>,
+    /// `attributes` and `excludedAttributes`
+    pub projection: Projection,
+}
+
+impl ListParams {
+    /// Reads query parameters. Unknown ones are ignored (Entra appends some); names compare without regard to letter
+    /// case.
+    ///
+    /// # Errors
+    /// `invalidValue` for one that cannot be read, or is given twice.
+    pub fn from_query(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
+        let mut fields = Map::new();
+        for (name, value) in pairs {
+            let lower = name.to_ascii_lowercase();
+            if PARAMETERS.contains(&lower.as_str()) && fields.insert(lower, value.into()).is_some() {
+                return Err(ScimError::value(format!("{name} is given twice.")));
+            }
+        }
+        Self::from_fields(&fields)
+    }
+
+    /// Reads the body of a `POST …/.search` (RFC 7644 section 3.4.3).
+    ///
+    /// # Errors
+    /// As [`ListParams::from_query`].
+    pub fn from_search(body: &Map<String, Value>) -> Result<Self> {
+        let mut fields = Map::new();
+        for (name, value) in body {
+            let lower = name.to_ascii_lowercase();
+            let text = match value {
+                _ if !PARAMETERS.contains(&lower.as_str()) => continue,
+                Value::Null => continue,
+                Value::String(text) => text.clone(),
+                Value::Number(number) => number.to_string(),
+                Value::Array(names) => names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
+                Value::Bool(_) | Value::Object(_) => {
+                    return Err(ScimError::value(format!("{name} has the wrong type.")));
+                }
+            };
+            if fields.insert(lower, text.into()).is_some() {
+                return Err(ScimError::value(format!("{name} is given twice.")));
+            }
+        }
+        Self::from_fields(&fields)
+    }
+
+    fn from_fields(fields: &Map<String, Value>) -> Result<Self> {
+        let text = |name: &str| {
+            key_in(fields, name)
+                .and_then(|key| fields.get(key))
+                .and_then(Value::as_str)
+        };
+        let number = |name: &str| -> Result<Option<usize>> {
+            let Some(text) = text(name).map(str::trim).filter(|text| !text.is_empty()) else {
+                return Ok(None);
+            };
+            let number: i64 = text
+                .parse()
+                .map_err(|_| ScimError::value(format!("{name} has to be a whole number.")))?;
+            // RFC 7644 section 3.4.2.4: negative numbers count as the least allowed one.
+            Ok(Some(usize::try_from(number.max(0)).unwrap_or(usize::MAX)))
+        };
+        Ok(Self {
+            filter: text("filter")
+                .filter(|filter| !filter.trim().is_empty())
+                .map(str::to_owned),
+            start_index: number("startindex")?.unwrap_or(1).max(1),
+            count: number("count")?.unwrap_or(DEFAULT_COUNT).min(MOST_COUNT),
+            cursor: text("cursor").map(str::to_owned),
+            projection: Projection::parse(text("attributes"), text("excludedattributes"))?,
+        })
+    }
+}
+
+const PARAMETERS: &[&str] = &[
+    "filter",
+    "startindex",
+    "count",
+    "cursor",
+    "attributes",
+    "excludedattributes",
+];
+
+/// What was found.
+enum Found {
+    User(Stored<User>),
+    Group(Stored<Group>),
+}
+
+impl Found {
+    fn resource(&self, members: Option<&[UserId]>, base: &str) -> Resource {
+        match self {
+            Self::User(user) => user_resource(user, base),
+            Self::Group(group) => group_resource(group, members, base),
+        }
+    }
+}
+
+/// How a filter is answered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Plan {
+    source: Source,
+    /// Groups have to have all of these members.
+    members: Vec<UserId>,
+    /// What is tried on each resource.
+    rest: Option<Filter>,
+}
+
+/// Where the resources come from on which the rest of a filter is tried.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Source {
+    /// Nothing can fit.
+    Nothing,
+    /// The resource with this id.
+    Id(String),
+    /// The resource that has a unique value.
+    Unique(Unique, String),
+    /// The groups of a user.
+    GroupsOf(UserId),
+    /// All.
+    All,
+}
+
+impl Scim {
+    /// A list of users or groups.
+    ///
+    /// # Errors
+    /// `invalidFilter`, `tooMany`, `invalidCursor`.
+    pub async fn list(&self, kind: Kind, params: &ListParams) -> Result<Value> {
+        let plan = match &params.filter {
+            None => None,
+            Some(text) => {
+                let filter = parse_filter(text)
+                    .map_err(|error| ScimError::bad(ScimType::InvalidFilter, format!("filter: {error}.")))?;
+                check(&filter, kind)?;
+                Some(plan(kind, filter)?)
+            }
+        };
+        match (plan, &params.cursor) {
+            (None, None) => self.list_all(kind, params).await,
+            (plan, Some(cursor)) => self.list_by_cursor(kind, plan, cursor, params).await,
+            (Some(plan), None) => {
+                let found = self.filtered(kind, &plan).await?;
+                let total = found.len();
+                let first = params.start_index.saturating_sub(1);
+                let page: Vec<Found> = found.into_iter().skip(first).take(params.count).collect();
+                self.page(page, total, params).await
+            }
+        }
+    }
+
+    /// Everything, by index: counts the keys and reads the page's resources only.
+    async fn list_all(&self, kind: Kind, params: &ListParams) -> Result<Value> {
+        let first = params.start_index.saturating_sub(1);
+        let end = first.saturating_add(params.count);
+        let mut query = Query::partition(self.list_partition(kind));
+        let mut total = 0_usize;
+        let mut wanted = Vec::new();
+        loop {
+            let page = self.store().list(List::Owner, &query).await?;
+            for key in page.items {
+                if (first..end).contains(&total) {
+                    wanted.push(key);
+                }
+                total = total.saturating_add(1);
+            }
+            if total > MOST_COUNTED {
+                return Err(too_many("The directory is too large for paging by index: use cursor."));
+            }
+            match page.next {
+                Some(next) => query = query.after(Some(next)),
+                None => break,
+            }
+        }
+        let ids: Vec<&str> = wanted.iter().filter_map(|key| key.pk.rsplit('#').next()).collect();
+        let found = match kind {
+            Kind::User => {
+                let ids: Vec<UserId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+                let users = directory::users(self.store(), self.application(), &ids).await?;
+                users.into_iter().flatten().map(Found::User).collect()
+            }
+            Kind::Group => {
+                let ids: Vec<GroupId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+                self.groups_by_id(&ids).await?
+            }
+        };
+        self.page(found, total, params).await
+    }
+
+    fn list_partition(&self, kind: Kind) -> String {
+        match kind {
+            Kind::User => keys::users_list(self.application()),
+            Kind::Group => keys::groups_list(self.application()),
+        }
+    }
+
+    async fn groups_by_id(&self, ids: &[GroupId]) -> Result<Vec<Found>> {
+        let groups = directory::groups(self.store(), self.application(), ids).await?;
+        Ok(groups.into_iter().flatten().map(Found::Group).collect())
+    }
+
+    /// One page by cursor (RFC 9865): at most `count` resources are read, so that a page under a filter may hold fewer.
+    async fn list_by_cursor(&self, kind: Kind, plan: Option<Plan>, cursor: &str, params: &ListParams) -> Result<Value> {
+        if let Some(plan) = plan.as_ref().filter(|plan| plan.source != Source::All) {
+            // Few enough for one page, or for none after the first.
+            if !cursor.is_empty() {
+                return Err(invalid_cursor());
+            }
+            let mut found = self.filtered(kind, plan).await?;
+            if found.len() > MOST_COUNT {
+                return Err(too_many("Too many resources fit the filter."));
+            }
+            found.truncate(params.count);
+            let total = found.len();
+            return self.page(found, total, params).await.map(without_index);
+        }
+        let after = parse_cursor(cursor)?;
+        let (candidates, next) = self.read_page(kind, after, params.count.max(1)).await?;
+        let rest = plan.as_ref().and_then(|plan| plan.rest.as_ref());
+        let found: Vec<Found> = candidates
+            .into_iter()
+            .filter(|found| self.fits(kind, rest, found))
+            .collect();
+        let total = found.len();
+        let mut list = without_index(self.page(found, total, params).await?);
+        if let Value::Object(fields) = &mut list {
+            fields.remove("totalResults");
+            if let Some(next) = next {
+                fields.insert("nextCursor".to_owned(), format!("{CURSOR_PREFIX}{next}").into());
+            }
+        }
+        Ok(list)
+    }
+
+    async fn read_page(&self, kind: Kind, after: Option<String>, limit: usize) -> Result<(Vec<Found>, Option<String>)> {
+        let (store, application) = (self.store(), self.application());
+        Ok(match kind {
+            Kind::User => {
+                let page = directory::users_page(store, application, after, limit).await?;
+                (page.items.into_iter().map(Found::User).collect(), page.next)
+            }
+            Kind::Group => {
+                let page = directory::groups_page(store, application, after, limit).await?;
+                (page.items.into_iter().map(Found::Group).collect(), page.next)
+            }
+        })
+    }
+
+    fn fits(&self, kind: Kind, rest: Option<&Filter>, found: &Found) -> bool {
+        rest.is_none_or(|rest| matches(rest, &found.resource(None, &self.base()).body, kind))
+    }
+
+    /// Everything that fits a filter.
+    async fn filtered(&self, kind: Kind, plan: &Plan) -> Result<Vec<Found>> {
+        let candidates = self.candidates(kind, plan).await?;
+        let mut out = Vec::new();
+        for found in candidates {
+            if !self.fits(kind, plan.rest.as_ref(), &found) {
+                continue;
+            }
+            if let Found::Group(group) = &found
+                && !self.has_members(group.value.id, &plan.members).await?
+            {
+                continue;
+            }
+            out.push(found);
+        }
+        Ok(out)
+    }
+
+    async fn has_members(&self, group: GroupId, members: &[UserId]) -> Result<bool> {
+        for member in members {
+            if !directory::is_member(self.store(), self.application(), group, *member).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn candidates(&self, kind: Kind, plan: &Plan) -> Result<Vec<Found>> {
+        let (store, application) = (self.store(), self.application());
+        let one = match (&plan.source, kind) {
+            (Source::Nothing, _) => None,
+            (Source::Id(id), Kind::User) => match id.parse() {
+                Ok(id) => directory::user(store, application, id).await?.map(Found::User),
+                Err(_) => None,
+            },
+            (Source::Id(id), Kind::Group) => match id.parse() {
+                Ok(id) => directory::group(store, application, id).await?.map(Found::Group),
+                Err(_) => None,
+            },
+            (Source::Unique(what, value), Kind::User) => directory::user_by(store, application, *what, value)
+                .await?
+                .map(Found::User),
+            (Source::Unique(what, value), Kind::Group) => directory::group_by(store, application, *what, value)
+                .await?
+                .map(Found::Group),
+            (Source::GroupsOf(user), _) => return self.groups_of(*user).await,
+            (Source::All, _) => return self.scan(kind).await,
+        };
+        Ok(one.into_iter().collect())
+    }
+
+    async fn groups_of(&self, user: UserId) -> Result<Vec<Found>> {
+        let mut out = Vec::new();
+        let mut after = None;
+        loop {
+            let page = directory::groups_of_page(self.store(), self.application(), user, after, LARGEST_PAGE).await?;
+            after = page.items.last().copied();
+            out.extend(self.groups_by_id(&page.items).await?);
+            if page.next.is_none() {
+                return Ok(out);
+            }
+            if out.len() > MOST_SCANNED {
+                return Err(too_many("The user is in too many groups for this filter."));
+            }
+        }
+    }
+
+    async fn scan(&self, kind: Kind) -> Result<Vec<Found>> {
+        let mut out = Vec::new();
+        let mut after = None;
+        loop {
+            let (found, next) = self.read_page(kind, after, LARGEST_PAGE).await?;
+            out.extend(found);
+            if out.len() > MOST_SCANNED {
+                return Err(too_many(
+                    "This filter would read the whole directory: compare id, userName, externalId or displayName with eq.",
+                ));
+            }
+            match next {
+                Some(next) => after = Some(next),
+                None => return Ok(out),
+            }
+        }
+    }
+
+    async fn page(&self, found: Vec<Found>, total: usize, params: &ListParams) -> Result<Value> {
+        let base = self.base();
+        let mut shown = 0_usize;
+        let mut resources = Vec::with_capacity(found.len());
+        for found in &found {
+            let (members, kind) = match found {
+                Found::Group(group) if params.projection.wants_members() => {
+                    let members = self.members_to_show(group.value.id, &mut shown).await?;
+                    (Some(members), Kind::Group)
+                }
+                Found::Group(_) => (None, Kind::Group),
+                Found::User(_) => (None, Kind::User),
+            };
+            let resource = found.resource(members.as_deref(), &base);
+            resources.push(Value::from(params.projection.apply(resource.body, kind)));
+        }
+        Ok(json!({
+            "schemas": [LIST_RESPONSE],
+            "totalResults": total,
+            "startIndex": params.start_index,
+            "itemsPerPage": resources.len(),
+            "Resources": resources,
+        }))
+    }
+
+    /// The members of a group for an answer; `shown` counts those of the whole answer.
+    pub(super) async fn members_to_show(&self, group: GroupId, shown: &mut usize) -> Result<Vec<UserId>> {
+        let mut out: Vec<UserId> = Vec::new();
+        loop {
+            let after = out.last().copied();
+            let page = directory::members_page(self.store(), self.application(), group, after, LARGEST_PAGE).await?;
+            *shown = shown.saturating_add(page.items.len());
+            if *shown > MOST_MEMBERS_SHOWN {
+                return Err(too_many(
+                    "The members are too many for one answer: ask with excludedAttributes=members.",
+                ));
+            }
+            out.extend(page.items);
+            if page.next.is_none() {
+                return Ok(out);
+            }
+        }
+    }
+}
+
+fn too_many(what: &str) -> ScimError {
+    ScimError::bad(ScimType::TooMany, what)
+}
+
+fn without_index(mut list: Value) -> Value {
+    if let Value::Object(fields) = &mut list {
+        fields.remove("startIndex");
+    }
+    list
+}
+
+/// Cursors are the place in the list after which the next page begins: an id, no secret. They never expire.
+const CURSOR_PREFIX: &str = "c1-";
+
+fn parse_cursor(cursor: &str) -> Result<Option<String>> {
+    if cursor.is_empty() {
+        return Ok(None);
+    }
+    let id = cursor.strip_prefix(CURSOR_PREFIX).ok_or_else(invalid_cursor)?;
+    // Both kinds of ids have one form.
+    let id: UserId = id.parse().map_err(|_| invalid_cursor())?;
+    Ok(Some(id.to_string()))
+}
+
+fn invalid_cursor() -> ScimError {
+    ScimError::bad(ScimType::InvalidCursor, "cursor is none that this list gave.")
+}
+
+/// Plans a checked filter.
+fn plan(kind: Kind, filter: Filter) -> Result<Plan> {
+    let terms = match filter {
+        Filter::And(terms) => terms,
+        other => vec![other],
+    };
+    let mut members = Vec::new();
+    let mut impossible = false;
+    let mut rest = Vec::new();
+    for term in terms {
+        match member_term(kind, &term) {
+            Some(literal) => match literal.text.parse() {
+                Ok(id) => members.push(id),
+                Err(_) => impossible = true,
+            },
+            None if mentions_members(kind, &term) => {
+                return Err(ScimError::bad(
+                    ScimType::InvalidFilter,
+                    "members can only be compared with eq, and joined with other comparisons by and.",
+                ));
+            }
+            None => rest.push(term),
+        }
+    }
+    let by_key = rest
+        .iter()
+        .filter_map(|term| key_term(kind, term))
+        .min_by_key(|source| match source {
+            Source::Id(_) => 0,
+            _ => 1,
+        });
+    let source = match (impossible, by_key, members.first()) {
+        (true, _, _) => Source::Nothing,
+        (false, Some(source), _) => source,
+        (false, None, Some(user)) => Source::GroupsOf(*user),
+        (false, None, None) => Source::All,
+    };
+    let rest = (!rest.is_empty()).then_some(Filter::And(rest));
+    Ok(Plan { source, members, rest })
+}
+
+fn attribute_name(kind: Kind, path: &Path) -> Option<String> {
+    match find(kind, path.schema.as_deref(), path.attribute.as_deref()) {
+        Some(Named::Attribute(found)) if found.extension.is_none() => Some(found.name),
+        _ => None,
+    }
+}
+
+/// The value of `attribute eq value`, quoted or not.
+fn equality(filter: &Filter) -> Option<(&Path, &Literal)> {
+    match filter {
+        Filter::Compare {
+            path,
+            operator: Operator::Equal,
+            value,
+        } if !value.is_null() => Some((path, value)),
+        _ => None,
+    }
+}
+
+fn key_term(kind: Kind, term: &Filter) -> Option<Source> {
+    let (path, value) = equality(term)?;
+    let text = &value.text;
+    Some(match (kind, attribute_name(kind, path)?.as_str()) {
+        (_, "id") => Source::Id(text.clone()),
+        (Kind::User, "userName") => Source::Unique(Unique::UserName, name_key(text)),
+        (Kind::User, "externalId") => Source::Unique(Unique::UserExternalId, external_id_key(text)),
+        (Kind::Group, "displayName") => Source::Unique(Unique::GroupName, name_key(text)),
+        (Kind::Group, "externalId") => Source::Unique(Unique::GroupExternalId, external_id_key(text)),
+        _ => return None,
+    })
+}
+
+/// The member of `members eq "u"`, `members.value eq "u"` and `members[value eq "u"]`.
+fn member_term(kind: Kind, term: &Filter) -> Option<&Literal> {
+    let is_members = |path: &Path| kind == Kind::Group && attribute_name(kind, path).as_deref() == Some("members");
+    let is_value = |sub: Option<&String>| sub.is_none_or(|sub| sub.eq_ignore_ascii_case("value"));
+    match term {
+        Filter::Element(path) if is_members(path) => {
+            let (inner, value) = equality(path.filter.as_deref()?)?;
+            is_value(inner.attribute.as_ref()).then_some(value)
+        }
+        _ => {
+            let (path, value) = equality(term)?;
+            (is_members(path) && path.filter.is_none() && is_value(path.sub.as_ref())).then_some(value)
+        }
+    }
+}
+
+fn mentions_members(kind: Kind, filter: &Filter) -> bool {
+    match filter {
+        Filter::And(terms) | Filter::Or(terms) => terms.iter().any(|term| mentions_members(kind, term)),
+        Filter::Not(inner) => mentions_members(kind, inner),
+        Filter::Present(path) | Filter::Element(path) | Filter::Compare { path, .. } => {
+            kind == Kind::Group && attribute_name(kind, path).as_deref() == Some("members")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(kind: Kind, text: &str) -> Source {
+        let filter = parse_filter(text).unwrap();
+        check(&filter, kind).unwrap();
+        plan(kind, filter).unwrap().source
+    }
+
+    #[test]
+    fn what_entra_asks_is_a_look_up_by_key() {
+        let user = "00000000-0000-0000-0000-000000000001";
+        let cases = [
+            (
+                Kind::User,
+                r#"userName eq "A@X""#.to_owned(),
+                Source::Unique(Unique::UserName, "a@x".to_owned()),
+            ),
+            (
+                Kind::User,
+                "externalId eq jyoung".to_owned(),
+                Source::Unique(Unique::UserExternalId, "jyoung".to_owned()),
+            ),
+            (
+                Kind::User,
+                r#"active eq true and ID eq "x""#.to_owned(),
+                Source::Id("x".to_owned()),
+            ),
+            (
+                Kind::User,
+                format!(
+                    r#"id eq "{user}" and urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager eq "m""#
+                ),
+                Source::Id(user.to_owned()),
+            ),
+            (
+                Kind::Group,
+                r#"displayName eq "Ops""#.to_owned(),
+                Source::Unique(Unique::GroupName, "ops".to_owned()),
+            ),
+            (
+                Kind::Group,
+                format!(r#"id eq "g" and members eq "{user}""#),
+                Source::Id("g".to_owned()),
+            ),
+            (
+                Kind::Group,
+                format!(r#"members[value eq "{user}"]"#),
+                Source::GroupsOf(user.parse().unwrap()),
+            ),
+            (Kind::Group, r#"members eq "not ours""#.to_owned(), Source::Nothing),
+            (
+                Kind::User,
+                r#"userName eq "a" or userName eq "b""#.to_owned(),
+                Source::All,
+            ),
+            (Kind::User, r#"not (userName eq "a")"#.to_owned(), Source::All),
+            (Kind::User, r#"displayName eq "a""#.to_owned(), Source::All),
+        ];
+        for (kind, text, expected) in cases {
+            assert_eq!(source(kind, &text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn members_are_never_searched_otherwise() {
+        for text in [
+            r#"members ne "x""#,
+            r#"not (members eq "x")"#,
+            r#"displayName eq "a" or members eq "x""#,
+            "members pr",
+            r#"members co "x""#,
+        ] {
+            let filter = parse_filter(text).unwrap();
+            assert!(plan(Kind::Group, filter).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_read_leniently_and_bounded() {
+        let read = |pairs: &[(&str, &str)]| {
+            ListParams::from_query(
+                pairs
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+            )
+        };
+        let params = read(&[("aadOptscim062020", ""), ("STARTINDEX", "-3"), ("count", "9999")]).unwrap();
+        assert_eq!((params.start_index, params.count), (1, MOST_COUNT));
+        assert_eq!(read(&[("count", "-1")]).unwrap().count, 0);
+        assert_eq!(read(&[]).unwrap().count, DEFAULT_COUNT);
+        for bad in [
+            &[("count", "x")][..],
+            &[("startIndex", "1.5")],
+            &[("filter", "a pr"), ("Filter", "b pr")],
+        ] {
+            assert!(read(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn cursors_are_ours_or_refused() {
+        let id = "00000000-0000-0000-0000-000000000001";
+        assert_eq!(parse_cursor("").unwrap(), None);
+        assert_eq!(parse_cursor(&format!("c1-{id}")).unwrap().as_deref(), Some(id));
+        for bad in ["x", "c1-", "c1-..", id] {
+            assert!(parse_cursor(bad).is_err(), "{bad}");
+        }
+    }
+}

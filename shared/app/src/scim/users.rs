@@ -1,0 +1,332 @@
+//! Creating, reading, changing and deleting users.
+
+use hourglass_domain::audit::{Draft, StreamId};
+use hourglass_domain::directory::User;
+use hourglass_domain::ids::UserId;
+use serde_json::{Map, Value};
+
+use super::error::{Result, ScimError, ScimType};
+use super::patch::{Attributes, MOST_ATTRIBUTE_OPERATIONS, Operation, apply, from_body, parse_operations};
+use super::resource::{
+    Resource, UserFields, changed_names, keep_external_id, names_version, user_attributes, user_fields, user_resource,
+};
+use super::schema::Kind;
+use super::{ATTEMPTS, Scim, UniqueMove, taken, unique_writes};
+use crate::change::{Change, ChangeError, read_page};
+use crate::directory::{self, external_id_key, name_key};
+use crate::keys::{self, GROUPS};
+use crate::ports::store::{Condition, MOST_WRITES, Query, Write};
+use crate::records::{OffboardOrder, Record, Stored, UniqueKind, UserGroup};
+
+const USER: ScimError = ScimError::NotFound { what: "user" };
+/// Names of a user's unique attributes.
+const UNIQUE: &[(UniqueKind, &str)] = &[
+    (UniqueKind::UserName, "userName"),
+    (UniqueKind::UserExternalId, "externalId"),
+];
+/// Most rounds of removing the memberships of a deleted user, of 50 memberships each.
+const MOST_CLEANING_ROUNDS: usize = 1_000;
+
+impl Scim {
+    /// Creates a user.
+    ///
+    /// # Errors
+    /// `invalidValue` and the like for the body, `uniqueness` when another user has the name or external id.
+    pub async fn create_user(&self, body: Map<String, Value>) -> Result<Resource> {
+        let attributes = from_body(Kind::User, body)?;
+        let fields = user_fields(attributes.clone(), self.application())?;
+        let now = self.core.clock.now();
+        let id = UserId::new(self.core.ids.uuid());
+        let user = User {
+            id,
+            application: self.application().clone(),
+            person: id.into(),
+            external_id: fields.external_id,
+            user_name: fields.user_name,
+            display_name: fields.display_name,
+            active: fields.active,
+            attributes: fields.attributes,
+            created_at: now,
+            modified_at: now,
+        };
+        let unique = self.user_unique(None, Some(&user))?;
+        let draft = Draft::new(now, self.caller.actor(), "user.created").fact("active", user.active);
+        let mut change = Change::new().create(&user)?.event(self.user_stream(id), draft);
+        for write in &unique {
+            change = change.write(write.clone());
+        }
+        match change.commit(self.store()).await {
+            Ok(()) => {}
+            // Nobody else can have made this id: an earlier attempt of ours went through and its answer was lost.
+            Err(ChangeError::Conflict(keys)) if keys.contains(&user.key()) => {}
+            Err(ChangeError::Conflict(keys)) => return Err(self.user_conflict(&keys, &unique)),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(user_resource(
+            &Stored {
+                value: user,
+                version: 1,
+            },
+            &self.base(),
+        ))
+    }
+
+    /// A user by our id.
+    ///
+    /// # Errors
+    /// [`ScimError::NotFound`].
+    pub async fn user(&self, id: &str) -> Result<Resource> {
+        let id = parse_id(id)?;
+        let user = directory::user(self.store(), self.application(), id)
+            .await?
+            .ok_or(USER)?;
+        Ok(user_resource(&user, &self.base()))
+    }
+
+    /// Replaces a user. What the body leaves out is cleared, except `externalId` and `active`: a forgotten attribute
+    /// must not switch an account on.
+    ///
+    /// # Errors
+    /// As [`Scim::create_user`], and `mutability` for another `externalId`.
+    pub async fn replace_user(&self, id: &str, body: Map<String, Value>, if_match: Option<&str>) -> Result<Resource> {
+        let new = from_body(Kind::User, body)?;
+        self.change_user(id, if_match, |before| {
+            let mut after = new.clone();
+            for kept in ["externalId", "active"] {
+                if let (false, Some(value)) = (after.contains_key(kept), before.get(kept)) {
+                    after.insert(kept.to_owned(), value.clone());
+                }
+            }
+            Ok(after)
+        })
+        .await
+    }
+
+    /// Applies a PATCH to a user.
+    ///
+    /// # Errors
+    /// As RFC 7644 section 3.5.2 says, `uniqueness` as for [`Scim::create_user`].
+    pub async fn patch_user(&self, id: &str, body: Map<String, Value>, if_match: Option<&str>) -> Result<Resource> {
+        let operations = parse_operations(body)?;
+        check_count(&operations)?;
+        self.change_user(id, if_match, |before| {
+            let mut after = before.clone();
+            for operation in &operations {
+                apply(&mut after, Kind::User, operation.clone())?;
+            }
+            Ok(after)
+        })
+        .await
+    }
+
+    /// Deletes a user, and with the same transaction orders that everything the user has ends. The memberships in
+    /// provisioned groups go afterwards; from the first transaction on they count for nothing.
+    ///
+    /// # Errors
+    /// [`ScimError::NotFound`] when there is none.
+    pub async fn delete_user(&self, id: &str, if_match: Option<&str>) -> Result<()> {
+        let id = parse_id(id)?;
+        for attempt in 0..ATTEMPTS {
+            let Some(user) = directory::user(self.store(), self.application(), id).await? else {
+                // A deletion that was cut short is finished when the client asks again.
+                self.leave_groups(id).await?;
+                return Err(USER);
+            };
+            check_version(if_match, user.version, Kind::User)?;
+            let now = self.core.clock.now();
+            let draft = Draft::new(now, self.caller.actor(), "user.deleted");
+            let mut change = Change::new()
+                .delete(&user)
+                .put_any(&self.offboard(id, now))?
+                .event(self.user_stream(id), draft);
+            for write in self.user_unique(Some(&user.value), None)? {
+                change = change.write(write);
+            }
+            match change.commit(self.store()).await {
+                Ok(()) => return self.leave_groups(id).await,
+                Err(ChangeError::Conflict(_)) => self.pause(attempt).await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ScimError::Busy { what: "user" })
+    }
+
+    async fn change_user(
+        &self,
+        id: &str,
+        if_match: Option<&str>,
+        transform: impl Fn(&Attributes) -> Result<Attributes> + Send,
+    ) -> Result<Resource> {
+        let id = parse_id(id)?;
+        for attempt in 0..ATTEMPTS {
+            let before = directory::user(self.store(), self.application(), id)
+                .await?
+                .ok_or(USER)?;
+            check_version(if_match, before.version, Kind::User)?;
+            let old = user_attributes(&before.value);
+            let mut new = transform(&old)?;
+            keep_external_id(&old, &mut new)?;
+            let changed = changed_names(&old, &new);
+            let after = self.user_after(&before.value, user_fields(new, self.application())?);
+            if unchanged(&before.value, &after) {
+                return Ok(user_resource(&before, &self.base()));
+            }
+            let unique = self.user_unique(Some(&before.value), Some(&after))?;
+            let change = self.user_change(&before, &after, &changed, &unique)?;
+            match change.commit(self.store()).await {
+                Ok(()) => {
+                    let version = before.version.saturating_add(1);
+                    return Ok(user_resource(&Stored { value: after, version }, &self.base()));
+                }
+                Err(ChangeError::Conflict(keys)) if !keys.contains(&before.value.key()) => {
+                    return Err(self.user_conflict(&keys, &unique));
+                }
+                Err(ChangeError::Conflict(_)) => self.pause(attempt).await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ScimError::Busy { what: "user" })
+    }
+
+    fn user_after(&self, before: &User, fields: UserFields) -> User {
+        User {
+            external_id: fields.external_id,
+            user_name: fields.user_name,
+            display_name: fields.display_name,
+            active: fields.active,
+            attributes: fields.attributes,
+            modified_at: self.core.clock.now(),
+            ..before.clone()
+        }
+    }
+
+    fn user_change(&self, before: &Stored<User>, after: &User, changed: &str, unique: &[Write]) -> Result<Change> {
+        let action = match (before.value.active, after.active) {
+            (true, false) => "user.deactivated",
+            (false, true) => "user.activated",
+            _ => "user.changed",
+        };
+        let draft = Draft::new(after.modified_at, self.caller.actor(), action)
+            .fact("active", after.active)
+            .fact("changed", changed);
+        let mut change = Change::new()
+            .replace(before.version, after)?
+            .event(self.user_stream(after.id), draft);
+        for write in unique {
+            change = change.write(write.clone());
+        }
+        // Invariant I10: whoever is switched off loses everything. The order is in the same transaction, so that no
+        // crash can separate the two; provisioning carries it out.
+        if before.value.active && !after.active {
+            change = change.put_any(&self.offboard(after.id, after.modified_at))?;
+        }
+        Ok(change)
+    }
+
+    fn offboard(&self, user: UserId, at: hourglass_domain::Timestamp) -> OffboardOrder {
+        OffboardOrder {
+            application: self.application().clone(),
+            user,
+            at,
+        }
+    }
+
+    fn user_stream(&self, id: UserId) -> StreamId {
+        StreamId::user(self.application(), id)
+    }
+
+    fn user_unique(&self, before: Option<&User>, after: Option<&User>) -> Result<Vec<Write>> {
+        let name = |user: Option<&User>| user.map(|user| name_key(&user.user_name));
+        let external = |user: Option<&User>| user.and_then(|user| user.external_id.as_deref().map(external_id_key));
+        let owner = before.or(after).map(|user| user.id.to_string()).unwrap_or_default();
+        let moves = [
+            UniqueMove {
+                what: UniqueKind::UserName,
+                before: name(before),
+                after: name(after),
+            },
+            UniqueMove {
+                what: UniqueKind::UserExternalId,
+                before: external(before),
+                after: external(after),
+            },
+        ];
+        Ok(unique_writes(self.application(), &owner, moves)?)
+    }
+
+    fn user_conflict(&self, failed: &[crate::ports::store::Key], unique: &[Write]) -> ScimError {
+        match taken(failed, unique, UNIQUE) {
+            Some(attribute) => ScimError::Taken {
+                attribute,
+                what: "user",
+            },
+            None => ScimError::Busy { what: "user" },
+        }
+    }
+
+    /// Removes the memberships of a user who is gone, in pieces that may be repeated. A user with very many groups
+    /// keeps some for a later call; they count for nothing, because members are looked up by users that exist.
+    async fn leave_groups(&self, user: UserId) -> Result<()> {
+        let query = Query::partition(keys::user(self.application(), user).pk)
+            .prefix(GROUPS)
+            .limit(MOST_WRITES / 2);
+        for _ in 0..MOST_CLEANING_ROUNDS {
+            let page = read_page::<UserGroup>(self.store(), &query).await?;
+            if page.items.is_empty() {
+                return Ok(());
+            }
+            let writes = page.items.iter().flat_map(|stored| {
+                let UserGroup {
+                    application,
+                    user,
+                    group,
+                } = &stored.value;
+                [keys::member(application, *group, *user), stored.value.key()].map(|key| Write::Delete {
+                    key,
+                    condition: Condition::Any,
+                })
+            });
+            self.commit_plain(writes.collect()).await?;
+        }
+        tracing::warn!(user.id = %user, "a deleted user's memberships were too many to remove in one call");
+        Ok(())
+    }
+
+    /// A transaction without conditions, for removing what counts for nothing any more.
+    pub(super) async fn commit_plain(&self, writes: Vec<Write>) -> Result<()> {
+        let change = writes.into_iter().fold(Change::new(), Change::write);
+        Ok(change.commit(self.store()).await?)
+    }
+}
+
+/// Whether two states of a user differ in nothing but the time: such a change is not written (RFC 7644 section 3.5.2:
+/// `lastModified` stays).
+fn unchanged(before: &User, after: &User) -> bool {
+    User {
+        modified_at: before.modified_at,
+        ..after.clone()
+    } == *before
+}
+
+fn parse_id(id: &str) -> Result<UserId> {
+    id.parse().map_err(|_| USER)
+}
+
+/// Checks an `If-Match` header.
+pub(super) fn check_version(if_match: Option<&str>, version: u64, kind: Kind) -> Result<()> {
+    match if_match {
+        Some(header) if !names_version(header, version) => Err(ScimError::Precondition { what: kind.noun() }),
+        _ => Ok(()),
+    }
+}
+
+/// Each operation costs as much as the resource is large.
+pub(super) fn check_count(operations: &[Operation]) -> Result<()> {
+    if operations.len() > MOST_ATTRIBUTE_OPERATIONS {
+        return Err(ScimError::bad(
+            ScimType::InvalidSyntax,
+            format!("A PATCH may change attributes in at most {MOST_ATTRIBUTE_OPERATIONS} operations."),
+        ));
+    }
+    Ok(())
+}
