@@ -27,6 +27,9 @@ mod lives {
         assert!(world.directory.is_member(&key(0), world.now));
         let fires: Vec<_> = world.schedules.values().copied().collect();
         assert_eq!(fires, [world.grant(grant).expires_at]);
+        let made = world.grant(grant).schedule.clone();
+        assert_eq!(made.map(|name| name.n), Some(1));
+        assert_eq!(world.grant(grant).next_schedule, 2, "a name is never used again");
 
         world.pass(600);
         for grant in world.take_fired() {
@@ -134,6 +137,11 @@ mod lives {
                     if !ending {
                         world.quiet::<Production>(300);
                         assert_eq!(world.status(grant), GrantStatus::Active, "{fault:?} at {step}");
+                        assert_eq!(
+                            world.grant(grant).targets[0].last_error,
+                            None,
+                            "what is over is not shown"
+                        );
                         world.check_live_grants_give_access(0);
                         world.pass(300);
                     }
@@ -187,8 +195,9 @@ mod lives {
 mod before_an_add {
     use hourglass_domain::grant::{EndReason, GrantStatus};
     use hourglass_domain::protocol::Production;
+    use hourglass_domain::protocol::membership::View;
 
-    use crate::support::{Fault, World, key, target};
+    use crate::support::{Fault, MemberRun, World, key, target};
 
     #[test]
     fn nobody_is_added_while_the_timer_cannot_be_made() {
@@ -236,11 +245,11 @@ mod before_an_add {
     fn evidence_that_cannot_be_checked_waits_and_adds_nobody() {
         let mut world = World::new();
         let grant = world.approve(&[0], 600);
-        for _ in 0..20 {
+        for _ in 0..12 {
             let mut run = world.worker(grant);
             assert!(!run.unit::<Production>(&mut world, Fault::NotDone));
             world.finish::<Production>(run);
-            world.pass(20);
+            world.pass_until_promised(grant);
         }
         assert_eq!(world.status(grant), GrantStatus::Approved);
         assert_eq!(world.directory.calls(), (0, 0, 0));
@@ -252,9 +261,9 @@ mod before_an_add {
     /// A stalled worker wakes up with the intent stored, when its grant's time is up or its lease nearly over.
     #[test]
     fn a_worker_that_slept_makes_no_call_for_which_the_time_is_gone() {
-        for lasts in [30, 600] {
+        for lasts in [15, 600] {
             for step in 0..20 {
-                for sleeps in [10, 24, 26, 29, 31, 40, 46, 70] {
+                for sleeps in [10, 16, 24, 26, 29, 31, 40, 46, 70] {
                     let mut world = World::new();
                     let grant = world.approve(&[0], lasts);
                     let mut run = world.worker(grant);
@@ -268,6 +277,24 @@ mod before_an_add {
                 }
             }
         }
+    }
+
+    /// The add takes its time and the grant ends meanwhile: the same run removes what it added.
+    #[test]
+    fn a_member_whose_grant_ended_during_the_add_goes_at_once() {
+        let mut world = World::new();
+        let grant = world.approve(&[0], 15);
+        world.trigger_and_die::<Production>(grant, 4);
+        let mut run = MemberRun::new(&mut world, key(0));
+        world.pass(8);
+        while world.directory.adds == 0 {
+            assert!(run.unit::<Production>(&mut world, Fault::None).is_none());
+        }
+        world.pass(10);
+        let outcome = run.finish::<Production>(&mut world);
+        assert_eq!(outcome.view, View::Unconfirmed);
+        assert!(!world.directory.is_member(&key(0), world.now));
+        world.check();
     }
 
     /// Every step takes seconds: the lease is given back before a call could outlive it, and the next run goes on.
@@ -514,6 +541,7 @@ mod baselines {
 #[cfg(test)]
 mod overlaps {
     use hourglass_domain::grant::{EndReason, GrantStatus, TargetStatus};
+    use hourglass_domain::membership::Presence;
     use hourglass_domain::protocol::Production;
 
     use crate::support::{Fault, World, key};
@@ -606,6 +634,50 @@ mod overlaps {
         world.check();
     }
 
+    /// The other grant's start passes while the worker sleeps between its decision to remove and the removal.
+    #[test]
+    fn a_removal_is_not_sent_once_the_next_grant_has_started() {
+        let mut world = World::new();
+        let first = world.approve(&[0], 300);
+        let second = world.approve_later(&[0], 310, 300);
+        world.trigger::<Production>(first);
+        world.pass(300);
+        let mut run = world.worker(first);
+        while !matches!(
+            world.table.snapshot(&key(0)).membership.presence,
+            Presence::Removing { .. }
+        ) {
+            assert!(!run.unit::<Production>(&mut world, Fault::None));
+        }
+        world.pass(15);
+        world.finish::<Production>(run);
+        assert_eq!(world.directory.removes, 0);
+        world.trigger::<Production>(second);
+        assert_eq!(world.status(second), GrantStatus::Active);
+        world.check();
+    }
+
+    /// The worker of the grant that ends comes too late to add for the other one: what it says is no end either.
+    #[test]
+    fn a_record_that_still_waits_for_its_add_is_not_said_to_be_gone() {
+        let mut world = World::new();
+        let first = world.approve(&[0], 600);
+        let second = world.approve(&[0], 900);
+        world.trigger_and_die::<Production>(second, 4);
+        let mut membership = world.table.snapshot(&key(0)).membership;
+        membership.presence = Presence::Gone;
+        world.table.memberships.insert(key(0), (membership, 1));
+        world.order(first, EndReason::Revoked);
+        let mut run = world.worker(first);
+        while world.table.snapshot(&key(0)).membership.lease.is_none() {
+            assert!(!run.unit::<Production>(&mut world, Fault::None));
+        }
+        world.pass(30);
+        world.finish::<Production>(run);
+        assert_eq!(world.grant(first).targets[0].status, TargetStatus::KeptByOtherGrant);
+        world.check();
+    }
+
     /// The removal is at any of its steps when the next approval comes and its worker runs.
     #[test]
     fn a_grant_that_comes_while_the_member_is_being_removed_gets_it() {
@@ -671,8 +743,8 @@ mod overlaps {
 mod ends {
     use hourglass_domain::grant::{EndReason, GrantStatus, TargetStatus};
     use hourglass_domain::membership::{Lease, Presence};
-    use hourglass_domain::protocol::Production;
     use hourglass_domain::protocol::membership::View;
+    use hourglass_domain::protocol::{Production, Rules};
 
     use crate::support::{CONFIRM_AFTER, Fault, MemberRun, START, World, key, target};
 
@@ -713,6 +785,43 @@ mod ends {
         assert!(raced > 20, "{raced} activations were interrupted");
     }
 
+    /// The order is found with the conflict, and not only by the next trigger.
+    #[test]
+    fn a_worker_that_learns_of_the_order_by_a_conflict_carries_it_out() {
+        let mut world = World::new();
+        let grant = world.approve(&[0], 3_600);
+        let mut run = world.worker(grant);
+        assert!(!(0..2).any(|_| run.unit::<Production>(&mut world, Fault::None)));
+        world.order(grant, EndReason::Killed);
+        let (_, version) = world.table.grants.get_mut(&grant).unwrap();
+        *version += 1;
+        world.finish::<Production>(run);
+        assert_eq!(world.grant(grant).ended_because, Some(EndReason::Killed));
+        assert_eq!(world.directory.calls(), (0, 0, 0));
+        world.check();
+    }
+
+    #[test]
+    fn only_a_later_read_after_the_wait_proves_absence() {
+        let at = |seconds| START.plus_seconds(seconds);
+        let table = [
+            // (first read, removal, last add, wait, now) and whether that is a proof
+            ((None, 0, None, 60, 600), false),
+            ((Some(1), 0, None, 60, 59), false),
+            ((Some(1), 0, None, 60, 60), true),
+            ((Some(60), 0, None, 60, 60), false),
+            ((Some(1), 0, Some(10), 60, 60), false),
+            ((Some(1), 0, Some(10), 60, 70), true),
+            ((Some(1), 10, Some(0), 60, 69), false),
+            ((Some(1), 10, Some(0), 60, 70), true),
+            ((Some(0), 0, None, 0, 0), false),
+        ];
+        for ((first, removed, added, wait, now), proves) in table {
+            let is_proof = Production::proves_absence(first.map(at), at(removed), added.map(at), wait, at(now));
+            assert_eq!(is_proof, proves, "{first:?} {removed} {added:?} {wait} {now}");
+        }
+    }
+
     #[test]
     fn nothing_but_two_reads_the_second_late_enough_is_a_proof() {
         // Seconds after the removal at which somebody looks, and whether that is the end.
@@ -730,10 +839,12 @@ mod ends {
             let removed = world.now;
             for (after, ends) in looks {
                 world.pass(removed.plus_seconds(*after).seconds_since(world.now));
-                world.trigger::<Production>(grant);
-                let ended = world.status(grant) == GrantStatus::Ended;
-                assert_eq!(ended, *ends, "{after} s after the removal");
+                let outcome = MemberRun::new(&mut world, key(0)).finish::<Production>(&mut world);
+                let proved = outcome.view == View::Absent;
+                assert_eq!(proved, *ends, "{after} s after the removal");
             }
+            world.trigger::<Production>(grant);
+            assert_eq!(world.status(grant), GrantStatus::Ended);
             world.check();
         }
     }
@@ -753,8 +864,8 @@ mod ends {
         let removed_again = world.now;
         assert_eq!(world.directory.removes, 2);
         world.pass(CONFIRM_AFTER - 1);
-        world.trigger::<Production>(grant);
-        assert_eq!(world.status(grant), GrantStatus::Ending);
+        let early = MemberRun::new(&mut world, key(0)).finish::<Production>(&mut world);
+        assert_eq!(early.view, View::Unconfirmed);
         world.pass(1);
         world.trigger::<Production>(grant);
         assert_eq!(world.status(grant), GrantStatus::Ended);
@@ -795,6 +906,37 @@ mod ends {
         world.pass(86_400);
         world.check_triggers_change_nothing::<Production>();
         world.check();
+    }
+
+    /// Every store of a grant comes back as a record of the table's stream: a target that fails is not asked as fast as
+    /// records travel, but an order and the end of the time do not wait.
+    #[test]
+    fn a_trigger_before_the_promised_time_waits_unless_the_grant_has_to_end() {
+        for (ordered, waits) in [(false, 1), (false, 600), (true, 1)] {
+            let mut world = World::new();
+            let grant = world.approve(&[0], 600);
+            world.directory.answers.insert(key(0), Fault::RetryAfter(60));
+            world.trigger::<Production>(grant);
+            assert_eq!(world.status(grant), GrantStatus::Activating);
+            world.pass(waits);
+            if ordered {
+                world.order(grant, EndReason::Revoked);
+            }
+            let before = (world.table.clone(), world.directory.calls());
+            world.trigger::<Production>(grant);
+            if ordered || waits >= 600 {
+                assert_eq!(world.status(grant), GrantStatus::Ending, "ordered {ordered}, {waits} s");
+                let asked = world.directory.calls();
+                world.trigger::<Production>(grant);
+                assert_eq!(world.directory.calls(), asked, "the end is not hurried either");
+            } else {
+                assert_eq!((world.table.clone(), world.directory.calls()), before);
+            }
+            world.directory.answers.clear();
+            world.quiet::<Production>(900);
+            world.check_all_over();
+            world.check();
+        }
     }
 
     /// The answer to the last commit is lost, or the worker dies right after it: the schedule still goes.
@@ -940,8 +1082,8 @@ mod ends {
         world.trigger::<Production>(grant);
         assert_eq!(world.status(grant), GrantStatus::Ending);
         world.pass(CONFIRM_AFTER - 1);
-        world.trigger::<Production>(grant);
-        assert_eq!(world.status(grant), GrantStatus::Ending);
+        let early = MemberRun::new(&mut world, key(0)).finish::<Production>(&mut world);
+        assert_eq!(early.view, View::Unconfirmed);
         world.pass(1);
         world.trigger::<Production>(grant);
         assert_eq!(world.status(grant), GrantStatus::Ended);
@@ -998,7 +1140,6 @@ mod ends {
 #[cfg(test)]
 mod bounds {
     use hourglass_domain::grant::{GrantStatus, TargetStatus};
-    use hourglass_domain::membership::Presence;
     use hourglass_domain::protocol::grant as grants;
     use hourglass_domain::protocol::membership::{self, Answer, Effect, Input, Inspection};
     use hourglass_domain::protocol::{LONGEST_RETRY_SECONDS, Production};
@@ -1079,22 +1220,29 @@ mod bounds {
         let grant = world.approve(&[0], 600);
         world.trigger_and_die::<Production>(grant, 4);
         let mut run = MemberRun::new(&mut world, key(0));
+        let mut adds = 0;
         let mut steps = 0;
         let outcome = loop {
             steps += 1;
             assert!(steps < BOUND, "it does not end");
-            if run.worker.snapshot.membership.presence == Presence::Adding {
-                // Somebody touches the holds before each store that follows an add.
-                if let Some((_, version)) = world.table.holds.get_mut(&key(0)) {
-                    *version += 1;
-                }
+            if world.directory.adds > adds {
+                // Somebody touches the holds during each add.
+                adds = world.directory.adds;
+                let (_, version) = world.table.holds.get_mut(&key(0)).unwrap();
+                *version += 1;
             }
             if let Some(outcome) = run.unit::<Production>(&mut world, Fault::None) {
                 break outcome;
             }
         };
+        assert!(adds > 2, "it tried for a while");
+        assert_eq!(
+            world.table.snapshot(&key(0)).membership.lease,
+            None,
+            "the lease is given back"
+        );
         assert!(outcome.look_again_at.is_some());
-        world.pass(60);
+        world.pass_until_promised(grant);
         world.trigger::<Production>(grant);
         assert_eq!(world.status(grant), GrantStatus::Active);
         world.check();
@@ -1338,13 +1486,6 @@ mod histories {
         it_is_found_that_the_answer_to_an_add_decides_the_baseline,
         AddDecides,
         const ADD_DECIDES_BASELINE: bool = true;
-    );
-    mistake!(
-        it_is_found_that_expired_holds_keep,
-        ExpiredKeeps,
-        fn kept_until(holds: &Holds, _now: Timestamp) -> Option<Timestamp> {
-            holds.kept_until(Timestamp::EPOCH)
-        }
     );
     mistake!(
         it_is_found_that_released_holds_keep,

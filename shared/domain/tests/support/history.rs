@@ -5,7 +5,7 @@ use hourglass_domain::ids::GrantId;
 use hourglass_domain::protocol::Rules;
 use proptest::prelude::*;
 
-use super::{Fault, GrantRun, World, key, target};
+use super::{Fault, MemberRun, Run, World, key, target};
 
 /// Most workers at once.
 const MOST_RUNS: usize = 6;
@@ -38,6 +38,8 @@ pub(crate) enum Op {
     Die(usize),
     /// A trigger for any grant: duplicated, late, early.
     Trigger(usize),
+    /// A worker for one membership, by itself.
+    Converge(u128),
     /// An approval: groups as bits, seconds to its start, seconds of access.
     Approve(u8, i64, i64),
     /// An order to end; whether its trigger arrives.
@@ -71,6 +73,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => (any::<usize>(), 1..12_usize).prop_map(|(run, steps)| Op::Run(run, steps)),
         2 => any::<usize>().prop_map(Op::Die),
         4 => any::<usize>().prop_map(Op::Trigger),
+        2 => (0..GROUPS).prop_map(Op::Converge),
         3 => (1..8_u8, prop_oneof![3 => Just(0), 1 => 1..200_i64], 30..400_i64)
             .prop_map(|(groups, starts_in, lasts)| Op::Approve(groups, starts_in, lasts)),
         2 => (any::<usize>(), any::<bool>()).prop_map(|(grant, arrives)| Op::Order(grant, arrives)),
@@ -95,14 +98,14 @@ pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
 
 struct History {
     world: World,
-    runs: Vec<GrantRun>,
+    runs: Vec<Run>,
     grants: Vec<GrantId>,
 }
 
 impl History {
     fn start(&mut self, grant: GrantId) {
         if self.runs.len() < MOST_RUNS {
-            self.runs.push(self.world.worker(grant));
+            self.runs.push(Run::Grant(Box::new(self.world.worker(grant))));
         }
     }
 
@@ -133,13 +136,19 @@ impl History {
             }
             Op::Die(run) => {
                 if !self.runs.is_empty() {
-                    let dead = self.runs.remove(run % self.runs.len());
-                    self.world.say(format!("a worker of {} dies", dead.grant()));
+                    self.runs.remove(run % self.runs.len());
+                    self.world.say("a worker dies");
                 }
             }
             Op::Trigger(grant) => {
                 if !self.grants.is_empty() {
                     self.start(self.grants[grant % self.grants.len()]);
+                }
+            }
+            Op::Converge(group) => {
+                if self.runs.len() < MOST_RUNS && self.world.table.holds.contains_key(&key(group)) {
+                    let run = MemberRun::new(&mut self.world, key(group));
+                    self.runs.push(Run::Member(Box::new(run)));
                 }
             }
             Op::Approve(groups, starts_in, lasts) => {

@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 pub(crate) use directory::Directory;
 pub(crate) use history::{ops, play};
-pub(crate) use run::{Fault, GrantRun, MemberRun};
+pub(crate) use run::{Fault, GrantRun, MemberRun, Run};
 pub(crate) use table::Table;
 
 /// Seconds between the last change and the read that proves absence.
@@ -78,6 +78,8 @@ pub(crate) struct World {
     pub(crate) violations: Vec<String>,
     /// What happened, for people who read a failure.
     pub(crate) log: Vec<String>,
+    /// Which grants ever said of which pair that the member is there.
+    pub(crate) shown_present: BTreeSet<(GrantId, MembershipKey)>,
     /// Which states and faults were met.
     pub(crate) reached: BTreeSet<&'static str>,
     /// The seconds of proof.
@@ -127,6 +129,7 @@ impl World {
             schedules: BTreeMap::new(),
             violations: Vec::new(),
             log: Vec::new(),
+            shown_present: BTreeSet::new(),
             reached: BTreeSet::new(),
             confirm_after: CONFIRM_AFTER,
             next_id: 1,
@@ -180,6 +183,13 @@ impl World {
             self.reached.insert("late add landed");
             self.say(format!("a late add lands at {}", key.target));
         }
+    }
+
+    /// Lets time pass until somebody has promised to look after the grant.
+    pub(crate) fn pass_until_promised(&mut self, grant: GrantId) {
+        let soonest = self.grant(grant).due.iter().map(|entry| entry.at).min();
+        let wait = soonest.map_or(0, |at| at.millis() - self.now.millis());
+        self.pass_millis(wait.max(0));
     }
 
     /// An approval for these targets, from `starts_in` seconds on, for `lasts` seconds.
@@ -307,7 +317,7 @@ impl World {
     }
 
     /// Workers that were left standing wake up, slowly and in turns, while sweeps and schedules go on.
-    pub(crate) fn wake<R: Rules>(&mut self, mut leftover: Vec<GrantRun>) {
+    pub(crate) fn wake<R: Rules>(&mut self, mut leftover: Vec<Run>) {
         self.directory.lag = 0;
         let mut turn = 0_usize;
         while !leftover.is_empty() {

@@ -5,7 +5,9 @@ use hourglass_domain::grant::{EndReason, Grant, GrantStatus, TargetStatus};
 use hourglass_domain::ids::GrantId;
 use hourglass_domain::membership::{HoldState, Lease, Membership, MembershipKey, Presence};
 use hourglass_domain::protocol::membership::{self, Answer, Inspection, Outcome, Snapshot, View};
-use hourglass_domain::protocol::{CALL_SECONDS, LEASE_MARGIN_SECONDS, LONGEST_RETRY_SECONDS, Rules, grant as grants};
+use hourglass_domain::protocol::{
+    CALL_SECONDS, LEASE_MARGIN_SECONDS, LEASE_SECONDS, LONGEST_RETRY_SECONDS, Rules, grant as grants,
+};
 
 use super::{World, keys_of};
 
@@ -168,6 +170,10 @@ impl MemberRun {
         }
         if stored.membership.presence != Presence::Adding {
             world.violate("an add without the intent stored");
+        }
+        let intended = stored.membership.last_add_at;
+        if intended.is_none_or(|at| now.seconds_since(at) >= LEASE_SECONDS) {
+            world.violate(format!("an add now, and the last one stored is of {intended:?}"));
         }
         // A hold that went since the intent was stored has changed the holds' version; its grant's end then waits for
         // this worker's lease and removes what it added.
@@ -360,6 +366,24 @@ fn watch_proof(world: &mut World, run: &MemberRun) {
     }
 }
 
+/// A worker of either kind.
+#[derive(Debug)]
+pub(crate) enum Run {
+    Grant(Box<GrantRun>),
+    /// Converges one membership by itself, as a sweep over memberships does.
+    Member(Box<MemberRun>),
+}
+
+impl Run {
+    /// One step; true when the run is over.
+    pub(crate) fn unit<R: Rules>(&mut self, world: &mut World, fault: Fault) -> bool {
+        match self {
+            Self::Grant(run) => run.unit::<R>(world, fault),
+            Self::Member(run) => run.unit::<R>(world, fault).is_some(),
+        }
+    }
+}
+
 #[derive(Debug)]
 enum Pending {
     Input(grants::Input),
@@ -415,6 +439,9 @@ impl GrantRun {
                 _ => grants::Input::VerifyFailed("no answer".to_owned()),
             },
             grants::Effect::CreateSchedule { name, at } => {
+                if at <= world.now {
+                    world.violate("a schedule for a time that is past");
+                }
                 if fault.happens() {
                     world.schedules.insert(name, at);
                 }
@@ -514,6 +541,11 @@ fn watch_commit(world: &mut World, before: &Grant, change: &grants::Change) {
     if grant.status.is_live() && !grant.due.iter().any(|entry| entry.at == grant.expires_at) {
         world.violate("a live grant without a promise of its end");
     }
+    for (target, key) in grant.targets.iter().zip(keys_of(grant)) {
+        if target.status == TargetStatus::Present {
+            world.shown_present.insert((grant.id, key));
+        }
+    }
     if grant.status == GrantStatus::Ended {
         watch_end(world, grant);
     }
@@ -533,8 +565,7 @@ fn watch_end(world: &mut World, grant: &Grant) {
         let others = world.table.grants.values().any(|(other, _)| {
             other.id != grant.id && other.status != GrantStatus::Ended && keys_of(other).contains(&key)
         });
-        let record = world.table.snapshot(&key).membership.presence;
-        let known_standing = matches!(record, Presence::Standing { .. });
+        let was_present = world.shown_present.contains(&(grant.id, key.clone()));
         world.reached.insert(match target.status {
             TargetStatus::Absent => "ended absent",
             TargetStatus::KeptStanding => "ended standing",
@@ -543,8 +574,8 @@ fn watch_end(world: &mut World, grant: &Grant) {
             _ => "not ended",
         });
         let true_word = match target.status {
-            // A grant that ended before anything was sent never looked, and knows of no standing member.
-            TargetStatus::Absent => !member || others || (standing && !known_standing),
+            // A grant that ended before anybody looked knows of no standing member.
+            TargetStatus::Absent => !member || others || (standing && !was_present),
             TargetStatus::KeptStanding => standing,
             TargetStatus::KeptByOtherGrant => others || !member || standing,
             TargetStatus::TargetGone => !member,
