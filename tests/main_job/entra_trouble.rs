@@ -12,24 +12,42 @@ async fn with_graph_unavailable_for_a_while_at_either_end_the_same_happens_later
     let group = company.prod_admins.id.to_string();
     let account = company.requester.id.to_string();
 
-    running.graph_fault(&json!({"match": {"path_contains": "/groups/"}, "status": 503, "until_cleared": true})).await?;
+    running
+        .graph_fault(&json!({"match": {"path_contains": "/groups/"}, "status": 503, "until_cleared": true}))
+        .await?;
     let (_, grant) = running.granted(&dana, &running.entitlement(), "1h").await?;
-    running.grant_until(&dana, &grant, |grant| grant["failing_since"].is_string()).await?;
+    running
+        .grant_until(&dana, &grant, |grant| grant["failing_since"].is_string())
+        .await?;
     assert_eq!(running.members(&group).await?, Vec::<String>::new());
     running.clear_graph_faults().await?;
     running.member_is(&group, &account, true).await?;
-    running.grant_until(&dana, &grant, |grant| grant["status"] == "active").await?;
-
-    running.graph_fault(&json!({"match": {"path_contains": "/groups/"}, "status": 503, "until_cleared": true})).await?;
-    running.post(&dana, &format!("/v1/grants/{grant}/check-in"), &json!({})).await?.ok()?;
-    let failing = running
-        .grant_until(&dana, &grant, |grant| grant["status"] == "ending" && grant["failing_since"].is_string())
+    running
+        .grant_until(&dana, &grant, |grant| grant["status"] == "active")
         .await?;
-    assert_eq!(failing["targets"][0]["status"], "removing", "never shown as ended while the member is there");
+
+    running
+        .graph_fault(&json!({"match": {"path_contains": "/groups/"}, "status": 503, "until_cleared": true}))
+        .await?;
+    running
+        .post(&dana, &format!("/v1/grants/{grant}/check-in"), &json!({}))
+        .await?
+        .ok()?;
+    let failing = running
+        .grant_until(&dana, &grant, |grant| {
+            grant["status"] == "ending" && grant["failing_since"].is_string()
+        })
+        .await?;
+    assert_eq!(
+        failing["targets"][0]["status"], "removing",
+        "never shown as ended while the member is there"
+    );
     assert_eq!(running.members(&group).await?, [account.clone()]);
     running.clear_graph_faults().await?;
     running.member_is(&group, &account, false).await?;
-    running.grant_until(&dana, &grant, |grant| grant["status"] == "ended").await?;
+    running
+        .grant_until(&dana, &grant, |grant| grant["status"] == "ended")
+        .await?;
     running.system.stop().await;
     Ok(())
 }
@@ -47,8 +65,13 @@ async fn an_add_whose_answer_was_lost_is_ours_and_is_removed() -> anyhow::Result
         .await?;
     let (_, grant) = running.granted(&dana, &running.entitlement(), SHORT).await?;
     running.member_is(&group, &account, true).await?;
-    let ended = running.grant_until(&dana, &grant, |grant| grant["status"] == "ended").await?;
-    assert_eq!(ended["targets"][0]["status"], "absent", "told apart from a member who was there before");
+    let ended = running
+        .grant_until(&dana, &grant, |grant| grant["status"] == "ended")
+        .await?;
+    assert_eq!(
+        ended["targets"][0]["status"], "absent",
+        "told apart from a member who was there before"
+    );
     assert_eq!(running.members(&group).await?, Vec::<String>::new());
     running.system.stop().await;
     Ok(())
@@ -65,10 +88,17 @@ async fn a_group_that_became_dynamic_after_the_approval_adds_nobody() -> anyhow:
         .world
         .entra
         .tenant()
-        .update_group(company.prod_admins.id, |group| group.group_types.push("DynamicMembership".to_owned()))?;
-    let decided = running.decide(&running.approver().await?, asked["id"].as_str().unwrap(), "approve").await?.ok()?;
+        .update_group(company.prod_admins.id, |group| {
+            group.group_types.push("DynamicMembership".to_owned())
+        })?;
+    let decided = running
+        .decide(&running.approver().await?, asked["id"].as_str().unwrap(), "approve")
+        .await?
+        .ok()?;
     let grant = decided["grant"].as_str().unwrap().to_owned();
-    let ended = running.grant_until(&dana, &grant, |grant| grant["status"] == "ended").await?;
+    let ended = running
+        .grant_until(&dana, &grant, |grant| grant["status"] == "ended")
+        .await?;
     assert_eq!(ended["ended_because"], "failed");
     let again = running.ask(&dana, "1h").await?;
     assert_eq!((again.status, again.code()), (409, "target-unusable"), "{again}");

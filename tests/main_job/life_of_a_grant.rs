@@ -15,7 +15,11 @@ async fn a_request_becomes_a_membership_and_is_gone_at_its_end() -> anyhow::Resu
     let asked = running.ask(&dana, SHORT).await?;
     assert_eq!(asked.status, 201, "{asked}");
     assert_eq!(asked.text("status"), "pending");
-    assert_eq!(running.members(&group).await?, Vec::<String>::new(), "nobody is added by asking");
+    assert_eq!(
+        running.members(&group).await?,
+        Vec::<String>::new(),
+        "nobody is added by asking"
+    );
 
     let inbox = running.get(&kim, "/v1/approvals").await?.ok()?;
     assert_eq!(inbox["items"][0]["id"], asked.body["id"]);
@@ -27,17 +31,32 @@ async fn a_request_becomes_a_membership_and_is_gone_at_its_end() -> anyhow::Resu
 
     let grant = decided.text("grant");
     running.member_is(&group, &account, false).await?;
-    let ended = running.grant_until(&dana, &grant, |grant| grant["status"] == "ended").await?;
+    let ended = running
+        .grant_until(&dana, &grant, |grant| grant["status"] == "ended")
+        .await?;
     assert_eq!(ended["ended_because"], "expired");
     assert_eq!(ended["targets"][0]["status"], "absent");
 
     let timeline = running.timeline(&dana, &asked.text("id")).await?;
-    for step in ["request.created", "request.approved", "grant.activating", "grant.active", "grant.ending", "grant.ended"] {
-        assert!(timeline.iter().any(|action| action == step), "{step} is missing in {timeline:?}");
+    for step in [
+        "request.created",
+        "request.approved",
+        "grant.activating",
+        "grant.active",
+        "grant.ending",
+        "grant.ended",
+    ] {
+        assert!(
+            timeline.iter().any(|action| action == step),
+            "{step} is missing in {timeline:?}"
+        );
     }
     let history = running.get(&dana, "/v1/history").await?.ok()?;
     assert_eq!(history["items"][0]["grant"]["id"], grant.as_str());
-    assert_eq!(history["items"][0]["events"].as_array().map(Vec::len), Some(timeline.len()));
+    assert_eq!(
+        history["items"][0]["events"].as_array().map(Vec::len),
+        Some(timeline.len())
+    );
     running.system.stop().await;
     Ok(())
 }
@@ -51,13 +70,21 @@ async fn a_standing_member_is_never_removed_and_the_page_says_that_access_remain
     let group = company.standing.id.to_string();
     let account = company.standing_member.id.to_string();
     let entitlements = running.get(&admin, "/v1/admin/entitlements?limit=100").await?.ok()?;
-    let found = entitlements["items"].as_array().unwrap().iter().find(|e| e["name"] == company.standing.name);
+    let found = entitlements["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|e| e["name"] == company.standing.name);
     let entitlement = found.expect("an entitlement over the group").clone();
     let id = entitlement["id"].as_str().unwrap().to_owned();
 
     let (_, grant) = running.granted(&member, &id, SHORT).await?;
-    running.grant_until(&member, &grant, |grant| grant["status"] == "active").await?;
-    let ended = running.grant_until(&member, &grant, |grant| grant["status"] == "ended").await?;
+    running
+        .grant_until(&member, &grant, |grant| grant["status"] == "active")
+        .await?;
+    let ended = running
+        .grant_until(&member, &grant, |grant| grant["status"] == "ended")
+        .await?;
     assert_eq!(ended["targets"][0]["status"], "kept_standing");
     assert_eq!(running.members(&group).await?, [account]);
     running.system.stop().await;
@@ -75,19 +102,27 @@ async fn access_ends_early_by_check_in_by_revoke_and_with_the_account() -> anyho
 
     let (_, first) = running.granted(&dana, &entitlement, "1h").await?;
     running.member_is(&group, &account, true).await?;
-    let ended = running.post(&dana, &format!("/v1/grants/{first}/check-in"), &json!({})).await?;
+    let ended = running
+        .post(&dana, &format!("/v1/grants/{first}/check-in"), &json!({}))
+        .await?;
     assert_eq!(ended.status, 202, "{ended}");
     running.member_is(&group, &account, false).await?;
-    let ended = running.grant_until(&dana, &first, |grant| grant["status"] == "ended").await?;
+    let ended = running
+        .grant_until(&dana, &first, |grant| grant["status"] == "ended")
+        .await?;
     assert_eq!(ended["ended_because"], "checked_in");
 
     let (_, second) = running.granted(&dana, &entitlement, "1h").await?;
     running.member_is(&group, &account, true).await?;
     let body = json!({"reason": "change is over"});
-    let revoked = running.post(&kim, &format!("/v1/grants/{second}/revoke"), &body).await?;
+    let revoked = running
+        .post(&kim, &format!("/v1/grants/{second}/revoke"), &body)
+        .await?;
     assert_eq!(revoked.status, 202, "{revoked}");
     running.member_is(&group, &account, false).await?;
-    let ended = running.grant_until(&dana, &second, |grant| grant["status"] == "ended").await?;
+    let ended = running
+        .grant_until(&dana, &second, |grant| grant["status"] == "ended")
+        .await?;
     assert_eq!(ended["ended_because"], "revoked");
 
     let (_, third) = running.granted(&dana, &entitlement, "1h").await?;
@@ -96,9 +131,15 @@ async fn access_ends_early_by_check_in_by_revoke_and_with_the_account() -> anyho
     provisioner.disable_user(company.requester.id).await?;
     running.member_is(&group, &account, false).await?;
     let auditor = running.person(&company.auditor.user_name).await?;
-    let ended = running.grant_until(&auditor, &third, |grant| grant["status"] == "ended").await?;
+    let ended = running
+        .grant_until(&auditor, &third, |grant| grant["status"] == "ended")
+        .await?;
     assert_eq!(ended["ended_because"], "user_deactivated");
-    assert_eq!(running.get(&dana, "/v1/me").await?.status, 403, "a switched-off account may do nothing");
+    assert_eq!(
+        running.get(&dana, "/v1/me").await?.status,
+        403,
+        "a switched-off account may do nothing"
+    );
     running.system.stop().await;
     Ok(())
 }
@@ -113,12 +154,19 @@ async fn two_grants_on_one_membership_keep_it_until_the_last_ends() -> anyhow::R
     let entitlement = running.entitlement();
 
     let (_, long) = running.granted(&dana, &entitlement, "1h").await?;
-    running.grant_until(&dana, &long, |grant| grant["status"] == "active").await?;
+    running
+        .grant_until(&dana, &long, |grant| grant["status"] == "active")
+        .await?;
     let (_, short) = running.granted(&dana, &entitlement, SHORT).await?;
-    let ended = running.grant_until(&dana, &short, |grant| grant["status"] == "ended").await?;
+    let ended = running
+        .grant_until(&dana, &short, |grant| grant["status"] == "ended")
+        .await?;
     assert_eq!(ended["targets"][0]["status"], "kept_by_other_grant");
     assert_eq!(running.members(&group).await?, [account.clone()]);
-    running.post(&dana, &format!("/v1/grants/{long}/check-in"), &json!({})).await?.ok()?;
+    running
+        .post(&dana, &format!("/v1/grants/{long}/check-in"), &json!({}))
+        .await?
+        .ok()?;
     running.member_is(&group, &account, false).await?;
     running.system.stop().await;
     Ok(())

@@ -23,9 +23,15 @@ async fn a_grant_that_expires_while_everything_is_down_ends_after_the_restart() 
     let running = Running::on(&options).await?;
     let dana = running.requester().await?;
     running.member_is(&group, &account, false).await?;
-    running.grant_until(&dana, &grant, |grant| grant["status"] == "ended").await?;
+    running
+        .grant_until(&dana, &grant, |grant| grant["status"] == "ended")
+        .await?;
     let timeline = running.timeline(&dana, &request).await?;
-    assert_eq!(timeline.iter().filter(|action| *action == "grant.ending").count(), 1, "{timeline:?}");
+    assert_eq!(
+        timeline.iter().filter(|action| *action == "grant.ending").count(),
+        1,
+        "{timeline:?}"
+    );
     running.system.stop().await;
     Ok(())
 }

@@ -16,8 +16,13 @@ fn generated() -> OpenApi {
         .description(Some("A delegated Microsoft Entra access token for the Hourglass API"))
         .build();
     let components = document.components.get_or_insert_with(Components::new);
-    components.security_schemes.insert("entra".to_owned(), SecurityScheme::Http(bearer).into());
-    document.security = Some(vec![SecurityRequirement::new::<_, Vec<&str>, &str>("entra", Vec::new())]);
+    components
+        .security_schemes
+        .insert("entra".to_owned(), SecurityScheme::Http(bearer).into());
+    document.security = Some(vec![SecurityRequirement::new::<_, Vec<&str>, &str>(
+        "entra",
+        Vec::new(),
+    )]);
     document
 }
 
@@ -33,7 +38,10 @@ fn the_committed_description_is_what_the_code_says() {
         std::fs::write(committed(), &text).expect("docs/openapi.json can be written");
     }
     let there = std::fs::read_to_string(committed()).expect("docs/openapi.json is there");
-    assert!(there == text, "docs/openapi.json is not what the code says: run `cargo xtask openapi`");
+    assert!(
+        there == text,
+        "docs/openapi.json is not what the code says: run `cargo xtask openapi`"
+    );
 }
 
 #[test]
@@ -43,7 +51,10 @@ fn every_route_says_what_a_refusal_looks_like() {
         for (method, operation) in operations.as_object().expect("operations") {
             assert!(operation["summary"].is_string(), "{method} {path} has no summary");
             let refusals = operation["responses"].as_object().expect("responses");
-            assert!(refusals.keys().any(|status| status.starts_with('4')), "{method} {path} refuses nothing");
+            assert!(
+                refusals.keys().any(|status| status.starts_with('4')),
+                "{method} {path} refuses nothing"
+            );
         }
     }
 }

@@ -1,10 +1,12 @@
 //! What the integration suites share: the whole system on free ports in a temporary folder, and people who call it.
 
 use std::fmt;
+use std::ops::Deref;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use hourglass_local::system::{Options, System};
+use hourglass_local::functions::Functions;
+use hourglass_local::system::{Options, Ready, System};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -16,13 +18,29 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// The short duration that tests allow.
 pub const SHORT: &str = "5s";
 
-/// The whole system, running.
+/// The whole system, running in this process.
 #[derive(Debug)]
 pub struct Running {
     /// The system.
     pub system: System,
-    http: reqwest::Client,
+    client: Client,
     _folder: Option<TempDir>,
+}
+
+impl Deref for Running {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// A system that runs somewhere, as people and scripts see it.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Where everything is.
+    pub ready: Ready,
+    http: reqwest::Client,
 }
 
 /// An answer of the API.
@@ -42,7 +60,10 @@ impl Answer {
     /// The last part of the problem's type.
     #[must_use]
     pub fn code(&self) -> &str {
-        self.body["type"].as_str().and_then(|kind| kind.rsplit(':').next()).unwrap_or_default()
+        self.body["type"]
+            .as_str()
+            .and_then(|kind| kind.rsplit(':').next())
+            .unwrap_or_default()
     }
 
     /// The field at fault.
@@ -62,7 +83,11 @@ impl Answer {
     /// # Errors
     /// With everything the answer says, when it is none.
     pub fn ok(self) -> anyhow::Result<Value> {
-        if (200..300).contains(&self.status) { Ok(self.body) } else { bail!("{self}") }
+        if (200..300).contains(&self.status) {
+            Ok(self.body)
+        } else {
+            bail!("{self}")
+        }
     }
 }
 
@@ -109,15 +134,38 @@ impl Running {
     /// # Errors
     /// When it does not start.
     pub async fn on(options: &Options) -> anyhow::Result<Self> {
-        let system = System::start(options).await?;
+        Self::with(options, &Functions::InProcess).await
+    }
+
+    /// As [`Self::on`], with other functions.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn with(options: &Options, functions: &Functions) -> anyhow::Result<Self> {
+        let system = System::start_with(options, functions).await?;
+        let client = Client::new(system.ready.clone())?;
+        Ok(Self {
+            system,
+            client,
+            _folder: None,
+        })
+    }
+}
+
+impl Client {
+    /// Calls what `ready` names.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made.
+    pub fn new(ready: Ready) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build()?;
-        Ok(Self { system, http, _folder: None })
+        Ok(Self { ready, http })
     }
 
     /// The id of the entitlement to begin with.
     #[must_use]
     pub fn entitlement(&self) -> String {
-        self.system.ready.entitlement.clone().unwrap_or_default()
+        self.ready.entitlement.clone().unwrap_or_default()
     }
 
     /// Signs somebody in, with a fresh second factor.
@@ -133,10 +181,16 @@ impl Running {
     /// # Errors
     /// When the order is refused.
     pub async fn person_with(&self, order: Value) -> anyhow::Result<Person> {
-        let url = format!("{}/dev-token", self.system.ready.oidc);
+        let url = format!("{}/dev-token", self.ready.oidc);
         let answer: Value = self.http.post(url).json(&order).send().await?.json().await?;
-        let token = answer["access_token"].as_str().with_context(|| format!("no token: {answer}"))?.to_owned();
-        Ok(Person { name: order["user"].as_str().unwrap_or_default().to_owned(), token })
+        let token = answer["access_token"]
+            .as_str()
+            .with_context(|| format!("no token: {answer}"))?
+            .to_owned();
+        Ok(Person {
+            name: order["user"].as_str().unwrap_or_default().to_owned(),
+            token,
+        })
     }
 
     /// The usual requester.
@@ -144,7 +198,8 @@ impl Running {
     /// # Errors
     /// When the system is empty.
     pub async fn requester(&self) -> anyhow::Result<Person> {
-        self.person(self.system.ready.people.requester.as_deref().context("no requester")?).await
+        self.person(self.ready.people.requester.as_deref().context("no requester")?)
+            .await
     }
 
     /// The usual approver.
@@ -152,7 +207,8 @@ impl Running {
     /// # Errors
     /// When the system is empty.
     pub async fn approver(&self) -> anyhow::Result<Person> {
-        self.person(self.system.ready.people.approver.as_deref().context("no approver")?).await
+        self.person(self.ready.people.approver.as_deref().context("no approver")?)
+            .await
     }
 
     /// The usual admin.
@@ -160,13 +216,15 @@ impl Running {
     /// # Errors
     /// When the sign-in fails.
     pub async fn admin(&self) -> anyhow::Result<Person> {
-        self.person(&self.system.ready.people.admin).await
+        self.person(&self.ready.people.admin).await
     }
 
     /// A request to the API, to be changed and sent.
     #[must_use]
     pub fn request(&self, method: Method, path: &str, who: &Person) -> reqwest::RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.system.ready.api)).bearer_auth(&who.token)
+        self.http
+            .request(method, format!("{}{path}", self.ready.api))
+            .bearer_auth(&who.token)
     }
 
     /// Sends a request that was made with [`Self::request`], or by hand.
@@ -175,11 +233,22 @@ impl Running {
     /// When there is no answer.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {
         let response = request.send().await?;
-        let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let header = |name: &str| {
+            response
+                .headers()
+                .get(name)
+                .and_then(|v| v.to_str().ok())
+                .map(str::to_owned)
+        };
         let (status, content_type) = (response.status().as_u16(), header("content-type").unwrap_or_default());
         let challenge = header("www-authenticate");
         let body = serde_json::from_slice(&response.bytes().await?).unwrap_or_default();
-        Ok(Answer { status, body, content_type, challenge })
+        Ok(Answer {
+            status,
+            body,
+            content_type,
+            challenge,
+        })
     }
 
     /// `GET`.
@@ -230,7 +299,12 @@ impl Running {
     /// # Errors
     /// When there is no answer.
     pub async fn decide(&self, who: &Person, request: &str, decision: &str) -> anyhow::Result<Answer> {
-        self.post(who, &format!("/v1/requests/{request}/decisions"), &json!({"decision": decision})).await
+        self.post(
+            who,
+            &format!("/v1/requests/{request}/decisions"),
+            &json!({"decision": decision}),
+        )
+        .await
     }
 
     /// Asks and approves; answers request and grant ids.
@@ -241,7 +315,10 @@ impl Running {
         let request = self.ask_for(who, entitlement, duration).await?.ok()?;
         let id = request["id"].as_str().context("no id")?.to_owned();
         let decided = self.decide(&self.approver().await?, &id, "approve").await?.ok()?;
-        let grant = decided["grant"].as_str().with_context(|| format!("no grant: {decided}"))?.to_owned();
+        let grant = decided["grant"]
+            .as_str()
+            .with_context(|| format!("no grant: {decided}"))?
+            .to_owned();
         Ok((id, grant))
     }
 
@@ -258,7 +335,11 @@ impl Running {
         let path = format!("/v1/grants/{grant}");
         self.until(&format!("grant {grant}"), || async {
             let grant = self.get(who, &path).await?.ok()?;
-            Ok(if wanted(&grant) { Ok(grant) } else { Err(grant.to_string()) })
+            Ok(if wanted(&grant) {
+                Ok(grant)
+            } else {
+                Err(grant.to_string())
+            })
         })
         .await
     }
@@ -292,10 +373,18 @@ impl Running {
     /// # Errors
     /// When the simulator does not answer.
     pub async fn members(&self, group: &str) -> anyhow::Result<Vec<String>> {
-        let state: Value =
-            self.http.get(format!("{}/_state", self.system.ready.graph)).send().await?.json().await?;
+        let state: Value = self
+            .http
+            .get(format!("{}/_state", self.ready.graph))
+            .send()
+            .await?
+            .json()
+            .await?;
         let members = state["groups"][group].as_array().cloned().unwrap_or_default();
-        Ok(members.iter().filter_map(|member| member.as_str().map(str::to_owned)).collect())
+        Ok(members
+            .iter()
+            .filter_map(|member| member.as_str().map(str::to_owned))
+            .collect())
     }
 
     /// Waits until an account is, or is not, a true member.
@@ -305,7 +394,11 @@ impl Running {
     pub async fn member_is(&self, group: &str, account: &str, wanted: bool) -> anyhow::Result<()> {
         self.until(&format!("membership of {account} = {wanted}"), || async {
             let members = self.members(group).await?;
-            Ok(if members.iter().any(|member| member == account) == wanted { Ok(()) } else { Err(format!("{members:?}")) })
+            Ok(if members.iter().any(|member| member == account) == wanted {
+                Ok(())
+            } else {
+                Err(format!("{members:?}"))
+            })
         })
         .await
     }
@@ -315,9 +408,17 @@ impl Running {
     /// # Errors
     /// When the order is refused.
     pub async fn graph_fault(&self, order: &Value) -> anyhow::Result<()> {
-        let response =
-            self.http.post(format!("{}/_faults", self.system.ready.graph)).json(order).send().await?;
-        if response.status().is_success() { Ok(()) } else { bail!("{}", response.text().await?) }
+        let response = self
+            .http
+            .post(format!("{}/_faults", self.ready.graph))
+            .json(order)
+            .send()
+            .await?;
+        if response.status().is_success() {
+            Ok(())
+        } else {
+            bail!("{}", response.text().await?)
+        }
     }
 
     /// Ends all trouble at the simulated Graph.
@@ -325,7 +426,11 @@ impl Running {
     /// # Errors
     /// When the simulator does not answer.
     pub async fn clear_graph_faults(&self) -> anyhow::Result<()> {
-        self.http.delete(format!("{}/_faults", self.system.ready.graph)).send().await?.error_for_status()?;
+        self.http
+            .delete(format!("{}/_faults", self.ready.graph))
+            .send()
+            .await?
+            .error_for_status()?;
         Ok(())
     }
 
@@ -334,9 +439,15 @@ impl Running {
     /// # Errors
     /// When it cannot be read.
     pub async fn timeline(&self, who: &Person, request: &str) -> anyhow::Result<Vec<String>> {
-        let events = self.get(who, &format!("/v1/requests/{request}/events?limit=100")).await?.ok()?;
+        let events = self
+            .get(who, &format!("/v1/requests/{request}/events?limit=100"))
+            .await?
+            .ok()?;
         let events = events["items"].as_array().cloned().unwrap_or_default();
-        Ok(events.iter().filter_map(|event| event["action"].as_str().map(str::to_owned)).collect())
+        Ok(events
+            .iter()
+            .filter_map(|event| event["action"].as_str().map(str::to_owned))
+            .collect())
     }
 
     /// The plain HTTP client, for calls that are no API calls.

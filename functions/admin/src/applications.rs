@@ -72,18 +72,11 @@ fn view(api: &Api, application: &Application) -> ApplicationView {
         id: application.id.to_string(),
         name: application.name.clone(),
         tenant: application.tenant.to_string(),
-        cloud: cloud_name(application.cloud),
+        cloud: application.cloud.name().to_owned(),
         scim_url: format!("{}/scim/v2", api.core.settings.public_url),
         scim_tokens: application.scim_tokens.iter().map(ScimTokenView::from).collect(),
         created_at: application.created_at.to_string(),
     }
-}
-
-fn cloud_name(cloud: Cloud) -> String {
-    serde_json::to_value(cloud)
-        .ok()
-        .and_then(|name| name.as_str().map(str::to_owned))
-        .unwrap_or_default()
 }
 
 /// A fresh SCIM secret: shown this once.
@@ -124,6 +117,8 @@ pub(crate) async fn register(
     caller: SignedIn,
     body: Body<ApplicationBody>,
 ) -> Result<(StatusCode, Json<RegisteredView>), Failure> {
+    // Who may not register learns nothing about how it is done.
+    applications::require_any_admin(&caller.caller).map_err(|refusal| caller.fail(&refusal.into()))?;
     let refuse = |field, rule: &str| caller.fail(&Refusal::invalid(field, rule).into());
     let body = body.value;
     let cloud = match body.cloud.as_deref() {

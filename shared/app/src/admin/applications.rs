@@ -33,14 +33,20 @@ pub struct NewApplication {
     pub cloud: Cloud,
 }
 
+/// # Errors
+/// When the caller is no admin, of whatever application.
+pub fn require_any_admin(caller: &Caller) -> Result<(), Refusal> {
+    require_scope(caller, Scope::AdminReadWrite)?;
+    require_role(caller, Role::Admin)
+}
+
 /// Registers an application with its template and its first SCIM secret, which is given out this once.
 ///
 /// # Errors
 /// When the caller is no admin of that tenant or of the operator's, the tenant may not sign in here, or the domain or
 /// the tenant is taken.
 pub async fn register(core: &Core, caller: &Caller, new: NewApplication) -> Result<(Application, SecretString)> {
-    require_scope(caller, Scope::AdminReadWrite)?;
-    require_role(caller, Role::Admin)?;
+    require_any_admin(caller)?;
     let tenants = &core.settings.sign_in_tenants;
     if !tenants.contains(&new.tenant) {
         let rule = "must be one of the tenants that may sign in here (a parameter of the deployment)";
@@ -113,8 +119,7 @@ fn fresh_token(core: &Core, application: &ApplicationId) -> (SecretString, ScimT
 /// # Errors
 /// When the caller is no admin.
 pub async fn own(core: &Core, caller: &Caller) -> Result<Option<Stored<Application>>> {
-    require_scope(caller, Scope::AdminReadWrite)?;
-    require_role(caller, Role::Admin)?;
+    require_any_admin(caller)?;
     application_of(core, caller).await
 }
 

@@ -1,0 +1,222 @@
+//! Who may what: every route of the API, for every kind of caller. Anything that is not on the table is denied, and a
+//! route that is not on the table fails the test.
+
+use std::collections::BTreeSet;
+
+use hourglass_local::company::Company;
+use hourglass_tests::{Person, Running};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// The kinds of callers, in the order of a row's letters.
+const CALLERS: [&str; 7] = [
+    "no token",
+    "foreign tenant",
+    "stranger",
+    "requester",
+    "approver",
+    "admin",
+    "auditor",
+];
+
+/// One row: method, path with `{request}`, `{grant}`, `{entitlement}` …, body, and for each caller `y` (is let in:
+/// anything but 401, 403 and 404) or `-`.
+struct Row {
+    method: Method,
+    path: &'static str,
+    body: Option<Value>,
+    let_in: &'static str,
+}
+
+fn row(method: Method, path: &'static str, body: Option<Value>, let_in: &'static str) -> Row {
+    assert_eq!(let_in.len(), CALLERS.len(), "{path}");
+    Row {
+        method,
+        path,
+        body,
+        let_in,
+    }
+}
+
+/// The table. The request, its grant and its timeline belong to the requester; the approver may decide on them.
+fn table() -> Vec<Row> {
+    let get = |path, let_in| row(Method::GET, path, None, let_in);
+    let post = |path, body: Value, let_in| row(Method::POST, path, Some(body), let_in);
+    let put = |path, body: Value, let_in| row(Method::PUT, path, Some(body), let_in);
+    vec![
+        //                                                                      no   foreign stranger
+        //                                                                      requester approver admin auditor
+        get("/v1/me", "--yyyyy"),
+        get("/v1/entitlements", "--yyyyy"),
+        get("/v1/history", "--yyyyy"),
+        get("/v1/history?whose=all", "-----yy"),
+        get("/v1/requests/{request}", "---yyyy"),
+        get("/v1/requests/{request}/events", "---yyyy"),
+        get("/v1/grants/{grant}", "---yyyy"),
+        get("/v1/approvals", "----y--"),
+        post(
+            "/v1/requests",
+            json!({"entitlement": "{other}", "duration": "9h", "justification": "x"}),
+            "--yyyyy",
+        ),
+        post(
+            "/v1/requests/preview",
+            json!({"entitlement": "{other}", "duration": "9h", "justification": "x"}),
+            "--yyyyy",
+        ),
+        post("/v1/requests/{request}/cancel", json!({}), "---y---"),
+        post(
+            "/v1/requests/{request}/decisions",
+            json!({"decision": "approve"}),
+            "----y--",
+        ),
+        post("/v1/grants/{grant}/check-in", json!({}), "---y---"),
+        post("/v1/grants/{grant}/revoke", json!({"reason": ""}), "----yy-"),
+        get("/v1/admin/applications", "-----y-"),
+        post(
+            "/v1/admin/applications",
+            json!({"id": "x", "name": "x", "tenant": "x"}),
+            "-----y-",
+        ),
+        post(
+            "/v1/admin/applications/contoso.example/scim-tokens",
+            json!({}),
+            "-----y-",
+        ),
+        row(
+            Method::DELETE,
+            "/v1/admin/applications/contoso.example/scim-tokens/{scim_token}",
+            None,
+            "-----y-",
+        ),
+        get("/v1/admin/users", "-----y-"),
+        get("/v1/admin/groups", "-----y-"),
+        get("/v1/admin/entitlements", "-----y-"),
+        post("/v1/admin/entitlements", json!({"name": "", "targets": []}), "-----y-"),
+        get("/v1/admin/entitlements/{entitlement}", "-----y-"),
+        put(
+            "/v1/admin/entitlements/{entitlement}",
+            json!({"name": "", "targets": []}),
+            "-----y-",
+        ),
+        get("/v1/admin/template", "-----y-"),
+        put(
+            "/v1/admin/template",
+            json!({"default_approvers": {}, "durations": [], "request_ttl_seconds": 1}),
+            "-----y-",
+        ),
+        get("/v1/admin/integrations/azure", "-----y-"),
+        put(
+            "/v1/admin/integrations/azure",
+            json!({"tenant_id": "00000000-0000-0000-0000-000000000000",
+                "client_id": "00000000-0000-0000-0000-000000000000", "client_secret": "x"}),
+            "-----y-",
+        ),
+        post("/v1/admin/probes", json!({"kind": "test_azure"}), "-----y-"),
+        get("/v1/admin/probes/{probe}", "-----y-"),
+    ]
+}
+
+/// The description's spelling of a row's path.
+fn template(path: &str) -> String {
+    let path = path.split('?').next().unwrap_or(path);
+    let named = [
+        ("{request}", "{id}"),
+        ("{grant}", "{id}"),
+        ("{entitlement}", "{id}"),
+        ("{probe}", "{id}"),
+        ("contoso.example", "{id}"),
+        ("{scim_token}", "{token}"),
+    ];
+    named
+        .iter()
+        .fold(path.to_owned(), |path, (from, to)| path.replace(from, to))
+}
+
+#[test]
+fn every_route_is_on_the_table() {
+    let document: Value = serde_json::from_str(include_str!("../../docs/openapi.json")).expect("JSON");
+    let described: BTreeSet<String> = document["paths"]
+        .as_object()
+        .expect("paths")
+        .iter()
+        .flat_map(|(path, operations)| {
+            let methods = operations.as_object().expect("operations").keys();
+            methods
+                .map(move |method| format!("{} {path}", method.to_uppercase()))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let known: BTreeSet<String> = table()
+        .iter()
+        .map(|row| format!("{} {}", row.method, template(row.path)))
+        .collect();
+    assert_eq!(known, described);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_caller_is_let_in_where_the_table_says_and_nowhere_else() -> anyhow::Result<()> {
+    let running = Running::start().await?;
+    let company = Company::new();
+    let (dana, admin) = (running.requester().await?, running.admin().await?);
+    let stranger = running.person("freya.lindqvist@contoso.example").await?;
+    let foreign_tenant = running.system.world.entra.tenant().registrations().foreign_tenant_id;
+    let foreign = json!({"user": company.requester.user_name, "tenant": foreign_tenant});
+    let callers: [Option<Person>; 7] = [
+        None,
+        Some(running.person_with(foreign).await?),
+        Some(stranger),
+        Some(dana.clone()),
+        Some(running.approver().await?),
+        Some(admin.clone()),
+        Some(running.person(&company.auditor.user_name).await?),
+    ];
+    let (granted, grant) = running.granted(&dana, &running.entitlement(), "1h").await?;
+    let probe = running
+        .post(&admin, "/v1/admin/probes", &json!({"kind": "test_azure"}))
+        .await?
+        .ok()?;
+    let mut wrong = Vec::new();
+    for row in table() {
+        for (at, (name, letter)) in CALLERS.iter().zip(row.let_in.chars()).enumerate() {
+            let expected = letter == 'y';
+            let applications = running.get(&admin, "/v1/admin/applications").await?.ok()?;
+            let tokens = applications["items"][0]["scim_tokens"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
+            let scim_token = tokens
+                .last()
+                .and_then(|token| token["id"].as_str())
+                .unwrap_or_default()
+                .to_owned();
+            let path = row
+                .path
+                .replace("{request}", &granted)
+                .replace("{grant}", &grant)
+                .replace("{entitlement}", &running.entitlement())
+                .replace("{probe}", probe["id"].as_str().unwrap_or_default())
+                .replace("{scim_token}", &scim_token);
+            let body = row
+                .body
+                .as_ref()
+                .map(|body| body.to_string().replace("{other}", &running.entitlement()));
+            let url = format!("{}{path}", running.system.ready.api);
+            let mut request = running.http().request(row.method.clone(), url);
+            if let Some(person) = &callers[at] {
+                request = request.bearer_auth(&person.token);
+            }
+            if let Some(body) = body {
+                request = request.header("content-type", "application/json").body(body);
+            }
+            let answer = running.send(request).await?;
+            let let_in = !matches!(answer.status, 401 | 403 | 404);
+            if let_in != expected {
+                wrong.push(format!("{} {} as {name}: {answer}", row.method, row.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    running.system.stop().await;
+    Ok(())
+}
