@@ -305,11 +305,12 @@ mod tests {
     #[test]
     fn the_attributes_are_those_of_the_table() {
         let item = Item {
-            lists: vec![listed(List::Waiting)],
+            lists: LISTS.map(listed).to_vec(),
             expires: Some(Timestamp::from_millis(1_500)),
             ..item(json!({"n": 5}))
         };
         let body = AttributeValue::M(HashMap::from([("n".to_owned(), number(5))]));
+        let place = || text("2026-11-21T22:50:57.123Z#1");
         let expected = [
             ("pk", text("REQ#1")),
             ("sk", text("REQUEST")),
@@ -317,13 +318,18 @@ mod tests {
             ("kind", text("request")),
             ("schema", number(1)),
             ("body", body),
+            ("gsi1pk", text("Owner#ü")),
+            ("gsi1sk", place()),
+            ("gsi2pk", text("Month#ü")),
+            ("gsi2sk", place()),
             ("gsi3pk", text("Waiting#ü")),
-            ("gsi3sk", text("2026-11-21T22:50:57.123Z#1")),
+            ("gsi3sk", place()),
             // Rounded up, so that nothing goes before its time.
             ("ttl", number(2)),
         ]
         .map(|(name, value)| (name.to_owned(), value));
         assert_eq!(to_attributes(&item), Ok(HashMap::from(expected)));
+        assert_eq!(LISTS.map(|list| index(list).name), ["gsi1", "gsi2", "gsi3"]);
     }
 
     #[test]

@@ -325,7 +325,7 @@ impl Store for DynamoStore {
 /// `call`, given up after [`LONGEST_CALL`].
 async fn in_time<T, E: From<StoreError>>(call: impl Future<Output = Result<T, E>> + Send) -> Result<T, E> {
     // Boxed: the SDK's futures are large, and the caller's would be as large as the largest of them.
-    tokio::time::timeout(LONGEST_CALL * 10, Box::pin(call))
+    tokio::time::timeout(LONGEST_CALL, Box::pin(call))
         .await
         .unwrap_or_else(|_| Err(StoreError::Unavailable(format!("no answer within {LONGEST_CALL:?}")).into()))
 }

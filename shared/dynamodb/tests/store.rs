@@ -310,6 +310,7 @@ async fn all_pages(table: &Table, query: &Query) -> Vec<Item> {
             assert_eq!(page.next.as_ref(), page.items.last().map(|item| &item.key.sk));
         }
         all.extend(page.items);
+        assert!(all.len() <= LARGEST_PAGE, "pages without end: {query:?}");
         let Some(next) = page.next else {
             return all;
         };
@@ -483,6 +484,7 @@ async fn answers_that_dynamodb_cuts_short_are_put_together() {
         assert!(table.wire.take_calls().len() <= 8);
         pages += 1;
         all.extend(page.items);
+        assert!(all.len() <= stored.len(), "more than there are");
         let Some(next) = page.next else {
             break;
         };
@@ -544,6 +546,7 @@ async fn a_list_has_the_keys_in_order_in_both_directions() {
                     let page = table.store.list(List::Month, &query).await.unwrap();
                     assert!(page.next.is_none() || page.items.len() == limit);
                     found.extend(page.items);
+                    assert!(found.len() <= expected, "more than there are: {query:?}");
                     query.after = page.next;
                     if query.after.is_none() {
                         break;
