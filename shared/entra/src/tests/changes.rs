@@ -280,6 +280,50 @@ async fn a_short_wait_is_waited_and_a_long_one_is_passed_on_at_once() {
 }
 
 #[tokio::test]
+async fn a_wait_that_would_not_end_in_time_is_not_begun() {
+    let throttled = |_: &Seen, _| error(429, "TooManyRequests", "x").header("retry-after", "2");
+    let stand = Stand::graph(throttled).await;
+    let limits = Limits {
+        call: Duration::from_millis(1_800),
+        ..super::standin::SHORT
+    };
+    let connector = connect(&stand.vault, &stand.clock, &stand.url, limits).unwrap();
+    let begin = tokio::time::Instant::now();
+    let answers = connector.remove(&place(), &[account(1)]).await;
+    assert_eq!(shape(&answers[0]).0, "retry after 2");
+    assert!(begin.elapsed() < Duration::from_millis(1_800), "{:?}", begin.elapsed());
+    assert_eq!(stand.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn that_a_later_attempt_was_not_sent_says_nothing_of_an_earlier_one() {
+    // A fault that may have come after the change; then no token for another attempt.
+    let mut tokens = 0;
+    let mut calls = 0;
+    let stand = Stand::all(move |seen, _| {
+        if seen.is_token() {
+            tokens += 1;
+            return if tokens == 1 {
+                super::standin::token("canary-token")
+            } else {
+                error(503, "x", "x")
+            };
+        }
+        calls += 1;
+        if calls == 1 {
+            error(503, "x", "x")
+        } else {
+            error(401, "InvalidAuthenticationToken", "expired")
+        }
+    })
+    .await;
+    let answers = stand.connector.add(&place(), &new_members(&[account(1)])).await;
+    let (kind, why) = shape(&answers[0]);
+    assert_eq!(kind, "unknown", "{why}");
+    assert!(why.contains("token service"), "{why}");
+}
+
+#[tokio::test]
 async fn an_answer_that_is_lost_leaves_the_outcome_unknown() {
     let late = Duration::from_secs(30);
     let stand = Stand::graph(move |_, _| done().late(late)).await;

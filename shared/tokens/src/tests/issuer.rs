@@ -145,6 +145,8 @@ pub(super) struct Says {
     pub(super) keys: Vec<Value>,
     /// Instead of everything, this status.
     pub(super) status: Option<u16>,
+    /// Where it says that everything has moved to, with such a status.
+    pub(super) moved_to: String,
     /// Discovery fields that differ.
     pub(super) discovery: BTreeMap<&'static str, Value>,
     /// Instead of the keys, this.
@@ -182,6 +184,7 @@ impl Issuer {
         let says = Arc::new(Mutex::new(Says {
             keys: vec![first().jwk()],
             status: None,
+            moved_to: String::new(),
             discovery: BTreeMap::new(),
             body: None,
             delay: Duration::ZERO,
@@ -265,7 +268,7 @@ async fn serve(State((url, says)): State<(String, Arc<Mutex<Says>>)>, request: R
     let mut says = says.lock().unwrap();
     says.asked.push(path.clone());
     if let Some(status) = says.status {
-        let headers = [("location", format!("{url}{path}"))];
+        let headers = [("location", format!("{}{path}", says.moved_to))];
         return (axum::http::StatusCode::from_u16(status).unwrap(), headers).into_response();
     }
     let tenant = path.split('/').nth(1).unwrap();

@@ -220,6 +220,15 @@ async fn keys_are_taken_from_the_tenants_own_issuer_and_host_only() {
 }
 
 #[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let issuer = Issuer::start().await;
+    let elsewhere = Issuer::start().await;
+    issuer.says(|says| (says.status, says.moved_to) = (Some(302), elsewhere.url.clone()));
+    assert_eq!(verify(&issuer, first()).await, Err(TokenError::Unavailable));
+    assert!(elsewhere.asked().is_empty());
+}
+
+#[tokio::test]
 async fn keys_that_cannot_be_used_are_left_out_and_spoil_no_other() {
     let issuer = Issuer::start().await;
     let with = |name: &str, value: Value| {
