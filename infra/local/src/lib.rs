@@ -4,6 +4,8 @@
 pub mod aws;
 pub mod company;
 pub mod entra;
-pub mod sim;
+pub mod functions;
+pub mod program;
 mod seed;
+pub mod sim;
 pub mod system;

@@ -1,15 +1,15 @@
 //! Seeds a fresh system as its users would: through the public API, as an admin, and through `/scim/v2`, as Entra.
 //!
-//! Each step looks first whether it has been done, so that a start that was killed in the middle is carried on.
+//! Each step looks first whether it has been done, so that a start that was killed in the middle is carried on. Once all
+//! of them are done, nothing is configured again: what people have changed since stays.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::company::{Company, DOMAIN, NamedGroup};
 use crate::entra::{Provisioner, ScimTarget, TokenOrder};
@@ -20,10 +20,29 @@ const PREFLIGHT_PATIENCE: Duration = Duration::from_secs(20);
 /// Most entries of one page that is read.
 const PAGE: usize = 100;
 
-/// What can only be known once: the SCIM secret.
-#[derive(Debug, Serialize, Deserialize)]
+/// What is remembered between starts.
+#[derive(Serialize, Deserialize)]
 struct Kept {
+    /// The SCIM secret: the API tells it once.
     scim_token: String,
+    /// The entitlement to begin with, once the whole company is there. Counting what is there would not tell: a start
+    /// that was killed may have left groups without members.
+    #[serde(default)]
+    entitlement: Option<String>,
+}
+
+impl Kept {
+    fn file(options: &Options) -> PathBuf {
+        options.data_dir.join("scim-secret.json")
+    }
+
+    fn read(options: &Options) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(Self::file(options)).ok()?).ok()
+    }
+
+    fn write(&self, options: &Options) -> anyhow::Result<()> {
+        write_private(&Self::file(options), &serde_json::to_vec(self)?)
+    }
 }
 
 /// A caller of the API.
@@ -35,7 +54,10 @@ struct Caller<'a> {
 
 impl Caller<'_> {
     async fn call(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
-        let mut request = self.http.request(method.clone(), format!("{}{path}", self.api)).bearer_auth(&self.token);
+        let mut request = self
+            .http
+            .request(method.clone(), format!("{}{path}", self.api))
+            .bearer_auth(&self.token);
         if let Some(body) = body {
             request = request.json(&body);
         }
@@ -45,7 +67,11 @@ impl Caller<'_> {
         if !status.is_success() {
             bail!("{method} {path} was answered {status}: {text}");
         }
-        Ok(if text.is_empty() { Value::Null } else { serde_json::from_str(&text)? })
+        Ok(if text.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_str(&text)?
+        })
     }
 
     async fn get(&self, path: &str) -> anyhow::Result<Value> {
@@ -78,26 +104,40 @@ pub(crate) async fn seed(world: &World, options: &Options, api: &str, console: &
         (None, crate::company::Company::seed_admin_only(tenant)?.user_name)
     } else {
         let company = Company::seed(tenant)?;
+        anyhow::ensure!(
+            !tenant.groups()?.is_empty(),
+            "the state in {} was begun with --empty and has no company: say --empty again, or name another --data-dir",
+            options.data_dir.display()
+        );
         let admin = company.admin.user_name.clone();
         (Some(company), admin)
     };
     let token = tenant_token(world, &admin)?;
-    let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).no_proxy().build()?;
+    let http = reqwest::Client::builder()
+        .timeout(Duration::from_secs(30))
+        .no_proxy()
+        .build()?;
     let caller = Caller { api, token, http };
-    let scim_token = application(&caller, world, options).await?;
+    let mut kept = application(&caller, world, options).await?;
     let scim_url = format!("{api}/scim/v2");
-    let target = ScimTarget::new(&scim_url, SecretString::from(scim_token.clone()), DOMAIN);
+    let target = ScimTarget::new(&scim_url, SecretString::from(kept.scim_token.clone()), DOMAIN);
     let provisioner = Provisioner::new(tenant.clone(), target)?;
     world.entra.set_provisioner(provisioner.clone());
-    let mut entitlement = None;
-    if let Some(company) = &company {
-        entitlement = Some(configure(&caller, world, options, company, &provisioner).await?);
+    if let (Some(company), None) = (&company, &kept.entitlement) {
+        let report = provisioner.sync_all().await?;
+        anyhow::ensure!(report.failed == 0, "provisioning failed: {:?}", report.failures);
+        kept.entitlement = Some(configure(&caller, world, company).await?);
+        kept.write(options)?;
     }
+    durations(&caller, options).await?;
     let user = |pick: fn(&Company) -> &String| company.as_ref().map(|company| pick(company).clone());
     Ok(Ready {
         api: api.to_owned(),
         console: console.to_owned(),
-        scim: ReadyScim { url: scim_url, token: scim_token },
+        scim: ReadyScim {
+            url: scim_url,
+            token: kept.scim_token,
+        },
         oidc: world.entra.options().oidc_url.clone(),
         graph: world.entra.options().graph_url.clone(),
         scheduler: world.scheduler.url().to_owned(),
@@ -108,69 +148,73 @@ pub(crate) async fn seed(world: &World, options: &Options, api: &str, console: &
             admin,
             auditor: user(|company| &company.auditor.user_name),
         },
-        entitlement,
+        entitlement: kept.entitlement.filter(|_| company.is_some()),
     })
 }
 
 fn tenant_token(world: &World, user: &str) -> anyhow::Result<String> {
-    world.entra.user_token(&TokenOrder::of(user)).with_context(|| format!("cannot sign {user} in"))
+    world
+        .entra
+        .user_token(&TokenOrder::of(user))
+        .with_context(|| format!("cannot sign {user} in"))
 }
 
 /// Registers the application, or makes a further SCIM secret when the first one was lost with a killed start.
-async fn application(caller: &Caller<'_>, world: &World, options: &Options) -> anyhow::Result<String> {
-    let file = options.data_dir.join("scim-secret.json");
+async fn application(caller: &Caller<'_>, world: &World, options: &Options) -> anyhow::Result<Kept> {
     let applications = caller.all("/v1/admin/applications").await?;
-    let secret = match applications.first() {
-        Some(application) => match kept(&file) {
-            Some(kept) => return Ok(kept.scim_token),
+    let scim_token = match applications.first() {
+        Some(application) => match Kept::read(options) {
+            Some(kept) => return Ok(kept),
             None => further_secret(caller, application).await?,
         },
         None => {
             let tenant = world.entra.tenant().registrations().tenant_id;
             let body = json!({"id": DOMAIN, "name": "Contoso", "tenant": tenant});
-            let registered = caller.call(reqwest::Method::POST, "/v1/admin/applications", Some(body)).await?;
-            registered["scim_token"]["secret"].as_str().context("no SCIM secret")?.to_owned()
+            let registered = caller
+                .call(reqwest::Method::POST, "/v1/admin/applications", Some(body))
+                .await?;
+            registered["scim_token"]["secret"]
+                .as_str()
+                .context("no SCIM secret")?
+                .to_owned()
         }
     };
-    write_private(&file, &serde_json::to_vec(&Kept { scim_token: secret.clone() })?)?;
-    Ok(secret)
-}
-
-fn kept(file: &Path) -> Option<Kept> {
-    serde_json::from_slice(&std::fs::read(file).ok()?).ok()
+    let kept = Kept {
+        scim_token,
+        entitlement: None,
+    };
+    kept.write(options)?;
+    Ok(kept)
 }
 
 async fn further_secret(caller: &Caller<'_>, application: &Value) -> anyhow::Result<String> {
     let path = format!("/v1/admin/applications/{DOMAIN}/scim-tokens");
     let tokens = application["scim_tokens"].as_array().cloned().unwrap_or_default();
     if let (true, Some(lost)) = (tokens.len() > 1, tokens.first().and_then(|token| token["id"].as_str())) {
-        caller.call(reqwest::Method::DELETE, &format!("{path}/{lost}"), None).await?;
+        caller
+            .call(reqwest::Method::DELETE, &format!("{path}/{lost}"), None)
+            .await?;
     }
     let fresh = caller.call(reqwest::Method::POST, &path, None).await?;
     Ok(fresh["secret"].as_str().context("no SCIM secret")?.to_owned())
 }
 
-/// Provisions the company and configures entitlements over its groups. Answers the id of the one to begin with.
-async fn configure(
-    caller: &Caller<'_>,
-    world: &World,
-    options: &Options,
-    company: &Company,
-    provisioner: &Provisioner,
-) -> anyhow::Result<String> {
-    let users = caller.all("/v1/admin/users").await?;
-    if users.len() < company.people().len() {
-        let report = provisioner.sync_all().await?;
-        anyhow::ensure!(report.failed == 0, "provisioning failed: {:?}", report.failures);
-    }
+/// Configures entitlements over the company's groups. Answers the id of the one to begin with.
+async fn configure(caller: &Caller<'_>, world: &World, company: &Company) -> anyhow::Result<String> {
     integration(caller, world).await?;
     let groups = caller.all("/v1/admin/groups").await?;
-    let ids: BTreeMap<String, String> = groups
+    let name = company.security_approvers.name;
+    let approvers = groups
         .iter()
-        .filter_map(|group| Some((group["name"].as_str()?.to_owned(), group["id"].as_str()?.to_owned())))
-        .collect();
-    let approvers = ids.get(company.security_approvers.name).context("the approvers' group is not there")?;
-    template(caller, options, approvers).await?;
+        .find(|group| group["name"] == name)
+        .context("the approvers' group is not there")?;
+    change_template(caller, |template| {
+        template.insert(
+            "default_approvers".to_owned(),
+            json!({"users": [], "groups": [approvers["id"]]}),
+        );
+    })
+    .await?;
     entitlements(caller, company).await?;
     requestable(caller, company).await
 }
@@ -182,27 +226,45 @@ async fn integration(caller: &Caller<'_>, world: &World) -> anyhow::Result<()> {
         "client_id": connector.client_id,
         "client_secret": connector.client_secret.expose_secret(),
     });
-    caller.call(reqwest::Method::PUT, "/v1/admin/integrations/azure", Some(body)).await?;
+    caller
+        .call(reqwest::Method::PUT, "/v1/admin/integrations/azure", Some(body))
+        .await?;
     Ok(())
 }
 
-/// Default approvers and durations. A short duration that is asked for later is added then.
-async fn template(caller: &Caller<'_>, options: &Options, approvers: &str) -> anyhow::Result<()> {
-    let mut template = caller.get("/v1/admin/template").await?;
-    let before = template.clone();
-    let durations = template["durations"].as_array_mut().context("no durations")?;
-    for short in &options.short_durations {
-        let short = Value::from(short.to_string());
-        if !durations.contains(&short) {
-            durations.push(short);
+/// Adds the short durations that this start allows and earlier ones did not.
+async fn durations(caller: &Caller<'_>, options: &Options) -> anyhow::Result<()> {
+    if options.short_durations.is_empty() {
+        return Ok(());
+    }
+    change_template(caller, |template| {
+        let Some(durations) = template.get_mut("durations").and_then(Value::as_array_mut) else {
+            return;
+        };
+        for short in &options.short_durations {
+            let short = Value::from(short.to_string());
+            if !durations.contains(&short) {
+                durations.push(short);
+            }
         }
-    }
-    template["default_approvers"] = json!({"users": [], "groups": [approvers]});
-    if let Some(fields) = template.as_object_mut() {
-        fields.remove("key");
-    }
-    if template["durations"] != before["durations"] || template["default_approvers"] != before["default_approvers"] {
-        caller.call(reqwest::Method::PUT, "/v1/admin/template", Some(template)).await?;
+    })
+    .await
+}
+
+/// Changes the template, if that changes anything: its version is part of the rules that requests rest on.
+async fn change_template(caller: &Caller<'_>, change: impl FnOnce(&mut Map<String, Value>)) -> anyhow::Result<()> {
+    let before = caller.get("/v1/admin/template").await?;
+    let mut template = before.as_object().cloned().context("no template")?;
+    change(&mut template);
+    if before.as_object() != Some(&template) {
+        template.remove("key");
+        caller
+            .call(
+                reqwest::Method::PUT,
+                "/v1/admin/template",
+                Some(Value::Object(template)),
+            )
+            .await?;
     }
     Ok(())
 }
@@ -210,7 +272,12 @@ async fn template(caller: &Caller<'_>, options: &Options, approvers: &str) -> an
 /// An entitlement over each group that can be requested, and over some that cannot, to show how they are refused.
 async fn entitlements(caller: &Caller<'_>, company: &Company) -> anyhow::Result<()> {
     let existing = caller.all("/v1/admin/entitlements").await?;
-    let others = [&company.standing, &company.dynamic, &company.synced, &company.mail_enabled];
+    let others = [
+        &company.standing,
+        &company.dynamic,
+        &company.synced,
+        &company.mail_enabled,
+    ];
     let wanted: Vec<&NamedGroup> = company.requestable.iter().chain(others).collect();
     for group in wanted {
         if existing.iter().any(|entitlement| entitlement["name"] == group.name) {
@@ -222,7 +289,9 @@ async fn entitlements(caller: &Caller<'_>, company: &Company) -> anyhow::Result<
             "targets": [format!("entra:{}", group.id)],
             "eligible": "everyone",
         });
-        caller.call(reqwest::Method::POST, "/v1/admin/entitlements", Some(body)).await?;
+        caller
+            .call(reqwest::Method::POST, "/v1/admin/entitlements", Some(body))
+            .await?;
     }
     Ok(())
 }
@@ -232,9 +301,16 @@ async fn requestable(caller: &Caller<'_>, company: &Company) -> anyhow::Result<S
     let name = company.prod_admins.name;
     let entitlements = caller.all("/v1/admin/entitlements").await?;
     let found = entitlements.iter().find(|entitlement| entitlement["name"] == name);
-    let id = found.and_then(|found| found["id"].as_str()).context("the first entitlement is not there")?.to_owned();
+    let id = found
+        .and_then(|found| found["id"].as_str())
+        .context("the first entitlement is not there")?
+        .to_owned();
     let probe = caller
-        .call(reqwest::Method::POST, "/v1/admin/probes", Some(json!({"kind": "preflight", "entitlement": id})))
+        .call(
+            reqwest::Method::POST,
+            "/v1/admin/probes",
+            Some(json!({"kind": "preflight", "entitlement": id})),
+        )
         .await?;
     let path = format!("/v1/admin/probes/{}", probe["id"].as_str().unwrap_or_default());
     let answered = tokio::time::timeout(PREFLIGHT_PATIENCE, async {

@@ -10,18 +10,16 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use hourglass_boot::{Config, Services};
+use hourglass_boot::Config;
 use hourglass_domain::duration::AccessDuration;
 use hourglass_domain::ids::TenantId;
 use hourglass_domain::roles::{Scope, Scopes};
 use hourglass_domain::target::Cloud;
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::aws::dynamodb::DynamoDb;
-use crate::aws::gateway::{Backend, Gateway};
-use crate::aws::lambda::{FunctionConfig, Lambda, function};
+use crate::aws::lambda::{FunctionConfig, Lambda};
 use crate::aws::queues::Queues;
 use crate::aws::rules::{Rule, RuleOptions};
 use crate::aws::scheduler::{DEFAULT_GROUP, Scheduler, SchedulerOptions};
@@ -29,6 +27,7 @@ use crate::aws::secrets::Secrets;
 use crate::aws::stream::{StreamOptions, StreamSource};
 use crate::aws::{Base, Shutdown, State, function_arn, queue_arn, role_arn};
 use crate::entra::{self, Entra, Tenant};
+use crate::functions::{Functions, Sandboxes};
 use crate::seed;
 use crate::sim::{self, Clock};
 
@@ -80,7 +79,8 @@ impl Options {
 }
 
 /// Where everything is: what `--ready-file` holds.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Ready {
     /// Base of the API.
     pub api: String,
@@ -103,7 +103,8 @@ pub struct Ready {
 }
 
 /// Where and with what Entra provisions.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ReadyScim {
     /// The *Tenant URL*.
     pub url: String,
@@ -112,7 +113,8 @@ pub struct ReadyScim {
 }
 
 /// Somebody for each role, by user name.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ReadyPeople {
     /// May ask.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,7 +150,11 @@ pub struct World {
 
 /// Picks the address of the `offset`th simulator after the API's.
 fn after(listen: SocketAddr, offset: u16) -> SocketAddr {
-    let port = if listen.port() == 0 { 0 } else { listen.port().saturating_add(offset) };
+    let port = if listen.port() == 0 {
+        0
+    } else {
+        listen.port().saturating_add(offset)
+    };
     // Simulators never leave this machine, wherever the API listens.
     SocketAddr::from(([127, 0, 0, 1], port))
 }
@@ -162,10 +168,13 @@ impl World {
         fs::create_dir_all(&options.data_dir)
             .with_context(|| format!("cannot make the data directory {}", options.data_dir.display()))?;
         let state = State::open(&options.data_dir.join("aws.db"))?;
-        let base = Base { state, clock: Arc::clone(&options.clock), shutdown };
+        let base = Base {
+            state,
+            clock: Arc::clone(&options.clock),
+            shutdown,
+        };
         let listen = options.listen;
-        let dynamodb =
-            DynamoDb::open(&base, after(listen, 1), &options.data_dir.join("dynamodb.db")).await?;
+        let dynamodb = DynamoDb::open(&base, after(listen, 1), &options.data_dir.join("dynamodb.db")).await?;
         dynamodb.create_table_if_missing(TABLE)?;
         let lambda = Lambda::start(&base, after(listen, 2)).await?;
         let queues = Queues::start(&base, after(listen, 3)).await?;
@@ -178,11 +187,14 @@ impl World {
         let secrets = Secrets::start(&base, after(listen, 5)).await?;
         let tenant = Tenant::open(&options.data_dir.join("entra.db"), Arc::clone(&options.clock))?;
         let (graph, graph_url) = sim::bind(after(listen, 6)).await.context("cannot bind Graph")?;
-        let (oidc, oidc_url) = sim::bind(after(listen, 7)).await.context("cannot bind the OpenID provider")?;
+        let (oidc, oidc_url) = sim::bind(after(listen, 7))
+            .await
+            .context("cannot bind the OpenID provider")?;
         let entra = Entra::new(tenant, entra::Options::new(&graph_url, &oidc_url));
-        for (listener, router, name) in
-            [(graph, entra.graph_router(), "Graph"), (oidc, entra.oidc_router(), "the OpenID provider")]
-        {
+        for (listener, router, name) in [
+            (graph, entra.graph_router(), "Graph"),
+            (oidc, entra.oidc_router(), "the OpenID provider"),
+        ] {
             let stop = base.shutdown.wait();
             base.shutdown.spawn(async move {
                 if let Err(error) = sim::serve(listener, router, stop).await {
@@ -190,7 +202,15 @@ impl World {
                 }
             });
         }
-        Ok(Self { dynamodb, lambda, scheduler, secrets, queues, entra, base })
+        Ok(Self {
+            dynamodb,
+            lambda,
+            scheduler,
+            secrets,
+            queues,
+            entra,
+            base,
+        })
     }
 
     /// The configuration of functions that live in this world and are reached at `public_url`.
@@ -231,7 +251,11 @@ impl World {
         stream.prefixes = ["GRANT#", "END#", "PROBE#"].map(str::to_owned).to_vec();
         stream.on_failure = Some(queue_arn(FUNCTION_FAILURES));
         let stream = StreamSource::start(&self.base, self.dynamodb.database(), &self.lambda, stream)?;
-        let rule = RuleOptions { name: "sweep".to_owned(), function: "revocation".to_owned(), every: sweep_every };
+        let rule = RuleOptions {
+            name: "sweep".to_owned(),
+            function: "revocation".to_owned(),
+            every: sweep_every,
+        };
         Ok((stream, Rule::start(&self.base, &self.lambda, rule)))
     }
 
@@ -250,7 +274,9 @@ impl World {
     /// # Errors
     /// When the address cannot be bound.
     pub async fn bind_api(&self, listen: SocketAddr) -> anyhow::Result<(tokio::net::TcpListener, String)> {
-        sim::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))
+        sim::bind(listen)
+            .await
+            .with_context(|| format!("cannot listen on {listen}"))
     }
 
     /// Serves the API until the end.
@@ -287,60 +313,57 @@ pub struct System {
     pub stream: StreamSource,
     /// The sweep's rule.
     pub rule: Rule,
+    /// The functions' processes, where they are binaries.
+    pub sandboxes: Sandboxes,
     shutdown: Shutdown,
 }
 
 impl System {
-    /// Starts everything and seeds it if it is new.
+    /// Starts everything, with the functions in this process, and seeds it if it is new.
     ///
     /// # Errors
     /// When something cannot be opened, bound or seeded.
     pub async fn start(options: &Options) -> anyhow::Result<Self> {
+        Self::start_with(options, &Functions::InProcess).await
+    }
+
+    /// As [`Self::start`], with other functions.
+    ///
+    /// # Errors
+    /// When something cannot be opened, bound or seeded, or a function cannot be started.
+    pub async fn start_with(options: &Options, functions: &Functions) -> anyhow::Result<Self> {
         let shutdown = Shutdown::new();
         let world = World::start(options, shutdown.clone()).await?;
         let (listener, api) = world.bind_api(options.listen).await?;
         let console = format!("http://localhost:{}", listener.local_addr()?.port());
-        let services = Services::new(world.config(options, &console)).await?;
-        register(&world, &services);
-        world.serve_api(listener, gateway(&world, &services));
+        let (router, sandboxes) = functions.connect(&world, world.config(options, &console)).await?;
+        world.serve_api(listener, router);
         let (stream, rule) = world.connect(options.sweep_every)?;
         let ready = seed::seed(&world, options, &api, &console).await?;
-        Ok(Self { world, ready, stream, rule, shutdown })
+        Ok(Self {
+            world,
+            ready,
+            stream,
+            rule,
+            sandboxes,
+            shutdown,
+        })
     }
 
     /// Ends everything in good order.
     pub async fn stop(self) {
-        let Self { world, stream, rule, shutdown, .. } = self;
+        let Self {
+            world,
+            stream,
+            rule,
+            sandboxes,
+            shutdown,
+            ..
+        } = self;
         shutdown.trigger();
-        drop((stream, rule, world));
+        drop((stream, rule, sandboxes, world));
         shutdown.finish().await;
     }
-}
-
-/// Registers the functions that triggers start.
-fn register(world: &World, services: &Services) {
-    let provisioning = services.clone();
-    let handler = function(move |event: Value| {
-        let services = provisioning.clone();
-        async move { hourglass_provisioning::handle(&services, event).await }
-    });
-    world.lambda.register("provisioning", handler, World::function_config());
-    let revocation = services.clone();
-    let handler = function(move |event: Value| {
-        let services = revocation.clone();
-        async move { hourglass_revocation::handle(&services, event).await }
-    });
-    world.lambda.register("revocation", handler, World::function_config());
-}
-
-/// The HTTP functions behind the gateway.
-fn gateway(world: &World, services: &Services) -> Router {
-    Gateway::new(world.clock())
-        .with("scim", Backend::Router(hourglass_scim::router(services.clone())))
-        .with("requests", Backend::Router(hourglass_requests::router(services.clone())))
-        .with("approvals", Backend::Router(hourglass_approvals::router(services.clone())))
-        .with("admin", Backend::Router(hourglass_admin::router(services.clone())))
-        .into_router()
 }
 
 /// Writes `content` so that a reader sees all of it or nothing, readable by the owner only.
@@ -351,8 +374,12 @@ pub(crate) fn write_private(path: &std::path::Path, content: &[u8]) -> anyhow::R
     use std::os::unix::fs::OpenOptionsExt as _;
     let temporary = path.with_extension(format!("{}.part", Uuid::from_u128(u128::from(std::process::id()))));
     let written = || -> std::io::Result<()> {
-        let mut file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)?;
         file.write_all(content)?;
         file.sync_all()?;
         fs::rename(&temporary, path)

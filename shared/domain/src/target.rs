@@ -45,16 +45,23 @@ impl Cloud {
         }
     }
 
-    /// The cloud with this name on the wire.
+    /// Its name on the wire and in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Global => "global",
+            Self::UsGov => "us_gov",
+            Self::UsGovDod => "us_gov_dod",
+            Self::China => "china",
+        }
+    }
+
+    /// The cloud with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "global" => Some(Self::Global),
-            "us_gov" => Some(Self::UsGov),
-            "us_gov_dod" => Some(Self::UsGovDod),
-            "china" => Some(Self::China),
-            _ => None,
-        }
+        [Self::Global, Self::UsGov, Self::UsGovDod, Self::China]
+            .into_iter()
+            .find(|cloud| cloud.name() == name)
     }
 }
 
