@@ -29,7 +29,7 @@ const LONGEST_CURSOR: usize = 1_024;
 
 /// An error with the context in which it is told.
 #[derive(Debug)]
-pub struct Failure(pub Problem);
+pub struct Failure(Box<Problem>);
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
@@ -39,7 +39,7 @@ impl IntoResponse for Failure {
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self(problem)
+        Self(Box::new(problem))
     }
 }
 
@@ -86,16 +86,15 @@ impl Authenticated {
 
 fn fail(api: &Api, caller: Option<&Caller>, error: &AppError) -> Failure {
     let tenant = caller.map(|caller| caller.tenant.to_string());
-    Failure(Problem::from_error(error, &api.step_up, tenant.as_deref()))
+    Problem::from_error(error, &api.step_up, tenant.as_deref()).into()
 }
 
 /// The one bearer token of a call. Two `Authorization` headers are refused, not chosen from (abuse case 27).
-fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+fn bearer(headers: &HeaderMap) -> Result<&str, Failure> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
-        return Err(Problem::unauthorized(
-            "Send exactly one Authorization header with a bearer token.",
-        ));
+        let why = "Send exactly one Authorization header with a bearer token.";
+        return Err(Problem::unauthorized(why).into());
     };
     let text = value.to_str().unwrap_or_default();
     let token = text
@@ -104,7 +103,8 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     let token = token
         .map(|(_, token)| token.trim())
         .filter(|token| !token.is_empty() && !token.contains(','));
-    token.ok_or_else(|| Problem::unauthorized("Send an Authorization header of the form: Bearer <access token>."))
+    let why = "Send an Authorization header of the form: Bearer <access token>.";
+    token.ok_or_else(|| Problem::unauthorized(why).into())
 }
 
 async fn verified(parts: &Parts, api: &Api) -> Result<Caller, Failure> {
@@ -317,7 +317,7 @@ impl Paging {
         };
         let bad = || {
             let detail = "cursor is not one that a list gave.";
-            Failure(Problem::bad_request("invalid-field", Some("cursor".to_owned()), detail))
+            Failure::from(Problem::bad_request("invalid-field", Some("cursor".to_owned()), detail))
         };
         if cursor.len() > LONGEST_CURSOR {
             return Err(bad());

@@ -10,7 +10,6 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::problem::Problem;
 
 /// Finishes the router of an HTTP function.
-#[must_use]
 pub fn finish(router: Router) -> Router {
     router
         .fallback(|| async { Problem::not_found() })

@@ -101,7 +101,7 @@ async fn commit(workers: &Workers, worker: &Worker, next: Next) -> Result<Input>
         let beneficiary = directory::user(store, &grant.application, grant.beneficiary.user).await?;
         match beneficiary.filter(|user| user.value.active) {
             Some(user) => change = change.check(&user),
-            None => return Ok(conflict(workers, worker, Some(EndReason::UserDeactivated)).await?),
+            None => return conflict(workers, worker, Some(EndReason::UserDeactivated)).await,
         }
     }
     if grant.status == GrantStatus::Ended {
@@ -115,7 +115,7 @@ async fn commit(workers: &Workers, worker: &Worker, next: Next) -> Result<Input>
             tell(before, grant, next.action);
             Ok(Input::Committed)
         }
-        Err(ChangeError::Conflict(_)) => Ok(conflict(workers, worker, None).await?),
+        Err(ChangeError::Conflict(_)) => conflict(workers, worker, None).await,
         Err(ChangeError::App(error)) => Err(error),
     }
 }
