@@ -1,7 +1,7 @@
 //! The table on DynamoDB.
 //!
 //! One table with the key `pk`, `sk` and three list indexes that hold keys only. An item is stored as its version, kind
-//! and schema beside a map with its body ([`item`] has the attributes), so that conditions need no knowledge of what is
+//! and schema beside a map with its body (`item.rs` has the attributes), so that conditions need no knowledge of what is
 //! stored. Everything written goes through `TransactWriteItems`: there is one way to write, and one meaning of a
 //! condition that did not hold.
 //!

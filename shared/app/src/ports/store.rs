@@ -64,11 +64,12 @@ pub struct Item {
     pub kind: String,
     /// The version of its shape.
     pub schema: u32,
-    /// Its content.
+    /// Its content. Fields have names, nesting is at most some 30 deep, and numbers are integers of 64 bits or fractions
+    /// of a size from 1e-130 to below 1e126 (`1.0` comes back as `1`).
     pub body: Map<String, Value>,
     /// Its places in lists.
     pub lists: Vec<Listed>,
-    /// When it may be dropped. A convenience, never a security measure: an expired item may still be read.
+    /// When it may be dropped, kept in whole seconds (rounded up). A convenience, never a security measure: an expired item may still be read.
     pub expires: Option<Timestamp>,
 }
 
@@ -131,7 +132,7 @@ pub struct Query {
     pub prefix: String,
     /// Only sort keys up to and including this one.
     pub up_to: Option<String>,
-    /// Only what comes after this sort key, in the query's direction.
+    /// Only what comes after this sort key, in the query's direction; of a list, after the page with this `next`.
     pub after: Option<String>,
     /// From the greatest sort key to the least.
     pub descending: bool,
@@ -179,7 +180,8 @@ impl Query {
 pub struct Page<T> {
     /// The items, in order.
     pub items: Vec<T>,
-    /// The sort key after which the next page begins; `None` at the end.
+    /// What to give as `after` for the next page: a sort key, of a list text without a meaning. `None` at the end, and only
+    /// there: a page can be shorter than asked for.
     pub next: Option<String>,
 }
 
