@@ -69,7 +69,8 @@ pub struct Item {
     pub body: Map<String, Value>,
     /// Its places in lists.
     pub lists: Vec<Listed>,
-    /// When it may be dropped, kept in whole seconds (rounded up). A convenience, never a security measure: an expired item may still be read.
+    /// When it may be dropped, kept in whole seconds (rounded up). A convenience, never a security measure: an expired
+    /// item may still be read.
     pub expires: Option<Timestamp>,
 }
 
