@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use hourglass_local::functions::Functions;
-use hourglass_local::system::{Options, Ready, System};
+use hourglass_local::system::{Options, Ready, System, TABLE, World};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -454,5 +454,23 @@ impl Client {
     #[must_use]
     pub const fn http(&self) -> &reqwest::Client {
         &self.http
+    }
+}
+
+/// Everything that lies in the table, as DynamoDB writes items.
+///
+/// # Errors
+/// When the engine refuses.
+pub fn table(world: &World) -> anyhow::Result<Vec<Value>> {
+    let mut items = Vec::new();
+    let mut scan = json!({"TableName": TABLE});
+    loop {
+        let page = world.dynamodb.database().scan(serde_json::from_value(scan.clone())?)?;
+        let page = serde_json::to_value(page)?;
+        items.extend(page["Items"].as_array().cloned().unwrap_or_default());
+        if page["LastEvaluatedKey"].is_null() {
+            return Ok(items);
+        }
+        scan["ExclusiveStartKey"] = page["LastEvaluatedKey"].clone();
     }
 }

@@ -1,16 +1,16 @@
 //! `functions/approvals`: the inbox, and decisions.
 //!
 //! HTTP API, JSON under `/v1`. It is the only function that writes decisions and creates grants; it can touch no target
-//! and read no secret.
+//! and read no secret. Pages of other origins may not call it: forms ask, and people decide in the console.
 
 mod decisions;
 mod inbox;
 
 use std::sync::Arc;
 
-use axum::{Router, middleware};
+use axum::Router;
 use hourglass_boot::Services;
-use hourglass_web::{Api, cors, serve};
+use hourglass_web::{Api, serve};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -23,14 +23,8 @@ pub fn api() -> OpenApiRouter<Api> {
 
 /// The function's router.
 pub fn router(services: Services) -> Router {
-    let origins = Arc::new(services.config.form_origins.clone());
     let (router, _) = api().split_for_parts();
-    let router = router
-        .with_state(api_of(&services))
-        .layer(middleware::from_fn(move |request, next| {
-            cors::allow(Arc::clone(&origins), request, next)
-        }));
-    serve::finish(router)
+    serve::finish(router.with_state(api_of(&services)))
 }
 
 fn api_of(services: &Services) -> Api {

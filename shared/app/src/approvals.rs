@@ -1,12 +1,14 @@
 //! Deciding on requests, and the inbox.
 
+use std::collections::BTreeMap;
+
 use hourglass_domain::Refusal;
 use hourglass_domain::audit::{Draft, StreamId};
 use hourglass_domain::decision::{Decided, DecisionFacts, Verdict, Vote, decide as judge};
 use hourglass_domain::directory::User;
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::Grant;
-use hourglass_domain::ids::{DecisionId, GrantId, RequestId};
+use hourglass_domain::ids::{DecisionId, EntitlementId, GrantId, RequestId};
 use hourglass_domain::membership::{Holds, MOST_HOLDS, MembershipKey};
 use hourglass_domain::protocol::grant::first_promises;
 use hourglass_domain::request::{Request, RequestStatus};
@@ -198,6 +200,8 @@ pub async fn inbox(core: &Core, who: &Who, after: Option<String>, limit: usize) 
     let (user, party) = who.party()?;
     let application = &who.application.value.id;
     let now = core.clock.now();
+    // Many requests are for few entitlements: each is looked up once a call.
+    let mut approver_of: BTreeMap<EntitlementId, bool> = BTreeMap::new();
     let mut found: Vec<Stored<Request>> = Vec::new();
     let mut next = after;
     let mut looked_at = 0;
@@ -219,7 +223,15 @@ pub async fn inbox(core: &Core, who: &Who, after: Option<String>, limit: usize) 
                 .approvals
                 .iter()
                 .any(|approval| approval.approver.same_person(&party));
-            if open && !own && !decided && requests::is_approver(core, user.value.id, request).await? {
+            if !open || own || decided {
+                continue;
+            }
+            let may = match approver_of.get(&request.entitlement) {
+                Some(may) => *may,
+                None => requests::is_approver(core, user.value.id, request).await?,
+            };
+            approver_of.insert(request.entitlement, may);
+            if may {
                 found.push(stored);
             }
         }

@@ -39,6 +39,7 @@ pub async fn list(core: &Core, who: &Who, after: Option<String>, limit: usize) -
     let application = &who.application.value.id;
     let store = &*core.store;
     let template = policy::template(store, application).await?;
+    let groups = policy::GroupsOf::read(store, application, user.value.id).await?;
     let mut offers = Vec::new();
     let mut next = after;
     let mut looked_at = 0;
@@ -49,11 +50,17 @@ pub async fn list(core: &Core, who: &Who, after: Option<String>, limit: usize) -
         let page = read_page::<Entitlement>(store, &query).await?;
         looked_at += page.items.len();
         next = page.next;
+        let mut eligible = Vec::with_capacity(page.items.len());
         for entitlement in page.items {
-            if !policy::is_eligible(store, &entitlement.value, user.value.id).await? {
-                continue;
+            if groups.may_ask(store, &entitlement.value).await? {
+                eligible.push(entitlement);
             }
-            let facts = policy::facts(store, &entitlement.value).await?;
+        }
+        let mut facts = policy::facts_of_all(store, eligible.iter().map(|stored| &stored.value))
+            .await?
+            .into_iter();
+        for entitlement in eligible {
+            let facts = facts.next().unwrap_or_default();
             let problem = check_requestable(&entitlement.value, &facts).err();
             let durations = entitlement.value.durations_in_force(&template.value);
             let at = entitlement.value.id.to_string();

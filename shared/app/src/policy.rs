@@ -1,6 +1,6 @@
 //! Looks up what the policy of an entitlement needs to know: who may ask, who could approve, what the targets are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hourglass_domain::Refusal;
 use hourglass_domain::directory::{Party, User};
@@ -12,7 +12,7 @@ use crate::change::{read, read_many};
 use crate::directory;
 use crate::error::Result;
 use crate::keys;
-use crate::ports::store::{Key, LARGEST_PAGE, Store};
+use crate::ports::store::{Key, LARGEST_PAGE, MOST_KEYS, Store};
 use crate::records::{GroupUse, Stored};
 
 /// Most members of approver groups that are looked at to find enough approvers.
@@ -102,6 +102,82 @@ pub async fn is_eligible(store: &dyn Store, entitlement: &Entitlement, user: Use
     }
 }
 
+/// What the directory says about the targets of many entitlements, read in as few calls as there can be.
+///
+/// # Errors
+/// Only when the table does not answer.
+pub async fn facts_of_all<'a>(
+    store: &dyn Store,
+    entitlements: impl Iterator<Item = &'a Entitlement>,
+) -> Result<Vec<Vec<Option<TargetFacts>>>> {
+    let wanted: Vec<Vec<Key>> = entitlements
+        .map(|entitlement| entitlement.targets.iter().map(keys::facts).collect())
+        .collect();
+    // Two entitlements may share a target, and a batch must not name a key twice.
+    let distinct: BTreeSet<&Key> = wanted.iter().flatten().collect();
+    let distinct: Vec<Key> = distinct.into_iter().cloned().collect();
+    let mut found: BTreeMap<Key, TargetFacts> = BTreeMap::new();
+    for chunk in distinct.chunks(MOST_KEYS) {
+        let read = read_many::<TargetFacts>(store, chunk).await?;
+        let known = chunk
+            .iter()
+            .zip(read)
+            .filter_map(|(key, facts)| Some((key.clone(), facts?.value)));
+        found.extend(known);
+    }
+    Ok(wanted
+        .into_iter()
+        .map(|keys| keys.iter().map(|key| found.get(key).cloned()).collect())
+        .collect())
+}
+
+/// Most groups of one person that are read ahead.
+const MOST_GROUPS_READ: usize = 1_000;
+
+/// The groups of one person, read once to judge many entitlements.
+#[derive(Clone, Debug)]
+pub struct GroupsOf {
+    user: UserId,
+    groups: BTreeSet<GroupId>,
+    complete: bool,
+}
+
+impl GroupsOf {
+    /// Reads the groups of a user.
+    ///
+    /// # Errors
+    /// Only when the table does not answer.
+    pub async fn read(store: &dyn Store, application: &ApplicationId, user: UserId) -> Result<Self> {
+        let mut groups = BTreeSet::new();
+        let mut after: Option<GroupId> = None;
+        loop {
+            let page = directory::groups_of_page(store, application, user, after, LARGEST_PAGE).await?;
+            groups.extend(page.items);
+            after = page.next.and_then(|next| next.parse().ok());
+            if after.is_none() || groups.len() >= MOST_GROUPS_READ {
+                return Ok(Self {
+                    user,
+                    groups,
+                    complete: after.is_none(),
+                });
+            }
+        }
+    }
+
+    /// Whether the user may ask for an entitlement. Only for lists: a request itself is judged by [`is_eligible`].
+    ///
+    /// # Errors
+    /// Only when the table does not answer.
+    pub async fn may_ask(&self, store: &dyn Store, entitlement: &Entitlement) -> Result<bool> {
+        match &entitlement.eligible {
+            Eligibility::Only(who) if self.complete => {
+                Ok(who.users.contains(&self.user) || !who.groups.is_disjoint(&self.groups))
+            }
+            _ => is_eligible(store, entitlement, self.user).await,
+        }
+    }
+}
+
 /// By what a user is among some principals.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Named {
@@ -169,7 +245,7 @@ async fn count(
     excluded: &[&Party],
     found: &mut BTreeSet<PersonId>,
 ) -> Result<()> {
-    for chunk in users.chunks(crate::ports::store::MOST_KEYS) {
+    for chunk in users.chunks(MOST_KEYS) {
         let keys: Vec<Key> = chunk.iter().map(|user| keys::user(application, *user)).collect();
         for user in read_many::<User>(store, &keys).await?.into_iter().flatten() {
             let user = user.value;

@@ -648,10 +648,7 @@ async fn a_malformed_cursor_is_rejected_with_a_clear_text() {
             .store
             .list(List::Month, &Query::partition("contoso").after(Some(cursor.to_owned())))
             .await;
-        assert!(
-            matches!(&refused, Err(StoreError::Rejected(why)) if why.contains("cursor is malformed")),
-            "{cursor}: {refused:?}"
-        );
+        assert!(matches!(&refused, Err(StoreError::Cursor)), "{cursor}: {refused:?}");
     }
     assert!(table.wire.take_calls().is_empty());
 }

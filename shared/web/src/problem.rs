@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hourglass_app::AppError;
+use hourglass_app::ports::store::StoreError;
 use hourglass_domain::Refusal;
 use hourglass_domain::refusal::RefusalKind;
 use http::{HeaderName, HeaderValue, StatusCode, header};
@@ -145,7 +146,21 @@ impl Problem {
     #[must_use]
     pub fn from_error(error: &AppError, step_up: &StepUp, tenant: Option<&str>) -> Self {
         match error {
-            AppError::Refused(refusal) => Self::refused(refusal, step_up, tenant),
+            AppError::Refused(refusal) => {
+                // Denials are logged, what is merely misspelled is not (OWASP ASVS 16.3.2).
+                if matches!(
+                    refusal.kind(),
+                    RefusalKind::Forbidden | RefusalKind::StepUp | RefusalKind::TooMany
+                ) {
+                    tracing::warn!(code = refusal.code(), tenant, "a call was refused");
+                }
+                Self::refused(refusal, step_up, tenant)
+            }
+            AppError::Store(StoreError::Cursor) => Self::bad_request(
+                "invalid-field",
+                Some("cursor".to_owned()),
+                "cursor is not one that a list gave.",
+            ),
             AppError::Store(_) | AppError::Secret(_) | AppError::Connector(_) => {
                 tracing::error!(%error, "a call could not be served");
                 Self::unavailable()

@@ -201,6 +201,9 @@ pub enum StoreError {
         /// What is wrong.
         why: String,
     },
+    /// The `after` of a list is not the `next` of an earlier page: callers send it, so it is theirs to mend.
+    #[error("the cursor is malformed: it has to be the `next` of a list")]
+    Cursor,
     /// A call that can never work: a fault of our own code.
     #[error("a call the table cannot take: {0}")]
     Rejected(String),

@@ -1,5 +1,6 @@
 //! How a SCIM call fails (RFC 7644 section 3.12).
 
+use super::query::invalid_cursor;
 use crate::change::ChangeError;
 use crate::error::AppError;
 use crate::ports::store::StoreError;
@@ -155,7 +156,10 @@ impl ScimError {
 
 impl From<StoreError> for ScimError {
     fn from(error: StoreError) -> Self {
-        Self::App(error.into())
+        match error {
+            StoreError::Cursor => invalid_cursor(),
+            error => Self::App(error.into()),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::error::{Result, ScimError, ScimType};
 use super::filter::{Filter, Literal, Operator, Path};
-use super::schema::{Attribute, Found, Kind, Named, Type, find, key_in};
+use super::schema::{Attribute, ENTERPRISE, Found, Kind, Named, Type, find, key_in};
 
 /// Checks that every name in the filter means something for resources of `kind`, and that every comparison makes sense.
 ///
@@ -56,8 +56,15 @@ fn definition_of(path: &Path, kind: Kind) -> Result<&'static Attribute> {
         .ok_or_else(|| unsupported(format!("{} is no attribute of a {}.", written(path), kind.noun())))
 }
 
+/// The attribute that a path names. Entra's reference check leaves the extension's URN out (`manager eq "…"`), so that
+/// a plain name that the core schema does not have may be one of the enterprise extension.
 fn found(path: &Path, kind: Kind) -> Result<Found> {
-    match find(kind, path.schema.as_deref(), path.attribute.as_deref()) {
+    let name = path.attribute.as_deref();
+    let found = match find(kind, path.schema.as_deref(), name) {
+        None if path.schema.is_none() => find(kind, Some(ENTERPRISE), name),
+        found => found,
+    };
+    match found {
         Some(Named::Attribute(found)) => Ok(found),
         _ => Err(unsupported(format!(
             "{} is no attribute of a {}.",
@@ -312,6 +319,7 @@ mod tests {
             r#"meta.created sw "2026-11""#,
             r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "ops""#,
             r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager eq "M1""#,
+            r#"manager eq "M1""#,
             r#"urn:ietf:params:scim:schemas:core:2.0:User:userName pr"#,
             r#"urn:ietf:params:scim:schemas:extension:hourglass:2.0:user:APPLICATION eq "contoso.example""#,
             r#"(userName eq "x" or active eq true) and not (id eq "x")"#,

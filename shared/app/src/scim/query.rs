@@ -271,7 +271,7 @@ impl Scim {
         if let Value::Object(fields) = &mut list {
             fields.remove("totalResults");
             if let Some(next) = next {
-                fields.insert("nextCursor".to_owned(), format!("{CURSOR_PREFIX}{next}").into());
+                fields.insert("nextCursor".to_owned(), next.into());
             }
         }
         Ok(list)
@@ -436,20 +436,18 @@ fn without_index(mut list: Value) -> Value {
     list
 }
 
-/// Cursors are the place in the list after which the next page begins: an id, no secret. They never expire.
-const CURSOR_PREFIX: &str = "c1-";
+/// Longest cursor that is looked at, in bytes; ours take some 200.
+const LONGEST_CURSOR: usize = 1_024;
 
+/// Where a page begins: cursors are the table's own, made of unreserved characters only, and never expire.
 fn parse_cursor(cursor: &str) -> Result<Option<String>> {
-    if cursor.is_empty() {
-        return Ok(None);
+    if cursor.len() > LONGEST_CURSOR {
+        return Err(invalid_cursor());
     }
-    let id = cursor.strip_prefix(CURSOR_PREFIX).ok_or_else(invalid_cursor)?;
-    // Both kinds of ids have one form.
-    let id: UserId = id.parse().map_err(|_| invalid_cursor())?;
-    Ok(Some(id.to_string()))
+    Ok((!cursor.is_empty()).then(|| cursor.to_owned()))
 }
 
-fn invalid_cursor() -> ScimError {
+pub(super) fn invalid_cursor() -> ScimError {
     ScimError::bad(ScimType::InvalidCursor, "cursor is none that this list gave.")
 }
 
@@ -650,16 +648,6 @@ mod tests {
             &[("filter", "a pr"), ("Filter", "b pr")],
         ] {
             assert!(read(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn cursors_are_ours_or_refused() {
-        let id = "00000000-0000-0000-0000-000000000001";
-        assert_eq!(parse_cursor("").unwrap(), None);
-        assert_eq!(parse_cursor(&format!("c1-{id}")).unwrap().as_deref(), Some(id));
-        for bad in ["x", "c1-", "c1-..", id] {
-            assert!(parse_cursor(bad).is_err(), "{bad}");
         }
     }
 }
