@@ -912,31 +912,52 @@ mod ends {
     /// records travel, but an order and the end of the time do not wait.
     #[test]
     fn a_trigger_before_the_promised_time_waits_unless_the_grant_has_to_end() {
-        for (ordered, waits) in [(false, 1), (false, 600), (true, 1)] {
+        // Seconds after the promise was made, whether an order is there, and whether the grant ends then.
+        for (after, ordered, ends) in [(1, false, false), (1, true, true), (40, false, true)] {
             let mut world = World::new();
-            let grant = world.approve(&[0], 600);
+            let grant = world.approve(&[0], 100);
             world.directory.answers.insert(key(0), Fault::RetryAfter(60));
             world.trigger::<Production>(grant);
+            world.pass(60);
+            world.trigger::<Production>(grant);
             assert_eq!(world.status(grant), GrantStatus::Activating);
-            world.pass(waits);
+            world.pass(after);
             if ordered {
                 world.order(grant, EndReason::Revoked);
             }
             let before = (world.table.clone(), world.directory.calls());
             world.trigger::<Production>(grant);
-            if ordered || waits >= 600 {
-                assert_eq!(world.status(grant), GrantStatus::Ending, "ordered {ordered}, {waits} s");
-                let asked = world.directory.calls();
-                world.trigger::<Production>(grant);
-                assert_eq!(world.directory.calls(), asked, "the end is not hurried either");
-            } else {
-                assert_eq!((world.table.clone(), world.directory.calls()), before);
-            }
+            let after = (world.table.clone(), world.directory.calls());
+            assert_eq!(world.status(grant) == GrantStatus::Ending, ends, "ordered: {ordered}");
+            assert_eq!(before == after, !ends, "ordered: {ordered}");
+            world.trigger::<Production>(grant);
+            assert_eq!(
+                (world.table.clone(), world.directory.calls()),
+                after,
+                "nor is its end hurried"
+            );
             world.directory.answers.clear();
-            world.quiet::<Production>(900);
+            world.quiet::<Production>(400);
             world.check_all_over();
             world.check();
         }
+    }
+
+    #[test]
+    fn evidence_that_could_not_be_checked_is_not_asked_for_again_at_once() {
+        let mut world = World::new();
+        let grant = world.approve(&[0], 600);
+        let mut run = world.worker(grant);
+        assert!(!run.unit::<Production>(&mut world, Fault::NotDone));
+        world.finish::<Production>(run);
+        let before = world.table.clone();
+        world.trigger::<Production>(grant);
+        assert_eq!(world.table, before);
+        assert!(world.schedules.is_empty());
+        world.pass_until_promised(grant);
+        world.trigger::<Production>(grant);
+        assert_eq!(world.status(grant), GrantStatus::Active);
+        world.check();
     }
 
     /// The answer to the last commit is lost, or the worker dies right after it: the schedule still goes.
