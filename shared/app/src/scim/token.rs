@@ -173,9 +173,9 @@ mod tests {
             String::new(),
             "hgscim_".to_owned(),
             format!("{good}x"),
-            format!("HGSCIM_{}", &good[7..]),
+            good.replace(TOKEN_PREFIX, "HGSCIM_"),
             good.replace("hgscim_", "hgscim_ "),
-            format!("{}é", &good[..48]),
+            good.chars().take(48).chain(['é']).collect(),
         ] {
             assert!(!well_formed(&bad), "{bad}");
         }

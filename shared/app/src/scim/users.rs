@@ -135,9 +135,8 @@ impl Scim {
             check_version(if_match, user.version, Kind::User)?;
             let now = self.core.clock.now();
             let draft = Draft::new(now, self.caller.actor(), "user.deleted");
-            let mut change = Change::new()
-                .delete(&user)
-                .put_any(&self.offboard(id, now))?
+            let mut change = self
+                .order_offboarding(Change::new().delete(&user), id, now)?
                 .event(self.user_stream(id), draft);
             for write in self.user_unique(Some(&user.value), None)? {
                 change = change.write(write);
@@ -218,17 +217,19 @@ impl Scim {
         // Invariant I10: whoever is switched off loses everything. The order is in the same transaction, so that no
         // crash can separate the two; provisioning carries it out.
         if before.value.active && !after.active {
-            change = change.put_any(&self.offboard(after.id, after.modified_at))?;
+            change = self.order_offboarding(change, after.id, after.modified_at)?;
         }
         Ok(change)
     }
 
-    fn offboard(&self, user: UserId, at: hourglass_domain::Timestamp) -> OffboardOrder {
-        OffboardOrder {
+    /// The order, and the promise that the sweep carries it out if nobody else has.
+    fn order_offboarding(&self, change: Change, user: UserId, at: Timestamp) -> Result<Change, ScimError> {
+        let order = OffboardOrder {
             application: self.application().clone(),
             user,
             at,
-        }
+        };
+        Ok(change.due(&[], &[order.promise()])?.put_any(&order)?)
     }
 
     fn user_stream(&self, id: UserId) -> StreamId {

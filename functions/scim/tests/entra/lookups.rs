@@ -1,0 +1,355 @@
+//! Connection test, look-ups, lists and discovery.
+
+use serde_json::{Value, json};
+
+use crate::support::{CUSTOM, ENTERPRISE, World, uuid_of};
+
+async fn found(world: &World, path: &str) -> Vec<String> {
+    world.get(path).await.ids()
+}
+
+#[tokio::test]
+async fn the_connection_test_finds_nothing_and_is_content() {
+    let world = World::start().await;
+    for endpoint in ["Users", "Groups"] {
+        for (attribute, value) in [
+            ("userName", "x"),
+            ("displayName", "x"),
+            ("externalId", "x"),
+            ("id", "x"),
+        ] {
+            if (endpoint, attribute) == ("Groups", "userName") {
+                continue;
+            }
+            let answer = world
+                .get(&format!("/{endpoint}?filter={attribute} eq \"{value}\""))
+                .await;
+            assert_eq!(answer.ids(), Vec::<String>::new());
+            assert_eq!(answer.body["totalResults"], 0);
+            assert_eq!(answer.body["Resources"], json!([]));
+        }
+    }
+}
+
+#[tokio::test]
+async fn users_are_found_by_every_matching_attribute() {
+    let world = World::start().await;
+    let alex = world.user("Alex@contoso.example").await;
+    world.user("blair@contoso.example").await;
+    let object_id = uuid_of("Alex@contoso.example");
+    let flag = "aadOptscim062020&";
+    for filter in [
+        "userName eq \"alex@CONTOSO.example\"".to_owned(),
+        "userName+eq+%22alex@contoso.example%22".to_owned(),
+        "USERNAME EQ \"alex@contoso.example\"".to_owned(),
+        format!("externalId eq \"{object_id}\""),
+        format!("externalId eq {object_id}"),
+        "emails[type eq \"work\"].value eq \"alex@contoso.example\"".to_owned(),
+        "emails%5Btype%20eq%20%22work%22%5D.value%20eq%20%22alex@contoso.example%22".to_owned(),
+        format!("id eq \"{alex}\""),
+        format!("id eq \"{alex}\" and active eq true"),
+        "urn:ietf:params:scim:schemas:core:2.0:User:userName eq \"alex@contoso.example\"".to_owned(),
+        "displayName eq \"alex\" and not (userName eq \"blair@contoso.example\")".to_owned(),
+        "userName eq \"\\u0061lex@contoso.example\"".to_owned(),
+    ] {
+        for flag in ["", flag] {
+            let path = format!("/Users?{flag}filter={filter}");
+            assert_eq!(found(&world, &path).await, [alex.as_str()], "{filter}");
+        }
+    }
+    for filter in [
+        format!("id eq \"{}\"", alex.to_uppercase()),
+        format!("externalId eq \"{}\"", object_id.to_uppercase()),
+        format!("externalId eq \"{alex}\""),
+        format!("id eq \"{object_id}\""),
+        "emails[type eq \"home\"].value eq \"alex@contoso.example\"".to_owned(),
+        format!("id eq \"{alex}\" and active eq false"),
+    ] {
+        let path = format!("/Users?filter={filter}");
+        assert_eq!(found(&world, &path).await, Vec::<String>::new(), "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn look_ups_by_key_read_two_items_whatever_is_there() {
+    let world = World::start().await;
+    let ids = world.users(12).await;
+    let group = world.group("Ops", &ids).await;
+    for path in [
+        "/Users?filter=userName eq \"user3@contoso.example\"".to_owned(),
+        format!("/Users?filter=externalId eq \"{}\"", uuid_of("user3@contoso.example")),
+        "/Groups?excludedAttributes=members&filter=displayName eq \"ops\"".to_owned(),
+        format!(
+            "/Groups?excludedAttributes=members&filter=id eq \"{group}\" and members eq \"{}\"",
+            ids[3]
+        ),
+    ] {
+        world.store.take();
+        assert_eq!(found(&world, &path).await.len(), 1, "{path}");
+        // The secret, then two reads.
+        let calls = world.store.take();
+        assert_eq!(calls.len(), 3, "{path}: {calls:?}");
+        assert!(calls.iter().all(|call| call.starts_with("get")), "{path}: {calls:?}");
+    }
+}
+
+#[tokio::test]
+async fn reference_checks_are_answered() {
+    let world = World::start().await;
+    let alex = world.user("alex@contoso.example").await;
+    let path = format!("{ENTERPRISE}:manager");
+    world
+        .patch(
+            &format!("/Users/{alex}"),
+            json!([{"op": "Add", "path": path, "value": "m1"}]),
+        )
+        .await;
+    let check = |manager: &str| format!("/Users?filter=id eq \"{alex}\" and {path} eq \"{manager}\"&attributes=id");
+    let answer = world.get(&check("m1")).await;
+    assert_eq!(answer.ids(), [alex.as_str()]);
+    let only: Vec<&String> = answer.body["Resources"][0].as_object().unwrap().keys().collect();
+    assert_eq!(only, ["id", "schemas"]);
+    assert!(found(&world, &check("m2")).await.is_empty());
+    // As Microsoft's page writes it, without the extension's URN.
+    let plain = |manager: &str| format!("/Users?filter=id eq \"{alex}\" and manager eq \"{manager}\"&attributes=id");
+    assert_eq!(found(&world, &plain("m1")).await, [alex.as_str()]);
+    assert!(found(&world, &plain("m2")).await.is_empty());
+}
+
+#[tokio::test]
+async fn groups_are_found_and_their_members_left_out() {
+    let world = World::start().await;
+    let ids = world.users(2).await;
+    let group = world.group("Ops Team", &ids[..1]).await;
+    world.group("Other", &ids).await;
+    for path in [
+        "/Groups?excludedAttributes=members&filter=displayName eq \"ops team\"".to_owned(),
+        format!(
+            "/Groups?filter=id eq \"{group}\" and members eq \"{}\"&excludedAttributes=members",
+            ids[0]
+        ),
+        format!(
+            "/Groups?filter=id eq \"{group}\" and members[value eq \"{}\"]&attributes=id",
+            ids[0]
+        ),
+    ] {
+        let answer = world.get(&path).await;
+        assert_eq!(answer.ids(), [group.as_str()], "{path}");
+        assert!(answer.body["Resources"][0].get("members").is_none());
+    }
+    let check = format!(
+        "/Groups?filter=id eq \"{group}\" and members eq \"{}\"&attributes=id",
+        ids[1]
+    );
+    assert!(found(&world, &check).await.is_empty());
+    let of_user = found(&world, &format!("/Groups?filter=members eq \"{}\"", ids[0])).await;
+    assert_eq!(of_user.len(), 2);
+    let one = world.get(&format!("/Groups/{group}?excludedAttributes=members")).await;
+    assert!(one.body.get("members").is_none());
+    assert_eq!(one.body["displayName"], "Ops Team");
+    world
+        .get("/Groups/00000000-0000-7000-8000-000000000000?excludedAttributes=members")
+        .await
+        .is_error(404, "");
+    world
+        .get("/Groups?filter=members pr")
+        .await
+        .is_error(400, "invalidFilter");
+}
+
+#[tokio::test]
+async fn one_resource_or_404() {
+    let world = World::start().await;
+    let alex = world.user("alex@contoso.example").await;
+    let answer = world.get(&format!("/Users/{alex}")).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        answer.body["meta"]["location"],
+        format!("http://localhost:8080/scim/v2/Users/{alex}")
+    );
+    for id in [
+        uuid_of("alex@contoso.example"),
+        "x".to_owned(),
+        "..".to_owned(),
+        "%2e%2e%2fGroups".to_owned(),
+        "%ff".to_owned(),
+    ] {
+        world.get(&format!("/Users/{id}")).await.is_error(404, "");
+    }
+}
+
+#[tokio::test]
+async fn lists_are_paged_by_index() {
+    let world = World::start().await;
+    let ids = world.users(12).await;
+    let page = |start: &str, count: &str| format!("/Users?startIndex={start}&count={count}");
+    let first = world.get(&page("1", "1")).await;
+    assert_eq!(first.ids(), ids[..1]);
+    assert_eq!(first.body["totalResults"], 12);
+    assert_eq!(first.body["startIndex"], 1);
+    let later = world.get(&page("6", "5")).await;
+    assert_eq!(later.ids(), ids[5..10]);
+    assert_eq!(later.body["startIndex"], 6);
+    assert_eq!(world.get(&page("11", "5")).await.ids(), ids[10..]);
+    let none = world.get(&page("1", "0")).await;
+    assert_eq!((none.ids().len(), none.body["totalResults"].as_u64()), (0, Some(12)));
+    assert_eq!(world.get(&page("-7", "-7")).await.body["totalResults"], 12);
+    let past = world.get(&page("13", "5")).await;
+    assert_eq!((past.ids().len(), past.body["totalResults"].as_u64()), (0, Some(12)));
+    let filtered = world.get("/Users?filter=active eq true&startIndex=12&count=5").await;
+    assert_eq!(filtered.ids(), ids[11..]);
+    assert_eq!(filtered.body["totalResults"], 12);
+    world.get("/Users?count=many").await.is_error(400, "invalidValue");
+}
+
+#[tokio::test]
+async fn lists_are_paged_by_cursor() {
+    let world = World::start().await;
+    let ids = world.users(7).await;
+    let mut seen = Vec::new();
+    let mut cursor = String::new();
+    for _ in 0..10 {
+        let answer = world
+            .get(&format!("/Users?cursor={cursor}&count=3&filter=active eq true"))
+            .await;
+        assert!(answer.body.get("startIndex").is_none());
+        seen.extend(answer.ids());
+        match answer.body["nextCursor"].as_str() {
+            Some(next) => next.clone_into(&mut cursor),
+            None => break,
+        }
+    }
+    assert_eq!(seen, ids);
+    for bad in ["nonsense".to_owned(), "%00".to_owned(), "A".repeat(2_000)] {
+        world
+            .get(&format!("/Users?cursor={bad}"))
+            .await
+            .is_error(400, "invalidCursor");
+    }
+}
+
+#[tokio::test]
+async fn search_by_post_is_the_same_list() {
+    let world = World::start().await;
+    let alex = world.user("alex@contoso.example").await;
+    let body = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],
+        "filter": "userName eq \"alex@contoso.example\"",
+        "attributes": ["userName"],
+        "startIndex": 1,
+        "count": 10,
+    });
+    let answer = world.post("/Users/.search", body).await;
+    assert_eq!(answer.ids(), [alex.as_str()]);
+    assert!(answer.body["Resources"][0].get("emails").is_none());
+    assert!(world.post("/Groups/.search", json!({})).await.ids().is_empty());
+}
+
+#[tokio::test]
+async fn filters_that_make_no_sense_are_named() {
+    let world = World::start().await;
+    for filter in [
+        "userName",
+        "userName eq",
+        "usrName eq \"a\"",
+        "userName eq \"a\" or 1=1",
+        "userName eq \"a\") or (userName pr",
+        "password sw \"a\"",
+        "active gt true",
+        "emails[type eq \"work\"].value",
+    ] {
+        world
+            .get(&format!("/Users?filter={filter}"))
+            .await
+            .is_error(400, "invalidFilter");
+    }
+    let deep = format!("{}userName pr{}", "(".repeat(1_000), ")".repeat(1_000));
+    world
+        .get(&format!("/Users?filter={deep}"))
+        .await
+        .is_error(400, "invalidFilter");
+    let long = format!("userName eq \"{}\"", "x".repeat(5_000));
+    world
+        .get(&format!("/Users?filter={long}"))
+        .await
+        .is_error(400, "invalidFilter");
+    let twice = "/Users?filter=userName pr&filter=userName pr";
+    world.get(twice).await.is_error(400, "invalidValue");
+    world
+        .get("/Users?attributes=id&excludedAttributes=name")
+        .await
+        .is_error(400, "invalidValue");
+}
+
+#[tokio::test]
+async fn discovery_is_complete_and_names_only_what_is_there() {
+    let world = World::start().await;
+    let schemas = world.get("/Schemas").await;
+    assert_eq!(schemas.ids().len(), 3);
+    assert_eq!(world.get("/ResourceTypes").await.ids(), ["User", "Group"]);
+    let config = world.get("/ServiceProviderConfig").await.body;
+    assert_eq!(config["patch"]["supported"], true);
+    assert_eq!(config["bulk"]["supported"], false);
+    for path in [
+        "/Schemas/urn:ietf:params:scim:schemas:core:2.0:User",
+        "/ResourceTypes/Group",
+    ] {
+        assert_eq!(world.get(path).await.status, 200, "{path}");
+    }
+    for path in ["/Schemas/urn:unknown", "/ResourceTypes/Device"] {
+        world.get(path).await.is_error(404, "");
+    }
+    for path in ["/Schemas", "/ResourceTypes", "/ServiceProviderConfig"] {
+        world.get(&format!("{path}?filter=id pr")).await.is_error(403, "");
+        for method in ["POST", "PUT", "PATCH", "DELETE"] {
+            world.call(method, path, &json!({})).await.is_error(405, "");
+        }
+    }
+    for path in ["/Bulk", "/Me"] {
+        world.post(path, json!({})).await.is_error(501, "");
+    }
+}
+
+/// What `/Schemas` promises, a client can set and read back.
+#[tokio::test]
+async fn every_advertised_attribute_is_kept() {
+    fn sample(attribute: &Value) -> Value {
+        let one = match attribute["type"].as_str().unwrap() {
+            "boolean" => json!(true),
+            "complex" => attribute["subAttributes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|sub| sub["mutability"] != "readOnly")
+                .map(|sub| (sub["name"].as_str().unwrap().to_owned(), sample(sub)))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+            _ => json!("https://contoso.example/x"),
+        };
+        if attribute["multiValued"] == true {
+            json!([one])
+        } else {
+            one
+        }
+    }
+    let world = World::start().await;
+    let schemas = world.get("/Schemas").await.body;
+    let fill = |index: usize| {
+        let attributes = schemas["Resources"][index]["attributes"].as_array().unwrap().iter();
+        attributes
+            .filter(|attribute| attribute["name"] != "members")
+            .map(|attribute| (attribute["name"].as_str().unwrap().to_owned(), sample(attribute)))
+            .collect::<serde_json::Map<_, _>>()
+    };
+    let mut user = fill(0);
+    user.insert(ENTERPRISE.to_owned(), fill(1).into());
+    user.insert(CUSTOM.to_owned(), json!({"anything": "kept"}));
+    for (endpoint, sent) in [("/Users", user), ("/Groups", fill(2))] {
+        let created = world.post(endpoint, sent.clone().into()).await;
+        assert_eq!(created.status, 201, "{}", created.text);
+        let read = world.get(&format!("{endpoint}/{}", created.id())).await.body;
+        for (name, value) in sent {
+            assert_eq!(read[&name], value, "{name}");
+        }
+    }
+}
