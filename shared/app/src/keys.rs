@@ -215,10 +215,17 @@ pub fn end_order(grant: GrantId) -> Key {
     Key::new(format!("END#{grant}"), "ORDER")
 }
 
-/// An order to end everything of a user.
+/// Partition of the orders to end everything of a user.
 #[must_use]
-pub fn offboard_order(application: &ApplicationId, user: UserId) -> Key {
-    Key::new(format!("{OFFBOARD_PREFIX}{application}#{user}"), "ORDER")
+pub fn offboard_orders(application: &ApplicationId, user: UserId) -> String {
+    format!("{OFFBOARD_PREFIX}{application}#{user}")
+}
+
+/// An order to end everything of a user. Each is an item of its own: one that is being carried out must not take a later
+/// one with it when it is deleted.
+#[must_use]
+pub fn offboard_order(application: &ApplicationId, user: UserId, at: Timestamp) -> Key {
+    Key::new(offboard_orders(application, user), at.to_string())
 }
 
 /// Partition prefix of orders to end everything of a user.

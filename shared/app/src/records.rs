@@ -8,7 +8,7 @@ use hourglass_domain::application::{Application, AzureIntegration};
 use hourglass_domain::audit;
 use hourglass_domain::decision::Decision;
 use hourglass_domain::directory::{Group, User};
-use hourglass_domain::due::DueEntry;
+use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::entitlement::{Entitlement, Template};
 use hourglass_domain::grant::{EndOrder, Grant};
 use hourglass_domain::ids::{
@@ -444,9 +444,21 @@ pub struct OffboardOrder {
 record!(
     OffboardOrder,
     "offboard_order",
-    |o| keys::offboard_order(&o.application, o.user),
+    |o| keys::offboard_order(&o.application, o.user, o.at),
     o.user
 );
+
+/// How soon (seconds) the sweep looks whether an order to end everything of a user was carried out.
+const OFFBOARD_STALLED_SECONDS: i64 = 10;
+
+impl OffboardOrder {
+    /// The promise that it is carried out even when the stream's record is lost.
+    #[must_use]
+    pub fn promise(&self) -> DueEntry {
+        let at = self.at.plus_seconds(OFFBOARD_STALLED_SECONDS);
+        DueEntry::new(at, DueKind::Offboard, format!("{}/{}", self.application, self.user))
+    }
+}
 
 /// A question that an admin stores and provisioning answers, so that admin needs no credentials.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

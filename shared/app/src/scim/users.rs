@@ -1,5 +1,6 @@
 //! Creating, reading, changing and deleting users.
 
+use hourglass_domain::Timestamp;
 use hourglass_domain::audit::{Draft, StreamId};
 use hourglass_domain::directory::User;
 use hourglass_domain::ids::UserId;

@@ -18,20 +18,26 @@ use crate::ports::store::{Key, Query};
 use crate::records::{LiveGrant, OffboardOrder, OpenRequest, Stored};
 use crate::requests;
 
+/// Most orders of one user that one run carries out: each is deleted with its promise in one transaction.
+const MOST_ORDERS: usize = 40;
+
 /// Ends everything of a user, if the order still stands and the user is not active again.
 ///
 /// # Errors
 /// When something could not be ended; the order stays, and the stream's retries and the sweep come back.
 pub async fn offboard(workers: &Workers, application: &ApplicationId, user: UserId) -> Result<()> {
     let store = &*workers.core.store;
-    let order: Option<Stored<OffboardOrder>> = read(store, &keys::offboard_order(application, user)).await?;
-    let Some(order) = order else { return Ok(()) };
+    let orders = Query::partition(keys::offboard_orders(application, user)).limit(MOST_ORDERS);
+    let orders: Vec<Stored<OffboardOrder>> = read_page(store, &orders).await?.items;
+    let Some(latest) = orders.last() else {
+        return Ok(());
+    };
     let stored: Option<Stored<User>> = directory::user(store, application, user).await?;
     let active_again = stored.is_some_and(|stored| stored.value.active);
     let grants = read_page::<LiveGrant>(store, &Query::partition(keys::live_grants(user))).await?;
     // What was live when the account was switched off ends even if it is switched on again a second later.
     for live in &grants.items {
-        end(workers, live, &order.value).await?;
+        end(workers, live, &latest.value).await?;
     }
     if !active_again {
         let open = read_page::<OpenRequest>(store, &Query::partition(keys::open_requests(user))).await?;
@@ -43,8 +49,10 @@ pub async fn offboard(workers: &Workers, application: &ApplicationId, user: User
         // More than a page of live grants: the order stays for the next round.
         return Err(hourglass_domain::Refusal::Changed.into());
     }
-    let done = Change::new().delete(&order).commit(store).await;
-    match done {
+    let change = orders.iter().try_fold(Change::new(), |change, order| {
+        change.delete(order).due(&[order.value.promise()], &[])
+    })?;
+    match change.commit(store).await {
         Ok(()) | Err(ChangeError::Conflict(_)) => Ok(()),
         Err(ChangeError::App(error)) => Err(error),
     }
