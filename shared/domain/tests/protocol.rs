@@ -52,7 +52,7 @@ mod lives {
         world.check();
     }
 
-    /// Peers E1 to E4, T1, T2, G1, G2: the process is killed after any step of the grant and after any of its end.
+    /// The process is killed after any step of the grant and after any of its end.
     #[test]
     fn a_worker_may_die_after_every_step_of_a_grant_and_of_its_end() {
         let mut points = (0, 0);
@@ -106,7 +106,7 @@ mod lives {
         }
     }
 
-    /// Peers T3, T4, G3, E11: lost answers, throttling, refusals, adds that land late, at every single step.
+    /// Lost answers, throttling, refusals, adds that land late, at every single step.
     #[test]
     fn every_fault_at_every_step_is_got_over() {
         let faults = [
@@ -546,7 +546,7 @@ mod overlaps {
 
     use crate::support::{Fault, World, key};
 
-    /// Peers T5, E9, E10: the member stays until the last grant ends, whichever came first, and whoever is revoked.
+    /// The member stays until the last grant ends, whichever came first, and whoever is revoked.
     #[test]
     fn the_member_stays_until_the_last_of_two_grants_ends() {
         for (first, second) in [(300, 1_200), (1_200, 300), (600, 600)] {
@@ -748,7 +748,7 @@ mod ends {
 
     use crate::support::{CONFIRM_AFTER, Fault, MemberRun, START, World, key, target};
 
-    /// Peer G4: the order comes at any step of the activation, and either worker goes on first.
+    /// The order comes at any step of the activation, and either worker goes on first.
     #[test]
     fn an_order_to_end_that_races_with_activation_wins() {
         let mut raced = 0;
