@@ -170,8 +170,15 @@ async fn paths_methods_types_sizes_and_tokens_that_do_not_fit_are_problems() -> 
     );
     assert_eq!(status(get("/v1/history?limit=101")).await?.status, 400);
     assert_eq!(status(get("/v1/history?cursor=%22%3C")).await?.status, 400);
-    assert_eq!(status(get("/v1/history?cursor=bm9uc2Vuc2U")).await?.status, 400, "well-formed, but none of ours");
-    assert_eq!(status(get("/v1/history?whose=own&cursor=bm9uc2Vuc2U")).await?.status, 400);
+    assert_eq!(
+        status(get("/v1/history?cursor=bm9uc2Vuc2U")).await?.status,
+        400,
+        "well-formed, but none of ours"
+    );
+    assert_eq!(
+        status(get("/v1/history?whose=own&cursor=bm9uc2Vuc2U")).await?.status,
+        400
+    );
     assert_eq!(status(get("/v1/history?unknown=1")).await?.status, 400);
     let post = || running.request(Method::POST, "/v1/requests", &dana);
     assert_eq!(status(post().body("{}")).await?.status, 415);

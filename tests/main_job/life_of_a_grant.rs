@@ -1,5 +1,6 @@
 //! A grant from the request to the proof that it is gone.
 
+use hourglass_local::aws::stream::StreamChaos;
 use hourglass_local::company::Company;
 use hourglass_tests::{Running, SHORT};
 use serde_json::json;
@@ -168,6 +169,52 @@ async fn two_grants_on_one_membership_keep_it_until_the_last_ends() -> anyhow::R
         .await?
         .ok()?;
     running.member_is(&group, &account, false).await?;
+    running.system.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_every_stream_record_lost_the_sweep_still_ends_what_was_ordered_to_end() -> anyhow::Result<()> {
+    let running = Running::start().await?;
+    let company = Company::new();
+    let (dana, freya) = (
+        running.requester().await?,
+        running.person("freya.lindqvist@contoso.example").await?,
+    );
+    let group = company.prod_admins.id.to_string();
+    let entitlement = running.entitlement();
+    let (_, first) = running.granted(&dana, &entitlement, "1h").await?;
+    let (_, second) = running.granted(&freya, &entitlement, "1h").await?;
+    let (dana_id, freya_id) = (company.requester.id, company.person(&freya.name).expect("seeded").id);
+    running.member_is(&group, &dana_id.to_string(), true).await?;
+    running.member_is(&group, &freya_id.to_string(), true).await?;
+
+    running.system.stream.set_chaos(StreamChaos {
+        pause: true,
+        ..StreamChaos::default()
+    });
+    running
+        .post(&dana, &format!("/v1/grants/{first}/check-in"), &json!({}))
+        .await?
+        .ok()?;
+    running
+        .system
+        .world
+        .entra
+        .provisioner()
+        .expect("a provisioner")
+        .disable_user(freya_id)
+        .await?;
+    running.member_is(&group, &dana_id.to_string(), false).await?;
+    running.member_is(&group, &freya_id.to_string(), false).await?;
+    running
+        .grant_until(&dana, &first, |grant| grant["status"] == "ended")
+        .await?;
+    let auditor = running.person(&company.auditor.user_name).await?;
+    let ended = running
+        .grant_until(&auditor, &second, |grant| grant["status"] == "ended")
+        .await?;
+    assert_eq!(ended["ended_because"], "user_deactivated");
     running.system.stop().await;
     Ok(())
 }

@@ -2,8 +2,10 @@
 
 use hourglass_domain::Refusal;
 use hourglass_domain::audit::{Draft, StreamId};
+use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::{EndOrder, EndReason, Grant};
 use hourglass_domain::ids::GrantId;
+use hourglass_domain::protocol::grant::STALLED_SECONDS;
 use hourglass_domain::request::Request;
 use hourglass_domain::roles::{Role, Scope};
 use hourglass_domain::text::{LONGEST_JUSTIFICATION, check_free_text};
@@ -106,9 +108,12 @@ async fn order_end(core: &Core, who: &Who, grant: &Grant, because: EndReason, re
         let draft = Draft::new(now, who.actor(), "grant.end_ordered")
             .fact("because", because.name())
             .personal(personal(&*core.ids, &[("reason", reason)]));
-        // The grant is not checked: an order that meets a grant already over changes nothing.
+        // The grant is not checked: an order that meets a grant already over changes nothing. The promise is for the case
+        // that the stream's record is lost: the sweep then finds the order.
+        let promise = DueEntry::new(now.plus_seconds(STALLED_SECONDS), DueKind::Advance, grant.id);
         let change = Change::new()
             .create(&order)?
+            .due(&[], &[promise])?
             .event(StreamId::request(grant.request), draft);
         match change.commit(&*core.store).await {
             Ok(()) => return Ok(current.value),
