@@ -11,7 +11,7 @@ use hourglass_app::change::{read, read_page};
 use hourglass_app::keys;
 use hourglass_app::ports::store::{CommitError, Condition, Item, Key, List, Page, Query, Store, StoreError, Write};
 use hourglass_app::ports::{Clock, Core};
-use hourglass_app::records::{Record, ScimToken, to_item};
+use hourglass_app::records::{OffboardOrder, Record, ScimToken, to_item};
 use hourglass_app::scim::token::{hash_token, new_token};
 use hourglass_boot::{Config, Services};
 use hourglass_domain::Timestamp;
@@ -250,6 +250,24 @@ impl World {
     pub(crate) async fn group_events(&self, group: &str) -> Vec<Event> {
         self.events(&StreamId::group(&self.application, group.parse().unwrap()))
             .await
+    }
+
+    /// The orders to end everything of a user, each with the promise that it is carried out.
+    pub(crate) async fn orders(&self, user: &str) -> Vec<OffboardOrder> {
+        let user = user.parse().unwrap();
+        let partition = Query::partition(keys::offboard_orders(&self.application, user));
+        let page = read_page::<OffboardOrder>(self.store.inner.as_ref(), &partition)
+            .await
+            .unwrap();
+        let orders: Vec<OffboardOrder> = page.items.into_iter().map(|stored| stored.value).collect();
+        for order in &orders {
+            assert_eq!(order.user, user);
+            assert!(
+                self.exists(&keys::due(&order.promise())).await,
+                "an order without a promise"
+            );
+        }
+        orders
     }
 
     /// Whether something lies at a key.
