@@ -1,0 +1,7 @@
+//! The laptop program as a process: killed at many moments and started again on the same data, nothing is lost; and how
+//! it starts and ends.
+
+mod audit;
+mod laptop;
+mod program;
+mod survives;
