@@ -62,6 +62,7 @@ pub fn scim_router(core: Core) -> Router {
                 .patch(routes::patch_group)
                 .delete(routes::delete_group),
         )
+        .route("/.search", post(routes::search_everything))
         .route("/ServiceProviderConfig", get(routes::service_provider_config))
         .route("/Schemas", get(routes::schemas))
         .route("/Schemas/{urn}", get(routes::schema))

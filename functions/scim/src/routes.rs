@@ -109,6 +109,12 @@ pub(crate) async fn search_groups(Endpoint(scim): Endpoint, Body(body): Body) ->
     Ok(document(&scim.list(Kind::Group, &params).await?))
 }
 
+/// Users and groups together (RFC 7644 section 3.4.3).
+pub(crate) async fn search_everything(Endpoint(scim): Endpoint, Body(body): Body) -> Answer {
+    let params = ListParams::from_search(&body)?;
+    Ok(document(&scim.list_everything(&params).await?))
+}
+
 fn without_filter(Params(params): Params) -> Result<(), Failure> {
     match params.filter {
         Some(_) => Err(ScimError::NoFilterHere.into()),

@@ -246,6 +246,31 @@ async fn search_by_post_is_the_same_list() {
 }
 
 #[tokio::test]
+async fn users_and_groups_are_searched_together() {
+    let world = World::start().await;
+    let users = world.users(3).await;
+    let group = world.group("Ops", &users[..1]).await;
+    let search = async |body: Value| world.post("/.search", body).await;
+    let all = search(json!({})).await;
+    assert_eq!(all.body["totalResults"], 4);
+    assert_eq!(all.ids(), [users.as_slice(), std::slice::from_ref(&group)].concat());
+    let last = search(json!({"startIndex": 3, "count": 2})).await;
+    assert_eq!(last.ids(), [users[2].as_str(), group.as_str()]);
+    assert_eq!(
+        search(json!({"startIndex": 4, "count": 5})).await.ids(),
+        [group.as_str()]
+    );
+    let named = search(json!({"filter": "displayName eq \"ops\" or displayName eq \"user1\""})).await;
+    assert_eq!(named.ids(), [users[1].as_str(), group.as_str()]);
+    // Users have no members, which is no error here.
+    let of_user = search(json!({"filter": format!("members eq \"{}\"", users[0])})).await;
+    assert_eq!(of_user.ids(), [group.as_str()]);
+    search(json!({"filter": "colour eq \"red\""}))
+        .await
+        .is_error(400, "invalidFilter");
+}
+
+#[tokio::test]
 async fn filters_that_make_no_sense_are_named() {
     let world = World::start().await;
     for filter in [

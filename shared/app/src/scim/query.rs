@@ -172,40 +172,69 @@ impl Scim {
     /// # Errors
     /// `invalidFilter`, `tooMany`, `invalidCursor`.
     pub async fn list(&self, kind: Kind, params: &ListParams) -> Result<Value> {
-        let plan = match &params.filter {
+        let plan = match parsed(params)? {
+            Some(filter) => Some(plan(kind, filter)?),
             None => None,
-            Some(text) => {
-                let filter = parse_filter(text)
-                    .map_err(|error| ScimError::bad(ScimType::InvalidFilter, format!("filter: {error}.")))?;
-                check(&filter, kind)?;
-                Some(plan(kind, filter)?)
-            }
         };
-        match (plan, &params.cursor) {
-            (None, None) => self.list_all(kind, params).await,
-            (plan, Some(cursor)) => self.list_by_cursor(kind, plan, cursor, params).await,
-            (Some(plan), None) => {
-                let found = self.filtered(kind, &plan).await?;
-                let total = found.len();
-                let first = params.start_index.saturating_sub(1);
-                let page: Vec<Found> = found.into_iter().skip(first).take(params.count).collect();
-                self.page(page, total, params).await
-            }
+        if let Some(cursor) = &params.cursor {
+            return self.list_by_cursor(kind, plan, cursor, params).await;
         }
+        let first = params.start_index.saturating_sub(1);
+        let (found, total) = self.select(kind, plan.as_ref(), first, params.count).await?;
+        self.page(found, total, params).await
     }
 
-    /// Everything, by index: counts the keys and reads the page's resources only.
-    async fn list_all(&self, kind: Kind, params: &ListParams) -> Result<Value> {
+    /// A list over both kinds, users first (RFC 7644 section 3.4.3 at the server's root). A filter need make sense for
+    /// one of them only; nothing of the other fits it.
+    ///
+    /// # Errors
+    /// As [`Scim::list`].
+    pub async fn list_everything(&self, params: &ListParams) -> Result<Value> {
+        if params.cursor.is_some() {
+            return Err(invalid_cursor());
+        }
+        let filter = parsed(params)?;
+        let planned = |kind: Kind| filter.clone().map(|filter| plan(kind, filter)).transpose();
+        let (users, groups) = match (planned(Kind::User), planned(Kind::Group)) {
+            (Err(error), Err(_)) => return Err(error),
+            (users, groups) => (users.ok(), groups.ok()),
+        };
         let first = params.start_index.saturating_sub(1);
-        let end = first.saturating_add(params.count);
+        let (mut found, mut total) = match users {
+            Some(plan) => self.select(Kind::User, plan.as_ref(), first, params.count).await?,
+            None => (Vec::new(), 0),
+        };
+        if let Some(plan) = groups {
+            let room = params.count.saturating_sub(found.len());
+            let first = first.saturating_sub(total);
+            let (more, count) = self.select(Kind::Group, plan.as_ref(), first, room).await?;
+            found.extend(more);
+            total = total.saturating_add(count);
+        }
+        self.page(found, total, params).await
+    }
+
+    /// At most `count` resources from place `first` on (counted from 0) of those that fit, and how many fit.
+    async fn select(&self, kind: Kind, plan: Option<&Plan>, first: usize, count: usize) -> Result<(Vec<Found>, usize)> {
+        let Some(plan) = plan else {
+            return self.select_all(kind, first, count).await;
+        };
+        let found = self.filtered(kind, plan).await?;
+        let total = found.len();
+        Ok((found.into_iter().skip(first).take(count).collect(), total))
+    }
+
+    /// Counts the keys of everything, and reads the wanted resources only.
+    async fn select_all(&self, kind: Kind, first: usize, count: usize) -> Result<(Vec<Found>, usize)> {
+        let wanted = first..first.saturating_add(count);
         let mut query = Query::partition(self.list_partition(kind));
         let mut total = 0_usize;
-        let mut wanted = Vec::new();
+        let mut keys = Vec::new();
         loop {
             let page = self.store().list(List::Owner, &query).await?;
             for key in page.items {
-                if (first..end).contains(&total) {
-                    wanted.push(key);
+                if wanted.contains(&total) {
+                    keys.push(key);
                 }
                 total = total.saturating_add(1);
             }
@@ -217,7 +246,7 @@ impl Scim {
                 None => break,
             }
         }
-        let ids: Vec<&str> = wanted.iter().filter_map(|key| key.pk.rsplit('#').next()).collect();
+        let ids: Vec<&str> = keys.iter().filter_map(|key| key.pk.rsplit('#').next()).collect();
         let found = match kind {
             Kind::User => {
                 let ids: Vec<UserId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
@@ -229,7 +258,7 @@ impl Scim {
                 self.groups_by_id(&ids).await?
             }
         };
-        self.page(found, total, params).await
+        Ok((found, total))
     }
 
     fn list_partition(&self, kind: Kind) -> String {
@@ -451,8 +480,17 @@ pub(super) fn invalid_cursor() -> ScimError {
     ScimError::bad(ScimType::InvalidCursor, "cursor is none that this list gave.")
 }
 
-/// Plans a checked filter.
+/// The filter, if there is one.
+fn parsed(params: &ListParams) -> Result<Option<Filter>> {
+    let parse = |text: &String| {
+        parse_filter(text).map_err(|error| ScimError::bad(ScimType::InvalidFilter, format!("filter: {error}.")))
+    };
+    params.filter.as_ref().map(parse).transpose()
+}
+
+/// Checks and plans a filter.
 fn plan(kind: Kind, filter: Filter) -> Result<Plan> {
+    check(&filter, kind)?;
     let terms = match filter {
         Filter::And(terms) => terms,
         other => vec![other],
@@ -555,9 +593,7 @@ mod tests {
     use super::*;
 
     fn source(kind: Kind, text: &str) -> Source {
-        let filter = parse_filter(text).unwrap();
-        check(&filter, kind).unwrap();
-        plan(kind, filter).unwrap().source
+        plan(kind, parse_filter(text).unwrap()).unwrap().source
     }
 
     #[test]
