@@ -1,8 +1,14 @@
 //! Connection test, look-ups, lists and discovery.
 
+use hourglass_app::keys;
+use hourglass_app::ports::store::{Condition, MOST_WRITES, Write};
+use hourglass_app::records::{GroupMember, Record, to_item};
+use hourglass_app::scim::query::{MOST_MEMBERS_SHOWN, MOST_SCANNED};
+use hourglass_domain::directory::User;
+use hourglass_domain::ids::UserId;
 use serde_json::{Value, json};
 
-use crate::support::{CUSTOM, ENTERPRISE, World, uuid_of};
+use crate::support::{CUSTOM, ENTERPRISE, World, stored, uuid_of};
 
 async fn found(world: &World, path: &str) -> Vec<String> {
     world.get(path).await.ids()
@@ -333,6 +339,78 @@ async fn discovery_is_complete_and_names_only_what_is_there() {
     for path in ["/Bulk", "/Me"] {
         world.post(path, json!({})).await.is_error(501, "");
     }
+}
+
+/// Puts records straight into the table, by the hundred.
+async fn put_all<R: Record>(world: &World, records: &[R]) {
+    for chunk in records.chunks(MOST_WRITES) {
+        let writes = chunk.iter().map(|record| Write::Put {
+            item: to_item(record, 1).unwrap(),
+            condition: Condition::Absent,
+        });
+        world.core.store.commit(writes.collect()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_would_read_too_much_is_refused_and_not_answered_in_part() {
+    let world = World::start().await;
+    let template = world.user("alex@contoso.example").await;
+    let template: User = stored(&world, &keys::user(&world.application, template.parse().unwrap()))
+        .await
+        .unwrap();
+    let many: Vec<User> = (0..MOST_SCANNED)
+        .map(|_| User {
+            id: UserId::new(world.core.ids.uuid()),
+            ..template.clone()
+        })
+        .collect();
+    let scan = "/Users?filter=emails[type eq \"work\"].value eq \"alex@contoso.example\"&count=1";
+    put_all(&world, &many[1..]).await;
+    assert_eq!(world.get(scan).await.body["totalResults"], MOST_SCANNED);
+    put_all(&world, &many[..1]).await;
+    world.get(scan).await.is_error(400, "tooMany");
+    // Keys are still looked up, everything is still listed, and a cursor reads on where a scan may not.
+    let by_name = world.get("/Users?filter=userName eq \"alex@contoso.example\"").await;
+    assert_eq!(by_name.ids().len(), 1);
+    let page = world.get("/Users?startIndex=1991&count=200").await;
+    assert_eq!(
+        (page.ids().len(), page.body["totalResults"].as_u64()),
+        (11, Some(2_001))
+    );
+    assert_eq!(world.get(&format!("{scan}&cursor=")).await.ids().len(), 1);
+}
+
+#[tokio::test]
+async fn a_group_with_very_many_members_is_shown_without_them() {
+    let world = World::start().await;
+    let group = world.group("Everybody", &[]).await;
+    let path = format!("/Groups/{group}");
+    let members: Vec<GroupMember> = (0..=MOST_MEMBERS_SHOWN)
+        .map(|_| GroupMember {
+            application: world.application.clone(),
+            group: group.parse().unwrap(),
+            user: UserId::new(world.core.ids.uuid()),
+        })
+        .collect();
+    put_all(&world, &members[1..]).await;
+    assert_eq!(world.members(&group).await.len(), MOST_MEMBERS_SHOWN);
+    put_all(&world, &members[..1]).await;
+    world.get(&path).await.is_error(400, "tooMany");
+    world.get("/Groups").await.is_error(400, "tooMany");
+    assert_eq!(
+        world.get(&format!("{path}?excludedAttributes=members")).await.status,
+        200
+    );
+    // Its members can be changed one by one, and it can be deleted; not emptied in one call.
+    let one = json!([{"op": "remove", "path": format!("members[value eq \"{}\"]", members[7].user)}]);
+    assert_eq!(world.patch(&path, one).await.status, 204);
+    world
+        .patch(&path, json!([{"op": "remove", "path": "members"}]))
+        .await
+        .is_error(413, "");
+    assert_eq!(world.delete(&path).await.status, 204);
+    assert!(!world.exists(&members[9].key()).await);
 }
 
 /// What `/Schemas` promises, a client can set and read back.
