@@ -4,6 +4,8 @@
 //! They have to be built first, so these tests are ignored unless the repository's `binaries` step asks for them:
 //! `cargo xtask package`, then `HOURGLASS_FUNCTIONS_DIR=$PWD/target/lambda cargo test --test binaries -- --ignored`.
 
+#![cfg(test)]
+
 mod events;
 mod main_job;
 mod start;

@@ -42,7 +42,7 @@ async fn with_graph_unavailable_for_a_while_at_either_end_the_same_happens_later
         failing["targets"][0]["status"], "removing",
         "never shown as ended while the member is there"
     );
-    assert_eq!(running.members(&group).await?, [account.clone()]);
+    assert_eq!(running.members(&group).await?, [account.as_str()]);
     running.clear_graph_faults().await?;
     running.member_is(&group, &account, false).await?;
     running

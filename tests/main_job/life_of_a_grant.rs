@@ -163,7 +163,7 @@ async fn two_grants_on_one_membership_keep_it_until_the_last_ends() -> anyhow::R
         .grant_until(&dana, &short, |grant| grant["status"] == "ended")
         .await?;
     assert_eq!(ended["targets"][0]["status"], "kept_by_other_grant");
-    assert_eq!(running.members(&group).await?, [account.clone()]);
+    assert_eq!(running.members(&group).await?, [account.as_str()]);
     running
         .post(&dana, &format!("/v1/grants/{long}/check-in"), &json!({}))
         .await?

@@ -1,5 +1,10 @@
 //! What the integration suites share: the whole system on free ports in a temporary folder, and people who call it.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a JSON value that is asked for a field it does not have is null"
+)]
+
 use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
@@ -220,7 +225,6 @@ impl Client {
     }
 
     /// A request to the API, to be changed and sent.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str, who: &Person) -> reqwest::RequestBuilder {
         self.http
             .request(method, format!("{}{path}", self.ready.api))

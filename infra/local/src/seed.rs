@@ -3,6 +3,11 @@
 //! Each step looks first whether it has been done, so that a start that was killed in the middle is carried on. Once all
 //! of them are done, nothing is configured again: what people have changed since stays.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a JSON value that is asked for a field it does not have is null"
+)]
+
 use std::path::PathBuf;
 use std::time::Duration;
 
