@@ -4,6 +4,7 @@
 //! single steps, for use while working on one thing. Each command ends with one line of JSON on standard output that
 //! holds its figures; all else goes to standard error. The first child process that fails ends the command, named.
 
+mod bench;
 mod check;
 mod package;
 mod process;
@@ -42,6 +43,9 @@ enum Command {
     Openapi,
     /// Build the six functions for Lambda into target/lambda
     Package(package::Options),
+    /// Measure something; the figures are the last line
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -66,6 +70,7 @@ fn obey(command: &Command) -> Result<()> {
         Command::Tidy => figures.step("tidy", || tidy::run(&shell))?,
         Command::Template => check::template(&shell, &mut figures)?,
         Command::Openapi => check::openapi(&shell, &mut figures)?,
+        Command::Bench(bench) => return bench::run(&shell, bench),
         Command::Package(options) => figures.step("package", || package::build(&shell, options))?,
     }
     figures.print()
