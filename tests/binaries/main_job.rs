@@ -2,6 +2,7 @@
 
 use hourglass_local::company::Company;
 use hourglass_local::functions::{HTTP, TRIGGERED};
+use hourglass_local::system::{FUNCTION_FAILURES, SCHEDULE_FAILURES};
 use hourglass_tests::{Running, SHORT};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -92,7 +93,7 @@ fn everything_took_part(running: &Running) -> anyhow::Result<()> {
             "{function}: {runs:?}"
         );
     }
-    for queue in ["hourglass-schedule-failures", "hourglass-function-failures"] {
+    for queue in [SCHEDULE_FAILURES, FUNCTION_FAILURES] {
         let given_up = running.system.world.queues.messages(queue)?;
         assert!(given_up.is_empty(), "{queue}: {given_up:?}");
     }

@@ -11,7 +11,7 @@ use hourglass_app::ports::store::Query;
 use hourglass_boot::Services;
 use hourglass_domain::audit::{Event, Head, StreamId, verify};
 use hourglass_local::aws::Shutdown;
-use hourglass_local::system::{Options, World};
+use hourglass_local::system::{FUNCTION_FAILURES, Options, SCHEDULE_FAILURES, World};
 use hourglass_tests::table;
 use serde_json::json;
 
@@ -29,6 +29,9 @@ pub(crate) async fn examine(data: &Path) -> anyhow::Result<usize> {
         .iter()
         .filter(|pk| UNFINISHED.iter().any(|prefix| pk.starts_with(prefix)));
     assert_eq!(left.collect::<Vec<_>>(), Vec::<&&str>::new(), "left behind");
+    for queue in [SCHEDULE_FAILURES, FUNCTION_FAILURES] {
+        assert_eq!(world.queues.messages(queue)?, Vec::new(), "given up");
+    }
     let streams = keys.iter().filter_map(|pk| pk.strip_prefix("AUD#"));
     let streams: Vec<StreamId> = streams
         .map(|name| serde_json::from_value(json!(name)))

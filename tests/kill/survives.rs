@@ -219,10 +219,9 @@ impl Victim {
     /// call repeated.
     async fn once(&mut self, who: &str, path: &str, body: &Value, killed_after: Option<u64>) -> anyhow::Result<Answer> {
         let key = format!("{path}-{}", self.cases.len());
-        let call = |client: Client| {
-            let (who, path, body, key) = (who.to_owned(), path.to_owned(), body.clone(), key.clone());
+        let call = |client: Client, who: hourglass_tests::Person| {
+            let (path, body, key) = (path.to_owned(), body.clone(), key.clone());
             async move {
-                let who = client.person(&who).await?;
                 let call = client
                     .request(Method::POST, &path, &who)
                     .header("Idempotency-Key", key)
@@ -230,15 +229,17 @@ impl Victim {
                 client.send(call).await
             }
         };
+        let signed_in = self.client.person(who).await?;
         let Some(millis) = killed_after else {
-            return call(self.client.clone()).await;
+            return call(self.client.clone(), signed_in).await;
         };
-        let lost = tokio::spawn(call(self.client.clone()));
+        let lost = tokio::spawn(call(self.client.clone(), signed_in));
         tokio::time::sleep(Duration::from_millis(millis)).await;
         self.kill().await?;
         let lost = lost.await?;
         self.start().await?;
-        let again = call(self.client.clone()).await?;
+        let signed_in = self.client.person(who).await?;
+        let again = call(self.client.clone(), signed_in).await?;
         if let Ok(answered) = lost {
             assert_eq!(answered, again, "what was answered before the kill does not hold");
         }
@@ -347,10 +348,14 @@ async fn killed_at(victim: &mut Victim, moments: &[Moment]) -> anyhow::Result<()
 async fn killed_on_the_way_in_nothing_is_lost() -> anyhow::Result<()> {
     let mut victim = Victim::begin(&SEEDING).await?;
     let moments = [
-        Moment::Asking(10),
+        Moment::Asking(5),
+        Moment::Asking(15),
+        Moment::Asking(30),
         Moment::Asking(60),
         Moment::Asked,
-        Moment::Approving(10),
+        Moment::Approving(5),
+        Moment::Approving(15),
+        Moment::Approving(30),
         Moment::Approving(60),
         Moment::Approved(0),
         Moment::Approved(20),

@@ -36,9 +36,9 @@ pub const TABLE: &str = "hourglass";
 /// What the names of all secrets begin with.
 const SECRET_PREFIX: &str = "hourglass/";
 /// Queue of triggers that could not be handed over.
-const SCHEDULE_FAILURES: &str = "hourglass-schedule-failures";
+pub const SCHEDULE_FAILURES: &str = "hourglass-schedule-failures";
 /// Queue of invocations and stream records that were given up.
-const FUNCTION_FAILURES: &str = "hourglass-function-failures";
+pub const FUNCTION_FAILURES: &str = "hourglass-function-failures";
 
 /// How to start.
 #[derive(Debug, Clone)]
@@ -183,6 +183,8 @@ impl World {
         }
         let mut scheduling = SchedulerOptions::new(lambda.url());
         scheduling.precision_seconds = options.scheduler_precision_seconds;
+        // A schedule that fell due while everything was down would find no function yet, and be given up.
+        scheduling.paused = true;
         let scheduler = Scheduler::start(&base, after(listen, 4), scheduling).await?;
         let secrets = Secrets::start(&base, after(listen, 5)).await?;
         let tenant = Tenant::open(&options.data_dir.join("entra.db"), Arc::clone(&options.clock))?;
@@ -242,7 +244,7 @@ impl World {
         }
     }
 
-    /// Connects the stream and the sweep's rule to the functions, which have to be registered.
+    /// Connects schedules, the stream and the sweep's rule to the functions, which have to be registered.
     ///
     /// # Errors
     /// When the stream's position cannot be read.
@@ -256,6 +258,7 @@ impl World {
             function: "revocation".to_owned(),
             every: sweep_every,
         };
+        self.scheduler.pause(false);
         Ok((stream, Rule::start(&self.base, &self.lambda, rule)))
     }
 

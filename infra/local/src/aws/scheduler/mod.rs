@@ -50,6 +50,8 @@ pub struct SchedulerOptions {
     pub refuse_past: bool,
     /// The pause before the first retry of a delivery; each further one is twice as long, up to a minute.
     pub first_retry: Duration,
+    /// Whether nothing fires until [`Scheduler::pause`] says so: for a start in which the targets come last.
+    pub paused: bool,
 }
 
 impl SchedulerOptions {
@@ -61,6 +63,7 @@ impl SchedulerOptions {
             precision_seconds: 1,
             refuse_past: true,
             first_retry: Duration::from_secs(1),
+            paused: false,
         }
     }
 }
@@ -96,6 +99,7 @@ impl Scheduler {
             .write(|tx| store::prepare(tx, now))
             .context("cannot prepare the schedules")?;
         let (listener, url) = sim::bind(address).await.context("cannot bind the Scheduler")?;
+        let paused = AtomicBool::new(options.paused);
         let scheduler = Self {
             inner: Arc::new(Inner {
                 url,
@@ -105,7 +109,7 @@ impl Scheduler {
                 faults: Faults::default(),
                 http: clockwork::client()?,
                 changed: Notify::new(),
-                paused: AtomicBool::new(false),
+                paused,
                 to_drop: AtomicU32::new(0),
                 to_duplicate: AtomicU32::new(0),
             }),
