@@ -8,7 +8,7 @@ use hourglass_domain::application::{Application, ScimTokenInfo};
 use hourglass_domain::ids::{ApplicationId, TokenId};
 use hourglass_domain::target::Cloud;
 use hourglass_web::Api;
-use hourglass_web::extract::{Authenticated, Body, Failure, Id, ListView, SignedIn};
+use hourglass_web::extract::{Authenticated, Body, Failure, Id, ListView, NoBody, SignedIn};
 use hourglass_web::problem::Problem;
 use http::StatusCode;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -179,6 +179,7 @@ pub(crate) async fn add_scim_token(
     State(api): State<Api>,
     caller: Authenticated,
     id: Id<ApplicationId>,
+    _: NoBody,
 ) -> Result<(StatusCode, Json<FreshTokenView>), Failure> {
     let (info, secret) = applications::add_scim_token(&api.core, &caller.who, &id.0)
         .await

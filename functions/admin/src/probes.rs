@@ -18,7 +18,8 @@ use utoipa::ToSchema;
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum ProbeBody {
     /// Do the Azure credentials work?
-    TestAzure,
+    // With braces: serde lets a unit variant have any further fields.
+    TestAzure {},
     /// What kind of groups are the targets of an entitlement?
     Preflight {
         /// Id of the entitlement.
@@ -70,7 +71,7 @@ pub(crate) async fn ask(
     body: Body<ProbeBody>,
 ) -> Result<(StatusCode, Json<ProbeView>), Failure> {
     let question = match body.value {
-        ProbeBody::TestAzure => Question::TestAzure,
+        ProbeBody::TestAzure {} => Question::TestAzure,
         ProbeBody::Preflight { entitlement } => Question::Preflight(
             entitlement
                 .parse()

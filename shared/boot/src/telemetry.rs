@@ -28,13 +28,22 @@ const INVOCATION_SPAN: &str = "lambda_runtime::layers::trace";
 
 /// Starts logging for the whole process. Where logging has been started before, that stays.
 pub fn init(config: &LogConfig, clock: Arc<dyn Clock>) {
-    let started = tracing_subscriber::registry()
-        .with(lines(config, std::io::stdout))
-        .with(figures(config, clock, std::io::stdout))
-        .try_init();
-    if started.is_ok() {
+    if init_to(config, clock, std::io::stdout) {
         log_panics();
     }
+}
+
+/// As [`init`], with the lines written somewhere else and panics left alone: for tests that read what a function would
+/// have logged. Answers whether logging starts here.
+pub fn init_to<W>(config: &LogConfig, clock: Arc<dyn Clock>, writer: W) -> bool
+where
+    W: for<'writer> MakeWriter<'writer> + Clone + Send + Sync + 'static,
+{
+    tracing_subscriber::registry()
+        .with(lines(config, writer.clone()))
+        .with(figures(config, clock, writer))
+        .try_init()
+        .is_ok()
 }
 
 /// Lines for people.

@@ -229,16 +229,41 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             return Err(Problem::new(status, "content-type", "Send JSON with Content-Type: application/json.").into());
         }
-        let bytes = match axum::body::to_bytes(body, LARGEST_BODY).await {
-            Ok(bytes) => bytes,
-            Err(_) => {
-                let detail = format!("The body may have at most {LARGEST_BODY} bytes.");
-                return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail).into());
-            }
-        };
+        let bytes = whole(body).await?;
         let value = parse(&bytes)?;
         Ok(Self { value, bytes })
     }
+}
+
+/// Nothing: the body of a call that has no fields. None at all, or an empty JSON object.
+#[derive(Clone, Copy, Debug)]
+pub struct NoBody;
+
+/// The empty JSON object.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+impl<S: Send + Sync> FromRequest<S> for NoBody {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let (parts, body) = request.into_parts();
+        let bytes = whole(body).await?;
+        if bytes.is_empty() {
+            return Ok(Self);
+        }
+        let request = Request::from_parts(parts, bytes.into());
+        Body::<Nothing>::from_request(request, state).await.map(|_| Self)
+    }
+}
+
+/// A body of at most [`LARGEST_BODY`].
+async fn whole(body: axum::body::Body) -> Result<bytes::Bytes, Failure> {
+    axum::body::to_bytes(body, LARGEST_BODY).await.map_err(|_| {
+        let detail = format!("The body may have at most {LARGEST_BODY} bytes.");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail).into()
+    })
 }
 
 /// Reads JSON, naming the field that is at fault. serde_json itself bounds the depth (128).
