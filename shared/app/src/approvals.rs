@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hourglass_domain::Refusal;
 use hourglass_domain::audit::{Draft, StreamId};
 use hourglass_domain::decision::{Decided, DecisionFacts, Verdict, Vote, decide as judge};
-use hourglass_domain::directory::User;
+use hourglass_domain::directory::{Party, User};
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::{DecisionId, EntitlementId, GrantId, RequestId};
@@ -21,7 +21,7 @@ use crate::directory;
 use crate::error::Result;
 use crate::idempotency::{Answer, Once, replay};
 use crate::keys;
-use crate::policy::{self, Named};
+use crate::policy;
 use crate::ports::Core;
 use crate::ports::store::{Key, List, Page, Query};
 use crate::records::{LiveGrant, Stored};
@@ -83,6 +83,11 @@ async fn prepare(core: &Core, who: &Who, id: RequestId, vote: &Vote) -> Result<(
     let request = &stored.value;
     let in_force = policy::in_force(store, &request.application, request.entitlement).await?;
     let named = policy::named(store, &request.application, in_force.approvers(), approver.value.id).await?;
+    let earlier = request.approvals.iter().map(|approval| &approval.approver);
+    let standing = policy::standing(store, &request.application, in_force.approvers(), earlier).await?;
+    let parties: Vec<Party> = standing.iter().map(|standing| standing.party.clone()).collect();
+    let beneficiary = request.beneficiary.user;
+    let eligible = policy::eligible(store, &in_force.entitlement.value, beneficiary).await?;
     let loop_group = policy::loop_group(store, &in_force).await?;
     let policy = in_force.policy()?;
     let facts = DecisionFacts {
@@ -92,6 +97,8 @@ async fn prepare(core: &Core, who: &Who, id: RequestId, vote: &Vote) -> Result<(
         approver: &party,
         approver_is_guest: approver.value.is_guest(),
         is_approver: named.is_some(),
+        standing: &parties,
+        eligible: eligible.is_some(),
         loop_group,
         target_facts: &in_force.facts,
         factor: &who.caller.factor,
@@ -122,8 +129,8 @@ async fn prepare(core: &Core, who: &Who, id: RequestId, vote: &Vote) -> Result<(
         .check(&in_force.entitlement)
         .check(&in_force.template)
         .event(StreamId::request(id), draft);
-    if let Some(Named::ThroughGroup(group)) = named {
-        change = change.check_exists(keys::member(&request.application, group, approver.value.id));
+    if let Some(named) = named {
+        change = named.checked(change, &request.application, approver.value.id);
     }
     if decided.request.status != RequestStatus::Pending {
         change = change
@@ -131,6 +138,15 @@ async fn prepare(core: &Core, who: &Who, id: RequestId, vote: &Vote) -> Result<(
             .due(&[DueEntry::new(request.lapses_at, DueKind::Lapse, request.id)], &[])?;
     }
     if let Some(grant) = &decided.grant {
+        for other in &standing {
+            let user = other.user.value.id;
+            change = other
+                .named
+                .checked(change.check(&other.user), &request.application, user);
+        }
+        if let Some(eligible) = eligible {
+            change = eligible.checked(change, &request.application, beneficiary);
+        }
         change = grant_writes(core, change, grant).await?;
     }
     Ok((change, decided))
@@ -208,7 +224,7 @@ pub async fn inbox(core: &Core, who: &Who, after: Option<String>, limit: usize) 
     loop {
         let query = Query::partition(keys::requests_waiting(application))
             .after(next)
-            .limit(limit);
+            .limit(limit - found.len());
         let page = core.store.list(List::Waiting, &query).await?;
         looked_at += page.items.len();
         for stored in read_many::<Request>(&*core.store, &page.items)

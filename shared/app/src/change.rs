@@ -136,9 +136,12 @@ impl Change {
         self
     }
 
-    /// Relies on something lying at `key`.
+    /// Relies on something lying at `key`. Naming a key again adds nothing: a transaction has one condition per item.
     #[must_use]
     pub fn check_exists(mut self, key: Key) -> Self {
+        if self.writes.iter().any(|write| *write.key() == key) {
+            return self;
+        }
         self.writes.push(Write::Check {
             key,
             condition: Condition::Exists,

@@ -8,7 +8,7 @@ use hourglass_domain::entitlement::{Eligibility, Entitlement, PolicyRef, Princip
 use hourglass_domain::ids::{ApplicationId, EntitlementId, GroupId, PersonId, TenantId, UserId};
 use hourglass_domain::target::TargetFacts;
 
-use crate::change::{read, read_many};
+use crate::change::{Change, read, read_many};
 use crate::directory;
 use crate::error::Result;
 use crate::keys;
@@ -90,16 +90,55 @@ impl InForce {
     }
 }
 
-/// Whether a user may ask.
+/// By what a user may ask, if they may. Where everybody may, each may in person.
 ///
 /// # Errors
 /// Only when the table does not answer.
-pub async fn is_eligible(store: &dyn Store, entitlement: &Entitlement, user: UserId) -> Result<bool> {
+pub async fn eligible(store: &dyn Store, entitlement: &Entitlement, user: UserId) -> Result<Option<Named>> {
     match &entitlement.eligible {
-        Eligibility::Everyone => Ok(true),
-        Eligibility::Nobody => Ok(false),
-        Eligibility::Only(who) => Ok(named(store, &entitlement.application, who, user).await?.is_some()),
+        Eligibility::Everyone => Ok(Some(Named::InPerson)),
+        Eligibility::Nobody => Ok(None),
+        Eligibility::Only(who) => named(store, &entitlement.application, who, user).await,
     }
+}
+
+/// Who of `parties` may approve now, in the same order: active, no guest, still the same account, and named.
+///
+/// # Errors
+/// Only when the table does not answer.
+pub async fn standing(
+    store: &dyn Store,
+    application: &ApplicationId,
+    approvers: &Principals,
+    parties: impl Iterator<Item = &Party>,
+) -> Result<Vec<Standing>> {
+    let mut standing = Vec::new();
+    for party in parties {
+        let user = directory::user(store, application, party.user).await?;
+        let same = |user: &User| user.active && !user.is_guest() && user.object_id() == Some(party.object_id);
+        let Some(user) = user.filter(|user| same(&user.value)) else {
+            continue;
+        };
+        if let Some(named) = named(store, application, approvers, party.user).await? {
+            standing.push(Standing {
+                party: party.clone(),
+                user,
+                named,
+            });
+        }
+    }
+    Ok(standing)
+}
+
+/// Somebody who may approve now.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Who.
+    pub party: Party,
+    /// Their account.
+    pub user: Stored<User>,
+    /// By what.
+    pub named: Named,
 }
 
 /// What the directory says about the targets of many entitlements, read in as few calls as there can be.
@@ -164,7 +203,7 @@ impl GroupsOf {
         }
     }
 
-    /// Whether the user may ask for an entitlement. Only for lists: a request itself is judged by [`is_eligible`].
+    /// Whether the user may ask for an entitlement. Only for lists: a request itself is judged by [`eligible`].
     ///
     /// # Errors
     /// Only when the table does not answer.
@@ -173,7 +212,7 @@ impl GroupsOf {
             Eligibility::Only(who) if self.complete => {
                 Ok(who.users.contains(&self.user) || !who.groups.is_disjoint(&self.groups))
             }
-            _ => is_eligible(store, entitlement, self.user).await,
+            _ => Ok(eligible(store, entitlement, self.user).await?.is_some()),
         }
     }
 }
@@ -185,6 +224,20 @@ pub enum Named {
     InPerson,
     /// As a member of this group.
     ThroughGroup(GroupId),
+}
+
+impl Named {
+    /// `change`, relying on this being so still: that the group stands and the user is in it. Who is named in person is
+    /// so by the version of the entitlement or the template.
+    #[must_use]
+    pub fn checked(self, change: Change, application: &ApplicationId, user: UserId) -> Change {
+        match self {
+            Self::InPerson => change,
+            Self::ThroughGroup(group) => change
+                .check_exists(keys::group(application, group))
+                .check_exists(keys::member(application, group, user)),
+        }
+    }
 }
 
 /// By what a user is among `principals`, if they are.
@@ -223,6 +276,10 @@ pub async fn available_approvers(
     count(store, application, tenant, &people, excluded, &mut found).await?;
     let mut read_so_far = 0;
     for group in &principals.groups {
+        // The members of a group that was deleted go in pieces, after the group.
+        if enough(&found) || directory::group(store, application, *group).await?.is_none() {
+            continue;
+        }
         let mut after = None;
         while !enough(&found) && read_so_far < MOST_APPROVERS_READ {
             let page = directory::members_page(store, application, *group, after, LARGEST_PAGE / 2).await?;

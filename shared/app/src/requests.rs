@@ -14,7 +14,7 @@ use crate::change::{Change, ChangeError, DECIDE_AGAIN, personal, read, read_page
 use crate::error::Result;
 use crate::idempotency::{Answer, Once, replay};
 use crate::keys;
-use crate::policy::{self, InForce};
+use crate::policy::{self, InForce, Named};
 use crate::ports::Core;
 use crate::ports::store::Query;
 use crate::records::{OpenRequest, Stored};
@@ -35,6 +35,7 @@ struct Prepared {
     request: Request,
     in_force: InForce,
     requester: Stored<User>,
+    eligible: Named,
 }
 
 async fn prepare(core: &Core, who: &Who, new: &NewRequest, now: Timestamp) -> Result<Prepared> {
@@ -45,7 +46,7 @@ async fn prepare(core: &Core, who: &Who, new: &NewRequest, now: Timestamp) -> Re
     let application = &who.application.value.id;
     let store = &*core.store;
     let in_force = policy::in_force(store, application, new.entitlement).await?;
-    let eligible = policy::is_eligible(store, &in_force.entitlement.value, requester.value.id).await?;
+    let eligible = policy::eligible(store, &in_force.entitlement.value, requester.value.id).await?;
     if new
         .beneficiary
         .is_some_and(|beneficiary| beneficiary != requester.value.id)
@@ -73,7 +74,7 @@ async fn prepare(core: &Core, who: &Who, new: &NewRequest, now: Timestamp) -> Re
         template: (&in_force.template.value, in_force.template.version),
         requester: &party,
         beneficiary: &party,
-        eligible,
+        eligible: eligible.is_some(),
         available_approvers,
         target_facts: &in_force.facts,
         open_requests: open.len(),
@@ -85,6 +86,7 @@ async fn prepare(core: &Core, who: &Who, new: &NewRequest, now: Timestamp) -> Re
         request,
         in_force,
         requester,
+        eligible: eligible.unwrap_or(Named::InPerson),
     })
 }
 
@@ -148,6 +150,9 @@ pub async fn create(
             .check(&prepared.in_force.entitlement)
             .check(&prepared.in_force.template)
             .event(StreamId::request(request.id), draft);
+        change = prepared
+            .eligible
+            .checked(change, &request.application, request.requester.user);
         if let Some(once) = once {
             change = change.replace(replaced, &once.record(&answer, now))?;
         }

@@ -141,6 +141,10 @@ pub struct DecisionFacts<'a> {
     pub approver_is_guest: bool,
     /// Whether the approver is named, or a member of a group that is named, as an approver now.
     pub is_approver: bool,
+    /// Who of those that approved before may still approve: active, no guest, and named as an approver now.
+    pub standing: &'a [Party],
+    /// Whether the beneficiary is still among those who may ask.
+    pub eligible: bool,
     /// A group that feeds approvers but can be requested itself, if there is one.
     pub loop_group: Option<String>,
     /// What the directory says about each target.
@@ -200,6 +204,9 @@ pub fn decide(
             asked: request.duration,
         });
     }
+    if duration.is_sub_minute() && !request.duration.is_sub_minute() {
+        return Err(Refusal::invalid("duration", "must be at least one minute"));
+    }
     let decision = Decision {
         id: ids.0,
         request: request.id,
@@ -228,7 +235,7 @@ pub fn decide(
         duration,
         at: now,
     });
-    if request.approvals.len() < usize::from(request.quorum) {
+    if counted(&request, facts) < usize::from(request.quorum) {
         return Ok(Decided {
             decision,
             request,
@@ -243,6 +250,19 @@ pub fn decide(
         request,
         grant: Some(grant),
     })
+}
+
+/// How many approvals count: the one that is being given, and those of people who may still approve. Whoever was
+/// switched off or is no approver any more since has approved in vain (invariant I10).
+fn counted(request: &Request, facts: &DecisionFacts<'_>) -> usize {
+    let counts = |approver: &Party| {
+        approver.same_person(facts.approver) || facts.standing.iter().any(|other| other.same_person(approver))
+    };
+    request
+        .approvals
+        .iter()
+        .filter(|approval| counts(&approval.approver))
+        .count()
 }
 
 /// Who may decide at all.
@@ -267,6 +287,11 @@ fn check_approvable(facts: &DecisionFacts<'_>) -> Result<(), Refusal> {
     let (request, _) = facts.request;
     if facts.policy.hash != request.policy.hash || facts.entitlement.approval != ApprovalMode::Required {
         return Err(Refusal::PolicyChanged {
+            name: request.entitlement_name.clone(),
+        });
+    }
+    if !facts.eligible {
+        return Err(Refusal::NoLongerEligible {
             name: request.entitlement_name.clone(),
         });
     }
@@ -357,6 +382,41 @@ pub fn verify_evidence(grant: &Grant, request: &Request, decisions: &[Decision])
     Ok(())
 }
 
+/// Verifies that the rules in force are those that were approved, and that the approvals satisfy them: `standing` are
+/// the decisions of people who may still approve. With [`verify_evidence`] it binds the grant's targets to the
+/// entitlement, so that a request whose row was changed after it was made grants nothing.
+///
+/// # Errors
+/// What does not fit, for the audit event.
+pub fn verify_rules(
+    request: &Request,
+    entitlement: &Entitlement,
+    policy: &PolicyRef,
+    standing: &[&Decision],
+) -> Result<(), &'static str> {
+    if policy.hash != request.policy.hash {
+        return Err("the rules of the entitlement changed before the grant became active");
+    }
+    if request.targets != entitlement.targets || request.quorum != entitlement.quorum {
+        return Err("the request is for other targets or fewer approvals than its entitlement says");
+    }
+    let mut counted: Vec<&Party> = Vec::new();
+    for decision in standing {
+        let Evidence::StepUp { auth_time, .. } = &decision.evidence;
+        let fresh = (-60..=FRESH_SECONDS).contains(&decision.at.seconds_since(*auth_time));
+        if entitlement.passkey_required() || !fresh {
+            return Err("a decision does not show the factor that the entitlement asks for");
+        }
+        if !counted.iter().any(|earlier| earlier.same_person(&decision.approver)) {
+            counted.push(&decision.approver);
+        }
+    }
+    if counted.len() < usize::from(entitlement.quorum).max(1) {
+        return Err("fewer people than the quorum who approved may still approve");
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -376,6 +436,8 @@ mod tests {
         factor: FactorClaims,
         vote: Vote,
         is_approver: bool,
+        standing: Vec<Party>,
+        eligible: bool,
         guest: bool,
     }
 
@@ -420,6 +482,8 @@ mod tests {
                 comment: None,
             },
             is_approver: true,
+            standing: vec![party(11)],
+            eligible: true,
             guest: false,
         }
     }
@@ -436,6 +500,8 @@ mod tests {
                 approver: &case.approver,
                 approver_is_guest: case.guest,
                 is_approver: case.is_approver,
+                standing: &case.standing,
+                eligible: case.eligible,
                 loop_group: None,
                 target_facts: &target_facts,
                 factor: &case.factor,
@@ -493,10 +559,86 @@ mod tests {
     }
 
     #[test]
+    fn who_may_no_longer_approve_has_approved_in_vain() {
+        let mut first = case();
+        first.request.quorum = 2;
+        let mut second = case();
+        second.request = run(&first).unwrap().request;
+        second.approver = party(12);
+        second.standing = Vec::new();
+        let decided = run(&second).unwrap();
+        assert_eq!(
+            (decided.request.status, decided.grant),
+            (RequestStatus::Pending, None),
+            "the first approver lost the right meanwhile"
+        );
+        let mut third = case();
+        third.request = decided.request;
+        third.approver = party(13);
+        third.standing = vec![party(12)];
+        assert!(run(&third).unwrap().grant.is_some());
+    }
+
+    #[test]
+    fn a_beneficiary_who_may_not_ask_any_more_is_granted_nothing() {
+        let mut gone = case();
+        gone.eligible = false;
+        assert_eq!(run(&gone).unwrap_err().code(), "no-longer-eligible");
+        gone.vote.verdict = Verdict::Deny;
+        assert_eq!(run(&gone).unwrap().request.status, RequestStatus::Denied);
+    }
+
+    #[test]
     fn an_approver_may_shorten_and_not_lengthen() {
         let mut longer = case();
         longer.vote.duration = Some("2h".parse().unwrap());
         assert_eq!(run(&longer).unwrap_err().code(), "duration-longer");
+        let mut seconds = case();
+        seconds.vote.duration = Some("1s".parse().unwrap());
+        assert_eq!(run(&seconds).unwrap_err().code(), "invalid-field");
+        seconds.request.duration = "5s".parse().unwrap();
+        assert!(run(&seconds).unwrap().grant.is_some(), "where seconds may be asked for");
+    }
+
+    #[test]
+    fn rules_verify_as_they_were_approved_and_not_otherwise() {
+        let case = case();
+        let decided = run(&case).unwrap();
+        let (request, decision) = (decided.request, decided.decision);
+        let verify = |request: &Request, entitlement: &Entitlement, decisions: &[&Decision]| {
+            verify_rules(request, entitlement, &case.policy, decisions)
+        };
+        assert_eq!(verify(&request, &case.entitlement, &[&decision]), Ok(()));
+        assert!(
+            verify(&request, &case.entitlement, &[]).is_err(),
+            "nobody may still approve"
+        );
+        let mut other = request.clone();
+        other.targets.push(other.targets[0].clone());
+        assert!(
+            verify(&other, &case.entitlement, &[&decision]).is_err(),
+            "other targets"
+        );
+        let mut critical = case.entitlement.clone();
+        critical.critical = true;
+        assert!(
+            verify(&request, &critical, &[&decision]).is_err(),
+            "a passkey is asked for"
+        );
+        let mut stale = decision.clone();
+        stale.at = stale.at.plus_seconds(FRESH_SECONDS);
+        assert!(
+            verify(&request, &case.entitlement, &[&stale]).is_err(),
+            "an old sign-in"
+        );
+        let mut two = (request, case.entitlement.clone());
+        (two.0.quorum, two.1.quorum) = (2, 2);
+        assert!(
+            verify(&two.0, &two.1, &[&decision, &decision]).is_err(),
+            "one person twice"
+        );
+        two.0.quorum = 1;
+        assert!(verify(&two.0, &two.1, &[&decision]).is_err(), "another quorum");
     }
 
     #[test]

@@ -88,6 +88,12 @@ pub enum Refusal {
         /// The entitlement's name.
         name: String,
     },
+    /// The beneficiary is not among those who may ask any more.
+    #[error("The person it is for may not ask for {name} any more, so it cannot be approved.")]
+    NoLongerEligible {
+        /// The entitlement's name.
+        name: String,
+    },
     /// The duration is not on the list.
     #[error("{asked} is not an allowed duration here; allowed are {}.", list(allowed))]
     DurationNotAllowed {
@@ -267,6 +273,7 @@ impl Refusal {
             | Self::RequestLapsed { .. }
             | Self::AlreadyDecided
             | Self::PolicyChanged { .. }
+            | Self::NoLongerEligible { .. }
             | Self::ApproverLoop { .. }
             | Self::GrantNotLive { .. }
             | Self::Changed
@@ -291,6 +298,7 @@ impl Refusal {
             Self::TargetUnchecked { .. } => "target-unchecked",
             Self::TargetUnusable { .. } => "target-unusable",
             Self::NotEligible { .. } => "not-eligible",
+            Self::NoLongerEligible { .. } => "no-longer-eligible",
             Self::DurationNotAllowed { .. } => "duration-not-allowed",
             Self::TooFewApprovers { .. } => "too-few-approvers",
             Self::AlreadyRequested { .. } => "already-requested",

@@ -3,13 +3,15 @@
 //! The order is stored in the transaction that switches the user off. Decisions check in their own transaction that
 //! the beneficiary is active, so that whatever was granted before is listed here and nothing is granted after.
 
+use futures_util::StreamExt as _;
 use hourglass_domain::audit::{Actor, Draft, StreamId};
 use hourglass_domain::directory::User;
 use hourglass_domain::grant::{EndOrder, EndReason, Grant};
 use hourglass_domain::ids::{ApplicationId, UserId};
 use hourglass_domain::request::{Request, RequestStatus};
 
-use crate::change::{Change, ChangeError, read, read_page};
+use super::advance;
+use crate::change::{Change, ChangeError, DECIDE_AGAIN, read, read_page};
 use crate::directory;
 use crate::error::Result;
 use crate::keys;
@@ -20,6 +22,8 @@ use crate::requests;
 
 /// Most orders of one user that one run carries out: each is deleted with its promise in one transaction.
 const MOST_ORDERS: usize = 40;
+/// How many grants are ended at a time.
+const AT_A_TIME: usize = 8;
 
 /// Ends everything of a user, if the order still stands and the user is not active again.
 ///
@@ -35,9 +39,25 @@ pub async fn offboard(workers: &Workers, application: &ApplicationId, user: User
     let stored: Option<Stored<User>> = directory::user(store, application, user).await?;
     let active_again = stored.is_some_and(|stored| stored.value.active);
     let grants = read_page::<LiveGrant>(store, &Query::partition(keys::live_grants(user))).await?;
-    // What was live when the account was switched off ends even if it is switched on again a second later.
+    // What was live when the account was switched off ends even if it is switched on again a second later. While it is
+    // off, everything ends: an approval that was under way may be stored before the order and yet bear a later time,
+    // and clocks differ. Every order is stored before the first grant is ended, so that one that is slow to end keeps
+    // none of the others waiting.
+    let mut ending = Vec::new();
     for live in &grants.items {
-        end(workers, live, &latest.value).await?;
+        let before = active_again.then_some(latest.value.at);
+        if let Some(grant) = concerned(workers, live, before).await? {
+            order(workers, &grant, EndReason::UserDeactivated).await?;
+            ending.push(grant.id);
+        }
+    }
+    for result in futures_util::stream::iter(ending)
+        .map(|grant| advance::advance(workers, grant))
+        .buffer_unordered(AT_A_TIME)
+        .collect::<Vec<_>>()
+        .await
+    {
+        result?;
     }
     if !active_again {
         let open = read_page::<OpenRequest>(store, &Query::partition(keys::open_requests(user))).await?;
@@ -58,44 +78,55 @@ pub async fn offboard(workers: &Workers, application: &ApplicationId, user: User
     }
 }
 
-async fn end(workers: &Workers, live: &Stored<LiveGrant>, order: &OffboardOrder) -> Result<()> {
+/// The live grant behind a marker: of those approved until `before`, or of all.
+async fn concerned(
+    workers: &Workers,
+    live: &Stored<LiveGrant>,
+    before: Option<hourglass_domain::Timestamp>,
+) -> Result<Option<Grant>> {
+    let grant: Option<Stored<Grant>> = read(&*workers.core.store, &keys::grant(live.value.grant)).await?;
+    let concerned = |grant: &Grant| grant.status.is_live() && before.is_none_or(|before| grant.approved_at <= before);
+    Ok(grant.map(|grant| grant.value).filter(concerned))
+}
+
+/// Stores the order to end a grant, unless there is one.
+async fn order(workers: &Workers, grant: &Grant, because: EndReason) -> Result<()> {
     let store = &*workers.core.store;
-    let id = live.value.grant;
-    let grant: Option<Stored<Grant>> = read(store, &keys::grant(id)).await?;
-    let Some(grant) = grant.filter(|grant| grant.value.status.is_live() && grant.value.approved_at <= order.at) else {
+    let key: Key = keys::end_order(grant.id);
+    if store.get(&key).await?.is_some() {
         return Ok(());
-    };
-    let key: Key = keys::end_order(id);
-    if store.get(&key).await?.is_none() {
-        let now = workers.core.clock.now();
-        let because = EndReason::UserDeactivated;
-        let draft = Draft::new(now, Actor::system("provisioning"), "grant.end_ordered").fact("because", because.name());
-        let change = Change::new()
-            .create(&EndOrder {
-                grant: id,
-                because,
-                by: None,
-                at: now,
-            })?
-            .event(StreamId::request(grant.value.request), draft);
-        match change.commit(store).await {
-            Ok(()) | Err(ChangeError::Conflict(_)) => {}
+    }
+    let now = workers.core.clock.now();
+    let draft = Draft::new(now, Actor::system("worker"), "grant.end_ordered").fact("because", because.name());
+    let change = Change::new()
+        .create(&EndOrder {
+            grant: grant.id,
+            because,
+            by: None,
+            at: now,
+        })?
+        .event(StreamId::request(grant.request), draft);
+    match change.commit(store).await {
+        Ok(()) | Err(ChangeError::Conflict(_)) => Ok(()),
+        Err(ChangeError::App(error)) => Err(error),
+    }
+}
+
+/// Cancels an open request. A conflict may mean that it was decided, and just as well that one of several approvers
+/// said yes, so it is looked at again.
+async fn cancel(workers: &Workers, open: &OpenRequest) -> Result<()> {
+    let store = &*workers.core.store;
+    for _ in 0..DECIDE_AGAIN {
+        let request: Option<Stored<Request>> = read(store, &keys::request(open.request)).await?;
+        let Some(request) = request.filter(|request| request.value.status == RequestStatus::Pending) else {
+            return Ok(());
+        };
+        let actor = Actor::system("worker");
+        match requests::close(&workers.core, &request, RequestStatus::Cancelled, "cancelled", actor).await {
+            Ok(_) => return Ok(()),
+            Err(ChangeError::Conflict(_)) => {}
             Err(ChangeError::App(error)) => return Err(error),
         }
     }
-    super::advance::advance(workers, id).await.map(|_| ())
-}
-
-async fn cancel(workers: &Workers, open: &OpenRequest) -> Result<()> {
-    let store = &*workers.core.store;
-    let request: Option<Stored<Request>> = read(store, &keys::request(open.request)).await?;
-    let Some(request) = request.filter(|request| request.value.status == RequestStatus::Pending) else {
-        return Ok(());
-    };
-    let actor = Actor::system("provisioning");
-    match requests::close(&workers.core, &request, RequestStatus::Cancelled, "cancelled", actor).await {
-        // A conflict means decided meanwhile: a yes was refused for an inactive beneficiary, so it is closed either way.
-        Ok(_) | Err(ChangeError::Conflict(_)) => Ok(()),
-        Err(ChangeError::App(error)) => Err(error),
-    }
+    Err(hourglass_domain::Refusal::Changed.into())
 }

@@ -5,13 +5,12 @@ use hourglass_domain::Timestamp;
 use hourglass_domain::due::{DueEntry, DueKind, Lane, SHARDS};
 
 use super::{advance, offboard};
-use crate::change::read_page;
 use crate::error::Result;
 use crate::keys;
 use crate::ports::Workers;
 use crate::ports::store::Condition;
 use crate::ports::store::{Query, Write};
-use crate::records::Stored;
+use crate::records::from_item;
 use crate::requests;
 
 /// Most entries that one run takes from one shard.
@@ -26,7 +25,7 @@ const OVERDUE_SECONDS: i64 = 90;
 pub struct Swept {
     /// Entries that were due.
     pub due: usize,
-    /// Entries that failed and stay.
+    /// Entries that failed and stay, and parts of the list that could not be read.
     pub failed: usize,
     /// Expiries that were more than 90 s late.
     pub overdue: usize,
@@ -36,16 +35,36 @@ pub struct Swept {
 
 /// Takes what is due, oldest first, each on its own, until `deadline`.
 ///
+/// A part of the list that cannot be read (an entry of a kind that a newer version made, say) keeps none of the others
+/// from their turn.
+///
 /// # Errors
-/// When the table does not answer at all.
+/// When no part of the list could be read.
 pub async fn sweep(workers: &Workers, deadline: Timestamp) -> Result<Swept> {
     let now = workers.core.clock.now();
     let mut due: Vec<DueEntry> = Vec::new();
+    let mut unread = 0;
+    let mut answered = false;
+    let mut last_error = None;
     for lane in [Lane::Grants, Lane::Rest] {
         let shards = (0..SHARDS).map(|shard| due_in(workers, lane, shard, now));
         for entries in futures_util::future::join_all(shards).await {
-            due.extend(entries?);
+            match entries {
+                Ok((entries, bad)) => {
+                    due.extend(entries);
+                    unread += bad;
+                    answered = true;
+                }
+                Err(error) => {
+                    tracing::error!(lane = lane.letter(), %error, "a part of the due entries cannot be read");
+                    unread += 1;
+                    last_error = Some(error);
+                }
+            }
         }
+    }
+    if let Some(error) = last_error.filter(|_| !answered) {
+        return Err(error);
     }
     due.sort();
     let overdue = due
@@ -65,12 +84,15 @@ pub async fn sweep(workers: &Workers, deadline: Timestamp) -> Result<Swept> {
         .await;
     let swept = Swept {
         due: total,
-        failed: results.iter().filter(|result| **result == Some(false)).count(),
+        failed: unread + results.iter().filter(|result| **result == Some(false)).count(),
         overdue,
         cut_short: results.iter().any(Option::is_none),
     };
     tracing::info!(target: "metric", metric = "overdue_grants", value = overdue as u64, unit = "Count");
     tracing::info!(target: "metric", metric = "sweep_heartbeat", value = 1_u64, unit = "Count");
+    if unread > 0 {
+        tracing::info!(target: "metric", metric = "convergence_failures", value = unread as u64, unit = "Count");
+    }
     if swept.due > 0 {
         tracing::info!(
             due = swept.due,
@@ -83,17 +105,25 @@ pub async fn sweep(workers: &Workers, deadline: Timestamp) -> Result<Swept> {
     Ok(swept)
 }
 
-async fn due_in(workers: &Workers, lane: Lane, shard: u8, now: Timestamp) -> Result<Vec<DueEntry>> {
+/// What is due in one shard, and how many entries of it are no entries of ours.
+async fn due_in(workers: &Workers, lane: Lane, shard: u8, now: Timestamp) -> Result<(Vec<DueEntry>, usize)> {
     let query = Query {
         up_to: Some(keys::due_until(now)),
         ..Query::partition(keys::due_partition(lane, shard)).limit(MOST_PER_SHARD)
     };
-    let page = read_page::<DueEntry>(&*workers.core.store, &query).await?;
-    Ok(page
-        .items
-        .into_iter()
-        .map(|entry: Stored<DueEntry>| entry.value)
-        .collect())
+    let page = workers.core.store.query(&query).await?;
+    let mut entries = Vec::with_capacity(page.items.len());
+    let mut bad = 0;
+    for item in page.items {
+        match from_item::<DueEntry>(item) {
+            Ok(entry) => entries.push(entry.value),
+            Err(error) => {
+                tracing::error!(%error, "a due entry cannot be read and stays");
+                bad += 1;
+            }
+        }
+    }
+    Ok((entries, bad))
 }
 
 /// Works on one entry; one that fails never keeps the others from their turn.

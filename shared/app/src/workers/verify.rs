@@ -1,6 +1,7 @@
 //! Re-verifies a grant from its evidence before anything is added. Never before a removal.
 
-use hourglass_domain::decision::{Decision, verify_evidence};
+use hourglass_domain::decision::{Decision, verify_evidence, verify_rules};
+use hourglass_domain::directory::User;
 use hourglass_domain::entitlement::Entitlement;
 use hourglass_domain::grant::Grant;
 use hourglass_domain::request::Request;
@@ -41,16 +42,12 @@ pub async fn verify(workers: &Workers, grant: &Grant) -> Result<Verdict> {
     if let Err(why) = verify_evidence(grant, &request.value, &decisions) {
         return Ok(bad(grant, why));
     }
-    for party in std::iter::once(&grant.beneficiary).chain(decisions.iter().map(|decision| &decision.approver)) {
-        let user = directory::user(store, &grant.application, party.user).await?;
-        let as_then = user.is_some_and(|user| user.value.active && user.value.object_id() == Some(party.object_id));
-        if !as_then {
-            return Ok(Verdict::Bad(
-                "the beneficiary or an approver is no longer active".to_owned(),
-            ));
-        }
+    let beneficiary = directory::user(store, &grant.application, grant.beneficiary.user).await?;
+    let as_then = |user: &User| user.active && user.object_id() == Some(grant.beneficiary.object_id);
+    if !beneficiary.is_some_and(|user| as_then(&user.value)) {
+        return Ok(Verdict::Bad("the beneficiary is no longer active".to_owned()));
     }
-    if let Some(why) = rules_changed(workers, grant, &request.value).await? {
+    if let Some(why) = rules_changed(workers, grant, &request.value, &decisions).await? {
         return Ok(Verdict::Bad(why));
     }
     targets(workers, grant).await
@@ -63,8 +60,13 @@ fn bad(grant: &Grant, why: &str) -> Verdict {
     Verdict::Bad(why.to_owned())
 }
 
-/// Rules that were tightened after the approval count as well.
-async fn rules_changed(workers: &Workers, grant: &Grant, request: &Request) -> Result<Option<String>> {
+/// Rules that were tightened after the approval count as well, and so does whoever may no longer approve or ask.
+async fn rules_changed(
+    workers: &Workers,
+    grant: &Grant,
+    request: &Request,
+    decisions: &[Decision],
+) -> Result<Option<String>> {
     let store = &*workers.core.store;
     let key = keys::entitlement(&grant.application, grant.entitlement);
     let Some(entitlement) = read::<Entitlement>(store, &key).await? else {
@@ -74,10 +76,19 @@ async fn rules_changed(workers: &Workers, grant: &Grant, request: &Request) -> R
     let now = entitlement
         .value
         .policy(entitlement.version, &template.value, template.version)?;
-    if now.hash != request.policy.hash {
-        return Ok(Some(
-            "the rules of the entitlement changed before the grant became active".to_owned(),
-        ));
+    let approvers = entitlement.value.approvers_in_force(&template.value);
+    let parties = decisions.iter().map(|decision| &decision.approver);
+    let standing = policy::standing(store, &grant.application, approvers, parties).await?;
+    let standing: Vec<&Decision> = decisions
+        .iter()
+        .filter(|decision| standing.iter().any(|standing| standing.party == decision.approver))
+        .collect();
+    if let Err(why) = verify_rules(request, &entitlement.value, &now, &standing) {
+        return Ok(Some(why.to_owned()));
+    }
+    let eligible = policy::eligible(store, &entitlement.value, grant.beneficiary.user).await?;
+    if eligible.is_none() {
+        return Ok(Some("the beneficiary may not ask for it any more".to_owned()));
     }
     let facts = policy::facts(store, &entitlement.value).await?;
     let in_force = policy::InForce {
