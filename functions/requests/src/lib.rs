@@ -11,7 +11,7 @@ mod requests;
 
 use std::sync::Arc;
 
-use axum::{Router, middleware};
+use axum::Router;
 use hourglass_boot::Services;
 use hourglass_web::{Api, cors, serve};
 use utoipa::OpenApi as _;
@@ -46,15 +46,11 @@ pub fn api() -> OpenApiRouter<Api> {
 
 /// The function's router.
 pub fn router(services: Services) -> Router {
-    let origins = Arc::new(services.config.form_origins.clone());
     let (router, _) = api().split_for_parts();
     let router = router
         .with_state(api_of(&services))
-        .route("/v1/openapi.json", axum::routing::get(openapi))
-        .layer(middleware::from_fn(move |request, next| {
-            cors::allow(Arc::clone(&origins), request, next)
-        }));
-    serve::finish(router)
+        .route("/v1/openapi.json", axum::routing::get(openapi));
+    serve::finish(cors::on_routes(router, services.config.form_origins.clone()))
 }
 
 async fn openapi() -> impl axum::response::IntoResponse {

@@ -13,13 +13,7 @@ use crate::problem::Problem;
 pub fn finish(router: Router) -> Router {
     router
         .fallback(|| async { Problem::not_found() })
-        .method_not_allowed_fallback(|| async {
-            Problem::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method-not-allowed",
-                "This path does not take that method.",
-            )
-        })
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(crate::extract::LARGEST_BODY))
         .layer(middleware::from_fn(guard))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
@@ -27,6 +21,15 @@ pub fn finish(router: Router) -> Router {
             tracing::error!("a handler panicked");
             Problem::internal().into_response()
         }))
+}
+
+/// The answer to a method that a path does not take.
+pub(crate) async fn method_not_allowed() -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method-not-allowed",
+        "This path does not take that method.",
+    )
 }
 
 /// Headers that every answer carries (OWASP Secure Headers): answers of an API are neither cached nor sniffed.
