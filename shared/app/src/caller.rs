@@ -33,10 +33,7 @@ pub async fn identify(core: &Core, caller: Caller) -> Result<Who> {
     let application = application_of(core, &caller).await?.ok_or(Refusal::NotFound {
         what: "application for your tenant",
     })?;
-    let user = directory::user_by_object_id(&*core.store, &application.value.id, caller.object_id).await?;
-    if user.as_ref().is_some_and(|user| !user.value.active) {
-        return Err(Refusal::AccountInactive.into());
-    }
+    let user = active_user(core, &application, &caller).await?;
     Ok(Who {
         caller,
         application,
@@ -44,11 +41,35 @@ pub async fn identify(core: &Core, caller: Caller) -> Result<Who> {
     })
 }
 
+/// The caller's provisioned user, if there is one.
+///
+/// # Errors
+/// When the account is switched off.
+async fn active_user(core: &Core, application: &Stored<Application>, caller: &Caller) -> Result<Option<Stored<User>>> {
+    let user = directory::user_by_object_id(&*core.store, &application.value.id, caller.object_id).await?;
+    if user.as_ref().is_some_and(|user| !user.value.active) {
+        return Err(Refusal::AccountInactive.into());
+    }
+    Ok(user)
+}
+
+/// The application of the caller's tenant, where there is one, for calls that need none.
+///
+/// # Errors
+/// When the caller's account is switched off.
+pub async fn application_of_active(core: &Core, caller: &Caller) -> Result<Option<Stored<Application>>> {
+    let application = application_of(core, caller).await?;
+    if let Some(application) = &application {
+        active_user(core, application, caller).await?;
+    }
+    Ok(application)
+}
+
 /// The application of the caller's tenant.
 ///
 /// # Errors
 /// Only when the table does not answer.
-pub async fn application_of(core: &Core, caller: &Caller) -> Result<Option<Stored<Application>>> {
+async fn application_of(core: &Core, caller: &Caller) -> Result<Option<Stored<Application>>> {
     let Some(tenant) = read::<TenantUse>(&*core.store, &keys::tenant(caller.tenant)).await? else {
         return Ok(None);
     };

@@ -183,7 +183,8 @@ impl Template {
                 ),
             ));
         }
-        for text in self.messages.values() {
+        for (name, text) in &self.messages {
+            check_line("messages", name, 1, LONGEST_NAME)?;
             check_free_text("messages", text, 0, LONGEST_JUSTIFICATION)?;
         }
         if self.messages.len() > MOST_PRINCIPALS {

@@ -11,7 +11,7 @@ use hourglass_domain::text::{LONGEST_NAME, check_line};
 use secrecy::SecretString;
 
 use super::require_admin_of;
-use crate::caller::{Who, admin_actor, application_of, require_role, require_scope};
+use crate::caller::{Who, admin_actor, application_of_active, require_role, require_scope};
 use crate::change::{Change, ChangeError, DECIDE_AGAIN, read};
 use crate::error::Result;
 use crate::keys;
@@ -47,6 +47,7 @@ pub fn require_any_admin(caller: &Caller) -> Result<(), Refusal> {
 /// the tenant is taken.
 pub async fn register(core: &Core, caller: &Caller, new: NewApplication) -> Result<(Application, SecretString)> {
     require_any_admin(caller)?;
+    application_of_active(core, caller).await?;
     let tenants = &core.settings.sign_in_tenants;
     if !tenants.contains(&new.tenant) {
         let rule = "must be one of the tenants that may sign in here (a parameter of the deployment)";
@@ -120,7 +121,7 @@ fn fresh_token(core: &Core, application: &ApplicationId) -> (SecretString, ScimT
 /// When the caller is no admin.
 pub async fn own(core: &Core, caller: &Caller) -> Result<Option<Stored<Application>>> {
     require_any_admin(caller)?;
-    application_of(core, caller).await
+    application_of_active(core, caller).await
 }
 
 /// Makes a further SCIM secret, so that the old one can be replaced without a gap.

@@ -271,6 +271,18 @@ async fn store(
         .fact("quorum", after.quorum)
         .fact("critical", after.critical)
         .fact(
+            "approvers",
+            after.approvers.as_ref().map_or_else(|| "default".to_owned(), in_words),
+        )
+        .fact(
+            "eligible",
+            match &after.eligible {
+                Eligibility::Everyone => "everyone".to_owned(),
+                Eligibility::Only(people) => in_words(people),
+                Eligibility::Nobody => "nobody".to_owned(),
+            },
+        )
+        .fact(
             "targets",
             after
                 .targets
@@ -287,6 +299,13 @@ async fn store(
         )
         .commit(&*core.store)
         .await
+}
+
+/// Who is named, by our ids, for audit events: the item itself keeps the last state only.
+pub(super) fn in_words(principals: &Principals) -> String {
+    let users = principals.users.iter().map(|id| format!("user:{id}"));
+    let groups = principals.groups.iter().map(|id| format!("group:{id}"));
+    users.chain(groups).collect::<Vec<_>>().join(" ")
 }
 
 /// The groups that feed an entitlement's approvers or its eligibility.

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hourglass_domain::Refusal;
 use hourglass_domain::audit::{Draft, StreamId};
+use hourglass_domain::canonical::canonical_hash;
 use hourglass_domain::duration::AccessDuration;
 use hourglass_domain::entitlement::{Principals, TEMPLATE_KEY, Template};
 use hourglass_domain::ids::EntitlementId;
 
-use super::entitlements::{check_principals, group_uses};
+use super::entitlements::{check_principals, group_uses, in_words};
 use super::{require_admin, require_version};
 use crate::caller::Who;
 use crate::change::{Change, ChangeError, DECIDE_AGAIN};
@@ -73,7 +74,8 @@ pub async fn put(core: &Core, who: &Who, input: TemplateInput) -> Result<Stored<
         let draft = Draft::new(core.clock.now(), who.actor(), "template.changed")
             .fact("durations", list(&template.durations))
             .fact("request_ttl_seconds", template.request_ttl_seconds)
-            .fact("default_approvers", format!("{:?}", template.default_approvers));
+            .fact("default_approvers", in_words(&template.default_approvers))
+            .fact("hash", canonical_hash(&template)?);
         match change
             .event(StreamId::config(application, "template", TEMPLATE_KEY), draft)
             .commit(&*core.store)
