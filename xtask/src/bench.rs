@@ -14,6 +14,24 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=40))]
         grants: u32,
     },
+    /// SCIM through HTTP on the embedded store: rates, a first load, and what one member costs in a large group
+    Scim {
+        /// Members of the large group; with another number the figures about 100,000 are absent
+        #[arg(long, default_value_t = 100_000)]
+        members: u32,
+        /// Users of the first load, and a tenth as many groups; with another number its figures are absent
+        #[arg(long, default_value_t = 10_000)]
+        users: u32,
+        /// Additions and removals in each of the two groups that are compared
+        #[arg(long, default_value_t = 400)]
+        rounds: u32,
+        /// Calls for each rate
+        #[arg(long, default_value_t = 4_000)]
+        calls: u32,
+        /// How to build; anything but `release` is for work on the benchmark itself
+        #[arg(long, default_value = "release")]
+        profile: String,
+    },
 }
 
 /// Measures, and writes the figures as one line of JSON to standard output.
@@ -35,6 +53,25 @@ pub(crate) fn run(shell: &Shell, bench: &Bench) -> Result<()> {
                 &grants.to_string(),
             ];
             process::output(&mut shell.cargo(&arguments))?
+        }
+        Bench::Scim {
+            members,
+            users,
+            rounds,
+            calls,
+            profile,
+        } => {
+            let mut command = shell.cargo(&["bench", "--locked", "--package", "hourglass-tests", "--bench", "scim"]);
+            command.args(["--profile", profile, "--"]);
+            for (name, number) in [
+                ("--members", members),
+                ("--users", users),
+                ("--rounds", rounds),
+                ("--calls", calls),
+            ] {
+                command.args([name, &number.to_string()]);
+            }
+            process::output(&mut command)?
         }
     };
     let line = figures.lines().last().context("the benchmark printed nothing")?;

@@ -3,7 +3,7 @@
 use crate::{
     package,
     process::{self, Figures, Shell},
-    tidy, tools,
+    scim, tidy, tools,
 };
 use anyhow::Result;
 
@@ -20,6 +20,7 @@ pub(crate) fn everything(shell: &Shell, figures: &mut Figures) -> Result<()> {
         process::run_tests(&mut shell.cargo(&["test", "--locked", "--workspace"]))
     })?;
     figures.count_tests(passed);
+    scim(shell, figures)?;
     template(shell, figures)?;
     figures.step("package", || package::build(shell, &package::Options::default()))?;
     binaries(shell, figures)
@@ -57,6 +58,13 @@ pub(crate) fn openapi(shell: &Shell, figures: &mut Figures) -> Result<()> {
         let mut command = shell.cargo(&["test", "--locked", "--package", "hourglass-tests", "--test", "openapi"]);
         process::run(command.env("HOURGLASS_WRITE_OPENAPI", "1"))
     })
+}
+
+/// What two public suites for SCIM servers find.
+pub(crate) fn scim(shell: &Shell, figures: &mut Figures) -> Result<()> {
+    let passed = figures.step("scim suites", || scim::run(shell))?;
+    figures.count_tests(passed);
+    Ok(())
 }
 
 /// The two linters of template.yaml.

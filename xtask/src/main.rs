@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod package;
 mod process;
+mod scim;
 mod tidy;
 mod tools;
 
@@ -26,8 +27,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Install what is missing, then run everything CI runs: format, lints, licences, tidiness, tests, template,
-    /// packages, and the packaged binaries behind a Lambda Runtime API
+    /// Install what is missing, then run everything CI runs: format, lints, licences, tidiness, tests, SCIM
+    /// suites, template, packages, and the packaged binaries behind a Lambda Runtime API
     Test,
     /// Install the pinned tools under target/tools and nothing else
     Tools,
@@ -37,6 +38,8 @@ enum Command {
     Deny,
     /// The rules that no compiler knows: layers, one TLS stack, module headers, permissions and their reasons
     Tidy,
+    /// Two public suites for SCIM servers, against the laptop program
+    Scim,
     /// cfn-lint and `sam validate --lint` on template.yaml
     Template,
     /// Write docs/openapi.json from the code; the tests compare it
@@ -68,6 +71,7 @@ fn obey(command: &Command) -> Result<()> {
         Command::Lint => check::lint(&shell, &mut figures)?,
         Command::Deny => check::deny(&shell, &mut figures)?,
         Command::Tidy => figures.step("tidy", || tidy::run(&shell))?,
+        Command::Scim => check::scim(&shell, &mut figures)?,
         Command::Template => check::template(&shell, &mut figures)?,
         Command::Openapi => check::openapi(&shell, &mut figures)?,
         Command::Bench(bench) => return bench::run(&shell, bench),
