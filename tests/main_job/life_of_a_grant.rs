@@ -218,3 +218,67 @@ async fn with_every_stream_record_lost_the_sweep_still_ends_what_was_ordered_to_
     running.system.stop().await;
     Ok(())
 }
+
+/// Entra takes a group out of the application's scope: the group lives on in the directory, and must not keep anybody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn access_to_a_group_that_is_no_longer_provisioned_ends_and_cannot_be_asked_for() -> anyhow::Result<()> {
+    let running = Running::start().await?;
+    let company = Company::new();
+    let (dana, kim) = (running.requester().await?, running.approver().await?);
+    let freya = running.person("freya.lindqvist@contoso.example").await?;
+    let group = company.prod_admins.id.to_string();
+    let account = company.requester.id.to_string();
+    let entitlement = running.entitlement();
+    let (_, grant) = running.granted(&dana, &entitlement, "1h").await?;
+    running.member_is(&group, &account, true).await?;
+    let waiting = running.ask_for(&freya, &entitlement, "1h").await?.ok()?;
+
+    let scim = &running.ready.scim;
+    let http = reqwest::Client::new();
+    let groups = format!("{}/Groups", scim.url);
+    let filter = format!("externalId eq \"{group}\"");
+    let query = [("filter", filter.as_str()), ("excludedAttributes", "members")];
+    let found = http.get(&groups).query(&query).bearer_auth(&scim.token).send().await?;
+    let found: serde_json::Value = found.json().await?;
+    let id = found["Resources"][0]["id"].as_str().expect("the provisioned group");
+    let deleted = http
+        .delete(format!("{groups}/{id}"))
+        .bearer_auth(&scim.token)
+        .send()
+        .await?;
+    assert_eq!(deleted.status(), 204);
+
+    let refused = running.ask_for(&dana, &entitlement, "1h").await?;
+    assert_eq!((refused.status, refused.code()), (409, "target-unusable"), "{refused}");
+    let refused = running
+        .decide(&kim, waiting["id"].as_str().unwrap_or_default(), "approve")
+        .await?;
+    assert_eq!((refused.status, refused.code()), (409, "target-unusable"), "{refused}");
+    let ended = running
+        .grant_until(&dana, &grant, |grant| grant["status"] == "ended")
+        .await?;
+    assert_eq!(ended["ended_because"], "target_gone");
+    running.member_is(&group, &account, false).await?;
+    running
+        .until("orders, their promises and markers are gone", || async {
+            let left = hourglass_tests::table(&running.system.world)?.into_iter().find(|item| {
+                let pk = item["pk"]["S"].as_str().unwrap_or_default();
+                pk.starts_with("END#GROUP#")
+                    || pk.starts_with("LIVE#")
+                    || item["sk"]["S"].as_str().is_some_and(|sk| sk.contains("#group_gone#"))
+            });
+            Ok(left.map_or(Ok(()), |item| Err(item.to_string())))
+        })
+        .await?;
+
+    // Provisioned again, it is another group under the same object id.
+    let provisioner = running.system.world.entra.provisioner().expect("a provisioner");
+    provisioner.push(company.prod_admins.id).await?;
+    let (_, again) = running.granted(&dana, &entitlement, "1h").await?;
+    running.member_is(&group, &account, true).await?;
+    running
+        .grant_until(&dana, &again, |grant| grant["status"] == "active")
+        .await?;
+    running.system.stop().await;
+    Ok(())
+}

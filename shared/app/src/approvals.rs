@@ -13,6 +13,7 @@ use hourglass_domain::membership::{Holds, MOST_HOLDS, MembershipKey};
 use hourglass_domain::protocol::grant::first_promises;
 use hourglass_domain::request::{Request, RequestStatus};
 use hourglass_domain::roles::{Role, Scope};
+use hourglass_domain::target::{Target, TargetProblem};
 use serde_json::Value;
 
 use crate::caller::Who;
@@ -24,7 +25,7 @@ use crate::keys;
 use crate::policy;
 use crate::ports::Core;
 use crate::ports::store::{Key, List, Page, Query};
-use crate::records::{LiveGrant, Stored};
+use crate::records::{LiveGrant, LiveInGroup, Stored};
 use crate::requests;
 
 /// Most requests of an application's inbox that are looked at for one page.
@@ -193,6 +194,24 @@ async fn grant_writes(core: &Core, mut change: Change, grant: &Grant) -> Result<
             version,
             &holds.with_waiting(grant.id, grant.starts_at, grant.expires_at),
         )?;
+    }
+    let targets: Vec<Target> = grant.targets.iter().map(|target| target.target.clone()).collect();
+    let groups = policy::provisioned_groups(store, &grant.application, &targets).await?;
+    for target in targets {
+        let Some(provisioned) = groups.get(&target).copied() else {
+            let problem = TargetProblem::Missing;
+            return Err(Refusal::TargetUnusable { target, problem }.into());
+        };
+        let Target::Entra { group, .. } = target;
+        // The marker is how the group's deletion finds the grant; the check makes one of the two come first.
+        change = change
+            .create(&LiveInGroup {
+                application: grant.application.clone(),
+                group,
+                provisioned,
+                grant: grant.id,
+            })?
+            .check_exists(keys::group(&grant.application, provisioned));
     }
     let live = LiveGrant {
         user: grant.beneficiary.user,

@@ -56,7 +56,7 @@ pub async fn list(core: &Core, who: &Who, after: Option<String>, limit: usize) -
                 eligible.push(entitlement);
             }
         }
-        let mut facts = policy::facts_of_all(store, eligible.iter().map(|stored| &stored.value))
+        let mut facts = policy::facts_of_all(store, application, eligible.iter().map(|stored| &stored.value))
             .await?
             .into_iter();
         for entitlement in eligible {

@@ -102,6 +102,36 @@ pub async fn group_by_object_id(
     Ok(found.filter(|group| group.value.object_id() == Some(object_id)))
 }
 
+/// The groups with these Entra object ids, in the same order; at most 100 distinct ones, in two calls.
+///
+/// # Errors
+/// As [`Store::get_many`].
+pub async fn groups_by_object_ids(
+    store: &dyn Store,
+    application: &ApplicationId,
+    object_ids: &[ObjectId],
+) -> Result<Vec<Option<Stored<Group>>>> {
+    let unique: Vec<Key> = object_ids
+        .iter()
+        .map(|id| keys::unique(application, Unique::GroupExternalId, &id.to_string()))
+        .collect();
+    let owners: Vec<Option<GroupId>> = read_many::<UniqueValue>(store, &unique)
+        .await?
+        .into_iter()
+        .map(|found| found.and_then(|found| found.value.owner.parse().ok()))
+        .collect();
+    let ids: Vec<GroupId> = owners.iter().flatten().copied().collect();
+    let mut found = groups(store, application, &ids).await?.into_iter();
+    Ok(owners
+        .into_iter()
+        .zip(object_ids)
+        .map(|(owner, object_id)| {
+            let group = owner.and_then(|_| found.next().flatten())?;
+            (group.value.object_id() == Some(*object_id)).then_some(group)
+        })
+        .collect())
+}
+
 /// The user who has a unique value, given in the spelling that is compared ([`name_key`], [`external_id_key`]). The
 /// caller compares the user's own value, which may have changed between the two reads.
 ///

@@ -112,11 +112,11 @@ pub fn unique(application: &ApplicationId, what: Unique, value: &str) -> Key {
 pub enum Unique {
     /// A user's `userName`, in lower case.
     UserName,
-    /// A user's `externalId`, as sent.
+    /// A user's `externalId`, exactly as sent; object ids in their one spelling, which is lower case.
     UserExternalId,
     /// A group's `displayName`, in lower case.
     GroupName,
-    /// A group's `externalId`, as sent.
+    /// A group's `externalId`; see [`Unique::UserExternalId`].
     GroupExternalId,
 }
 
@@ -197,6 +197,18 @@ pub fn live_grant(user: UserId, grant: GrantId) -> Key {
     Key::new(live_grants(user), grant.to_string())
 }
 
+/// Partition of the grants that have not ended and give membership of a directory group.
+#[must_use]
+pub fn live_in_group(application: &ApplicationId, group: ObjectId) -> String {
+    format!("LIVE#GROUP#{application}#{group}")
+}
+
+/// That a grant that has not ended gives membership of a directory group.
+#[must_use]
+pub fn live_grant_in_group(application: &ApplicationId, group: ObjectId, grant: GrantId) -> Key {
+    Key::new(live_in_group(application, group), grant.to_string())
+}
+
 /// The holds on a membership.
 #[must_use]
 pub fn holds(key: &MembershipKey) -> Key {
@@ -230,6 +242,15 @@ pub fn offboard_order(application: &ApplicationId, user: UserId, at: Timestamp) 
 
 /// Partition prefix of orders to end everything of a user.
 pub const OFFBOARD_PREFIX: &str = "END#USER#";
+
+/// An order to end everything in a provisioned group that was deleted. A group is deleted once: its id never comes back.
+#[must_use]
+pub fn group_gone_order(application: &ApplicationId, group: GroupId) -> Key {
+    Key::new(format!("{GROUP_GONE_PREFIX}{application}#{group}"), "ORDER")
+}
+
+/// Partition prefix of orders to end everything in a deleted group.
+pub const GROUP_GONE_PREFIX: &str = "END#GROUP#";
 
 /// Partition of the due-entries of a lane's shard.
 #[must_use]

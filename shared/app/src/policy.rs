@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use hourglass_domain::Refusal;
 use hourglass_domain::directory::{Party, User};
 use hourglass_domain::entitlement::{Eligibility, Entitlement, PolicyRef, Principals, Template};
-use hourglass_domain::ids::{ApplicationId, EntitlementId, GroupId, PersonId, TenantId, UserId};
-use hourglass_domain::target::TargetFacts;
+use hourglass_domain::ids::{ApplicationId, EntitlementId, GroupId, ObjectId, PersonId, TenantId, UserId};
+use hourglass_domain::target::{Target, TargetFacts, TargetProblem};
 
 use crate::change::{Change, read, read_many};
 use crate::directory;
@@ -38,7 +38,9 @@ pub async fn in_force(store: &dyn Store, application: &ApplicationId, id: Entitl
         .await?
         .ok_or(Refusal::NotFound { what: "entitlement" })?;
     let template = template(store, application).await?;
-    let facts = facts(store, &entitlement.value).await?;
+    let mut facts = facts(store, &entitlement.value).await?;
+    let groups = provisioned_groups(store, application, &entitlement.value.targets).await?;
+    note_missing(&groups, &mut facts);
     Ok(InForce {
         entitlement,
         template,
@@ -65,6 +67,45 @@ pub async fn facts(store: &dyn Store, entitlement: &Entitlement) -> Result<Vec<O
     let keys: Vec<Key> = entitlement.targets.iter().map(keys::facts).collect();
     let facts = read_many::<TargetFacts>(store, &keys).await?;
     Ok(facts.into_iter().map(|facts| facts.map(|facts| facts.value)).collect())
+}
+
+/// The provisioned group of each target whose group stands.
+///
+/// # Errors
+/// Only when the table does not answer.
+pub async fn provisioned_groups(
+    store: &dyn Store,
+    application: &ApplicationId,
+    targets: impl IntoIterator<Item = &Target>,
+) -> Result<BTreeMap<Target, GroupId>> {
+    let distinct: BTreeSet<&Target> = targets.into_iter().collect();
+    let by_object_id: Vec<(&Target, ObjectId)> = distinct
+        .into_iter()
+        .map(|target| {
+            let Target::Entra { group, .. } = target;
+            (target, *group)
+        })
+        .collect();
+    let mut found = BTreeMap::new();
+    for chunk in by_object_id.chunks(MOST_KEYS) {
+        let ids: Vec<ObjectId> = chunk.iter().map(|(_, id)| *id).collect();
+        let groups = directory::groups_by_object_ids(store, application, &ids).await?;
+        for ((target, _), group) in chunk.iter().zip(groups) {
+            if let Some(group) = group {
+                found.insert((*target).clone(), group.value.id);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A target whose provisioned group was deleted is missing, whatever the directory said of it before.
+fn note_missing(groups: &BTreeMap<Target, GroupId>, facts: &mut [Option<TargetFacts>]) {
+    for facts in facts.iter_mut().flatten() {
+        if !groups.contains_key(&facts.target) {
+            facts.problem = Some(TargetProblem::Missing);
+        }
+    }
 }
 
 impl InForce {
@@ -147,9 +188,14 @@ pub struct Standing {
 /// Only when the table does not answer.
 pub async fn facts_of_all<'a>(
     store: &dyn Store,
+    application: &ApplicationId,
     entitlements: impl Iterator<Item = &'a Entitlement>,
 ) -> Result<Vec<Vec<Option<TargetFacts>>>> {
+    let entitlements: Vec<&Entitlement> = entitlements.collect();
+    let targets = entitlements.iter().flat_map(|entitlement| &entitlement.targets);
+    let groups = provisioned_groups(store, application, targets).await?;
     let wanted: Vec<Vec<Key>> = entitlements
+        .iter()
         .map(|entitlement| entitlement.targets.iter().map(keys::facts).collect())
         .collect();
     // Two entitlements may share a target, and a batch must not name a key twice.
@@ -164,10 +210,12 @@ pub async fn facts_of_all<'a>(
             .filter_map(|(key, facts)| Some((key.clone(), facts?.value)));
         found.extend(known);
     }
-    Ok(wanted
-        .into_iter()
-        .map(|keys| keys.iter().map(|key| found.get(key).cloned()).collect())
-        .collect())
+    let of = |keys: &Vec<Key>| {
+        let mut facts: Vec<Option<TargetFacts>> = keys.iter().map(|key| found.get(key).cloned()).collect();
+        note_missing(&groups, &mut facts);
+        facts
+    };
+    Ok(wanted.iter().map(of).collect())
 }
 
 /// Most groups of one person that are read ahead.

@@ -169,6 +169,18 @@ record!(
 );
 record!(LiveGrant, "live_grant", |l| keys::live_grant(l.user, l.grant), l.grant);
 record!(
+    LiveInGroup,
+    "live_in_group",
+    |l| keys::live_grant_in_group(&l.application, l.group, l.grant),
+    l.grant
+);
+record!(
+    GroupGoneOrder,
+    "group_gone_order",
+    |o| keys::group_gone_order(&o.application, o.group),
+    o.group
+);
+record!(
     UniqueValue,
     "unique",
     |u| keys::unique(&u.application, u.what.into(), &u.value),
@@ -350,6 +362,20 @@ pub struct LiveGrant {
     pub entitlement: EntitlementId,
 }
 
+/// That a grant that has not ended gives membership of a directory group.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LiveInGroup {
+    /// The application.
+    pub application: ApplicationId,
+    /// The group's object id.
+    pub group: ObjectId,
+    /// The provisioned group on which the decision rested. One that is deleted and provisioned again has another id, so
+    /// that the end of the first does not touch what was granted under the second.
+    pub provisioned: GroupId,
+    /// The grant.
+    pub grant: GrantId,
+}
+
 /// A value that is unique in an application.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct UniqueValue {
@@ -448,7 +474,7 @@ record!(
     o.user
 );
 
-/// How soon (seconds) the sweep looks whether an order to end everything of a user was carried out.
+/// How soon (seconds) the sweep looks whether an order to end everything of a user or a group was carried out.
 const OFFBOARD_STALLED_SECONDS: i64 = 10;
 
 impl OffboardOrder {
@@ -457,6 +483,28 @@ impl OffboardOrder {
     pub fn promise(&self) -> DueEntry {
         let at = self.at.plus_seconds(OFFBOARD_STALLED_SECONDS);
         DueEntry::new(at, DueKind::Offboard, format!("{}/{}", self.application, self.user))
+    }
+}
+
+/// An order to end everything in a provisioned group that was deleted.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct GroupGoneOrder {
+    /// The application.
+    pub application: ApplicationId,
+    /// The group that was deleted.
+    pub group: GroupId,
+    /// Its object id; without one it is nobody's target.
+    pub object_id: Option<ObjectId>,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl GroupGoneOrder {
+    /// The promise that it is carried out even when the stream's record is lost.
+    #[must_use]
+    pub fn promise(&self) -> DueEntry {
+        let at = self.at.plus_seconds(OFFBOARD_STALLED_SECONDS);
+        DueEntry::new(at, DueKind::GroupGone, format!("{}/{}", self.application, self.group))
     }
 }
 

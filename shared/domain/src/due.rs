@@ -45,6 +45,8 @@ pub enum DueKind {
     Lapse,
     /// End everything of a user who was switched off.
     Offboard,
+    /// End everything in a provisioned group that was deleted.
+    GroupGone,
 }
 
 impl DueKind {
@@ -56,6 +58,7 @@ impl DueKind {
             Self::Expire => "expire",
             Self::Lapse => "lapse",
             Self::Offboard => "offboard",
+            Self::GroupGone => "group_gone",
         }
     }
 
@@ -64,7 +67,7 @@ impl DueKind {
     pub const fn lane(self) -> Lane {
         match self {
             Self::Advance | Self::Expire => Lane::Grants,
-            Self::Lapse | Self::Offboard => Lane::Rest,
+            Self::Lapse | Self::Offboard | Self::GroupGone => Lane::Rest,
         }
     }
 }
@@ -76,7 +79,8 @@ pub struct DueEntry {
     pub at: Timestamp,
     /// What has to be done.
     pub kind: DueKind,
-    /// To what: the id of a grant, a request or a user (with its application, `<application>/<user>`).
+    /// To what: the id of a grant or a request, or of a user or group with its application
+    /// (`<application>/<user>`).
     pub id: String,
 }
 

@@ -3,10 +3,11 @@
 use std::sync::atomic::Ordering;
 
 use hourglass_app::keys::{self, Unique};
+use hourglass_app::records::GroupGoneOrder;
 use http::header;
 use serde_json::{Value, json};
 
-use crate::support::{GROUP, PATCH, World, uuid_of};
+use crate::support::{GROUP, PATCH, World, stored, uuid_of};
 
 fn path(id: &str) -> String {
     format!("/Groups/{id}")
@@ -471,6 +472,34 @@ async fn a_deleted_group_is_gone_at_once() {
     }
     assert_eq!(world.group_events(&group).await.last().unwrap().action, "group.deleted");
     assert_ne!(world.group("Ops", &[]).await, group);
+}
+
+#[tokio::test]
+async fn a_deleted_group_orders_the_end_of_its_grants_in_the_same_transaction() {
+    let world = World::start().await;
+    let body = json!({"schemas": [GROUP], "displayName": "Ops", "externalId": uuid_of("ops").to_uppercase()});
+    let group = world.post("/Groups", body).await.id();
+    let key = keys::group_gone_order(&world.application, group.parse().unwrap());
+    world
+        .patch(
+            &path(&group),
+            json!([{"op": "replace", "path": "displayName", "value": "Ops 2"}]),
+        )
+        .await;
+    assert!(!world.exists(&key).await, "a renamed group keeps what it gives");
+
+    // The answer is lost and the process goes on no further: whatever was stored was stored by one transaction.
+    world.store.lose_commits.store(true, Ordering::SeqCst);
+    world.delete(&path(&group)).await.is_error(503, "");
+    world.store.lose_commits.store(false, Ordering::SeqCst);
+    world.get(&path(&group)).await.is_error(404, "");
+    let order: GroupGoneOrder = stored(&world, &key).await.unwrap();
+    assert_eq!(order.group.to_string(), group);
+    assert_eq!(order.object_id, Some(uuid_of("ops").parse().unwrap()));
+    assert!(
+        world.exists(&keys::due(&order.promise())).await,
+        "an order without a promise"
+    );
 }
 
 #[tokio::test]

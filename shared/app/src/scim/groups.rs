@@ -20,7 +20,7 @@ use crate::change::{Change, ChangeError, read_page};
 use crate::directory::{self, external_id_key, name_key};
 use crate::keys::{self, MEMBERS};
 use crate::ports::store::{Condition, Item, Key, LARGEST_PAGE, MOST_KEYS, MOST_WRITES, Query, Write};
-use crate::records::{GroupMember, Record, Stored, UniqueKind, UserGroup, from_item, to_item};
+use crate::records::{GroupGoneOrder, GroupMember, Record, Stored, UniqueKind, UserGroup, from_item, to_item};
 
 const GROUP: ScimError = ScimError::NotFound { what: "group" };
 const BUSY: ScimError = ScimError::Busy { what: "group" };
@@ -215,7 +215,8 @@ impl Scim {
         self.show_group(group, projection).await
     }
 
-    /// Deletes a group. Its members go afterwards; from the first transaction on they count for nothing.
+    /// Deletes a group, and with the same transaction orders that the grants of which it is a target end. Its members
+    /// go afterwards; from the first transaction on they count for nothing.
     ///
     /// # Errors
     /// [`ScimError::NotFound`] when there is none.
@@ -228,8 +229,19 @@ impl Scim {
                 return Err(GROUP);
             };
             check_version(if_match, group.version, Kind::Group)?;
-            let draft = Draft::new(self.core.clock.now(), self.caller.actor(), "group.deleted");
-            let mut change = Change::new().delete(&group).event(self.group_stream(id), draft);
+            let now = self.core.clock.now();
+            let draft = Draft::new(now, self.caller.actor(), "group.deleted");
+            let order = GroupGoneOrder {
+                application: self.application().clone(),
+                group: id,
+                object_id: group.value.object_id(),
+                at: now,
+            };
+            let mut change = Change::new()
+                .delete(&group)
+                .create(&order)?
+                .due(&[], &[order.promise()])?
+                .event(self.group_stream(id), draft);
             for write in self.group_unique(Some(&group.value), None)? {
                 change = change.write(write);
             }

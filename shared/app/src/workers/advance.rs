@@ -7,6 +7,7 @@ use hourglass_domain::ids::GrantId;
 use hourglass_domain::membership::{HoldState, Holds, MembershipKey};
 use hourglass_domain::protocol::Production;
 use hourglass_domain::protocol::grant::{Change as Next, Effect, HoldsChange, Input, Worker, step};
+use hourglass_domain::target::Target;
 
 use super::converge::converge;
 use super::verify::{Verdict, verify};
@@ -106,6 +107,10 @@ async fn commit(workers: &Workers, worker: &Worker, next: Next) -> Result<Input>
     }
     if grant.status == GrantStatus::Ended {
         change = change.delete_any(keys::live_grant(grant.beneficiary.user, grant.id));
+        for target in &grant.targets {
+            let Target::Entra { group, .. } = target.target;
+            change = change.delete_any(keys::live_grant_in_group(&grant.application, group, grant.id));
+        }
     }
     if let Some(action) = next.action {
         change = change.event(StreamId::request(grant.request), event(grant, action, now));

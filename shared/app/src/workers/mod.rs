@@ -5,12 +5,13 @@
 
 pub mod advance;
 pub mod converge;
+pub mod group_gone;
 pub mod offboard;
 pub mod probes;
 pub mod sweep;
 pub mod verify;
 
-use hourglass_domain::ids::{ApplicationId, GrantId, ProbeId, UserId};
+use hourglass_domain::ids::{ApplicationId, GrantId, GroupId, ProbeId, UserId};
 
 use crate::error::Result;
 use crate::keys;
@@ -23,6 +24,8 @@ pub enum Hint {
     Grant(GrantId),
     /// A user was switched off or deleted.
     Offboard(ApplicationId, UserId),
+    /// A provisioned group was deleted.
+    GroupGone(ApplicationId, GroupId),
     /// An admin asked something.
     Probe(ProbeId),
 }
@@ -34,6 +37,10 @@ impl Hint {
         if let Some(rest) = pk.strip_prefix(keys::OFFBOARD_PREFIX) {
             let (application, user) = rest.split_once('#')?;
             return Some(Self::Offboard(application.parse().ok()?, user.parse().ok()?));
+        }
+        if let Some(rest) = pk.strip_prefix(keys::GROUP_GONE_PREFIX) {
+            let (application, group) = rest.split_once('#')?;
+            return Some(Self::GroupGone(application.parse().ok()?, group.parse().ok()?));
         }
         let (prefix, id) = pk.split_once('#')?;
         match prefix {
@@ -52,6 +59,7 @@ pub async fn on_hint(workers: &Workers, hint: &Hint) -> Result<()> {
     match hint {
         Hint::Grant(id) => advance::advance(workers, *id).await.map(|_| ()),
         Hint::Offboard(application, user) => offboard::offboard(workers, application, *user).await,
+        Hint::GroupGone(application, group) => group_gone::end_all(workers, application, *group).await,
         Hint::Probe(id) => probes::answer(workers, *id).await,
     }
 }
@@ -83,10 +91,14 @@ mod tests {
             Some(Hint::Offboard("contoso.example".parse().unwrap(), id.parse().unwrap()))
         );
         assert_eq!(
+            Hint::from_partition(&format!("END#GROUP#contoso.example#{id}")),
+            Some(Hint::GroupGone("contoso.example".parse().unwrap(), id.parse().unwrap()))
+        );
+        assert_eq!(
             Hint::from_partition(&format!("PROBE#{id}")),
             Some(Hint::Probe(id.parse().unwrap()))
         );
-        for strange in ["", "GRANT#", "GRANT#x", "END#USER#x", "REQ#1", "GRANT"] {
+        for strange in ["", "GRANT#", "GRANT#x", "END#USER#x", "END#GROUP#x", "REQ#1", "GRANT"] {
             assert_eq!(Hint::from_partition(strange), None, "{strange}");
         }
     }

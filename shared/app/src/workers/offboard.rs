@@ -112,6 +112,15 @@ async fn order(workers: &Workers, grant: &Grant, because: EndReason) -> Result<(
     }
 }
 
+/// Orders that a live grant ends, and brings it forward.
+///
+/// # Errors
+/// As [`advance::advance`].
+pub(super) async fn order_end(workers: &Workers, grant: &Grant, because: EndReason) -> Result<()> {
+    order(workers, grant, because).await?;
+    advance::advance(workers, grant.id).await.map(|_| ())
+}
+
 /// Cancels an open request. A conflict may mean that it was decided, and just as well that one of several approvers
 /// said yes, so it is looked at again.
 async fn cancel(workers: &Workers, open: &OpenRequest) -> Result<()> {

@@ -3,8 +3,9 @@
 use futures_util::StreamExt as _;
 use hourglass_domain::Timestamp;
 use hourglass_domain::due::{DueEntry, DueKind, Lane, SHARDS};
+use hourglass_domain::ids::ApplicationId;
 
-use super::{advance, offboard};
+use super::{advance, group_gone, offboard};
 use crate::error::Result;
 use crate::keys;
 use crate::ports::Workers;
@@ -155,15 +156,26 @@ async fn work(workers: &Workers, entry: &DueEntry) -> Result<()> {
             forget(workers, entry).await
         }
         DueKind::Offboard => {
-            let ids = entry.id.split_once('/');
-            let ids = ids.and_then(|(application, user)| Some((application.parse().ok()?, user.parse().ok()?)));
-            let Some((application, user)) = ids else {
+            let Some((application, user)) = in_application(&entry.id) else {
                 return forget(workers, entry).await;
             };
             offboard::offboard(workers, &application, user).await?;
             forget(workers, entry).await
         }
+        DueKind::GroupGone => {
+            let Some((application, group)) = in_application(&entry.id) else {
+                return forget(workers, entry).await;
+            };
+            group_gone::end_all(workers, &application, group).await?;
+            forget(workers, entry).await
+        }
     }
+}
+
+/// The ids in `<application>/<user or group>`.
+fn in_application<I: std::str::FromStr>(id: &str) -> Option<(ApplicationId, I)> {
+    let (application, id) = id.split_once('/')?;
+    Some((application.parse().ok()?, id.parse().ok()?))
 }
 
 /// Deletes an entry that its grant does not name any more. One that the grant names stays: only the transaction that
