@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hourglass_domain::Refusal;
-use hourglass_domain::audit::{Draft, StreamId};
+use hourglass_domain::audit::{Draft, Head, StreamId};
 use hourglass_domain::decision::{Decided, DecisionFacts, Verdict, Vote, decide as judge};
 use hourglass_domain::directory::{Party, User};
 use hourglass_domain::due::{DueEntry, DueKind};
@@ -17,9 +17,9 @@ use hourglass_domain::target::{Target, TargetProblem};
 use serde_json::Value;
 
 use crate::caller::Who;
-use crate::change::{Change, ChangeError, DECIDE_AGAIN, personal, read_many};
+use crate::change::{Change, ChangeError, DECIDE_AGAIN, personal, read, read_many};
 use crate::directory;
-use crate::error::Result;
+use crate::error::{AppError, Result};
 use crate::idempotency::{Answer, Once, replay};
 use crate::keys;
 use crate::policy;
@@ -30,6 +30,9 @@ use crate::requests;
 
 /// Most requests of an application's inbox that are looked at for one page.
 const MOST_WAITING_READ: usize = 200;
+/// A request's stream takes no further refused decisions beyond this many events: refusals are for whoever looks into a
+/// request, and must not become a way to fill its timeline.
+const MOST_EVENTS_WITH_REFUSALS: u64 = 20;
 
 /// Decides on a request, in one transaction with everything that the decision relies on and everything that follows.
 ///
@@ -50,7 +53,13 @@ pub async fn decide(
         if let Some(answer) = answer {
             return Ok(answer);
         }
-        let (change, decided) = prepare(core, who, id, vote).await?;
+        let (change, decided) = match prepare(core, who, id, vote).await {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                note_refusal(core, who, id, &error).await;
+                return Err(error);
+            }
+        };
         let answer = Answer {
             status: 200,
             body: render(&decided.request),
@@ -74,6 +83,27 @@ pub async fn decide(
         }
     }
     Err(Refusal::Changed.into())
+}
+
+/// Puts on record that somebody tried to decide who never may. The answer stays what it is if that fails.
+async fn note_refusal(core: &Core, who: &Who, id: RequestId, error: &AppError) {
+    let AppError::Refused(refusal @ (Refusal::OwnAccess | Refusal::GuestApprover | Refusal::NotApprover { .. })) =
+        error
+    else {
+        return;
+    };
+    let stream = StreamId::request(id);
+    let noted = async {
+        let head: Option<Stored<Head>> = read(&*core.store, &keys::audit_head(&stream)).await?;
+        if head.is_some_and(|head| head.value.seq >= MOST_EVENTS_WITH_REFUSALS) {
+            return Ok(());
+        }
+        let draft = Draft::new(core.clock.now(), who.actor(), "request.decision_refused").fact("rule", refusal.code());
+        Change::new().event(stream.clone(), draft).commit(&*core.store).await
+    };
+    if let Err(error) = noted.await {
+        tracing::error!(request.id = %id, ?error, "a refused decision could not be put on record");
+    }
 }
 
 async fn prepare(core: &Core, who: &Who, id: RequestId, vote: &Vote) -> Result<(Change, Decided)> {

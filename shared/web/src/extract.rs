@@ -268,6 +268,10 @@ async fn whole(body: axum::body::Body) -> Result<bytes::Bytes, Failure> {
 
 /// Reads JSON, naming the field that is at fault. serde_json itself bounds the depth (128).
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    // serde would take a list for an object, field by field in their order.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::bad_request("malformed", None, "The body has to be a JSON object.").into());
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();

@@ -10,7 +10,7 @@ use hourglass_domain::protocol::grant::{Change as Next, Effect, HoldsChange, Inp
 use hourglass_domain::target::Target;
 
 use super::converge::converge;
-use super::verify::{Verdict, verify};
+use super::verify::{Verdict, evidence, verify};
 use crate::change::{Change, ChangeError, read, read_many};
 use crate::directory;
 use crate::error::Result;
@@ -65,15 +65,35 @@ pub async fn advance(workers: &Workers, id: GrantId) -> Result<bool> {
 
 async fn load(workers: &Workers, id: GrantId) -> Result<Option<(Grant, u64, Option<EndReason>)>> {
     let store = &*workers.core.store;
-    let Some(grant) = read::<Grant>(store, &keys::grant(id)).await? else {
+    let Some(Stored {
+        value: mut grant,
+        version,
+    }) = read::<Grant>(store, &keys::grant(id)).await?
+    else {
         return Ok(None);
     };
     let order: Option<Stored<EndOrder>> = read(store, &keys::end_order(id)).await?;
-    Ok(Some((
-        grant.value,
-        grant.version,
-        order.map(|order| order.value.because),
-    )))
+    let mut order = order.map(|order| order.value.because);
+    if order.is_none()
+        && let Some(why) = unproven(workers, &grant).await?
+    {
+        for target in &mut grant.targets {
+            target.last_error = Some(why.to_owned());
+        }
+        order = Some(EndReason::Failed);
+    }
+    Ok(Some((grant, version, order)))
+}
+
+/// Why a grant that says of itself that it was verified does not verify. Whoever can write a grant by hand can write one
+/// that says so, or move the end of one that was: each store of a grant comes here as a stream record. A grant whose time
+/// is up ends in any case, and needs nothing for it.
+async fn unproven(workers: &Workers, grant: &Grant) -> Result<Option<&'static str>> {
+    let claims = matches!(grant.status, GrantStatus::Activating | GrantStatus::Active);
+    if !claims || workers.core.clock.now() >= grant.expires_at {
+        return Ok(None);
+    }
+    Ok(evidence(&*workers.core.store, grant).await?.err())
 }
 
 fn memberships(grant: &Grant) -> Vec<MembershipKey> {

@@ -2,20 +2,23 @@
 //! connector. Nothing else calls a connector's `add` or `remove`.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use hourglass_domain::audit::{Actor, Draft, StreamId};
-use hourglass_domain::ids::{ApplicationId, WorkerId};
-use hourglass_domain::membership::{Holds, Membership, MembershipKey};
+use hourglass_domain::grant::{Grant, GrantStatus};
+use hourglass_domain::ids::{ApplicationId, GrantId, WorkerId};
+use hourglass_domain::membership::{Hold, HoldState, Holds, Membership, MembershipKey};
 use hourglass_domain::protocol::Production;
 use hourglass_domain::protocol::membership::{Answer, Effect, Input, Inspection, Outcome, Snapshot, Worker, step};
 use hourglass_domain::target::Target;
 
-use crate::change::{Change, ChangeError, read_many};
+use super::verify::{alarm, evidence};
+use crate::change::{Change, ChangeError, read, read_many};
 use crate::error::Result;
 use crate::keys;
 use crate::ports::Workers;
 use crate::ports::connector::{NewMember, Place};
-use crate::ports::store::Key;
+use crate::ports::store::{Key, StoreError};
 
 /// Most memberships of one target in one batch.
 pub const LARGEST_BATCH: usize = 100;
@@ -72,9 +75,11 @@ async fn snapshots(workers: &Workers, memberships: &[MembershipKey]) -> Result<V
     let holds = read_many::<Holds>(store, &hold_keys).await?;
     let stored = read_many::<Membership>(store, &keys).await?;
     let mut snapshots = Vec::with_capacity(memberships.len());
+    let mut grants = BTreeMap::new();
     for ((key, holds), membership) in memberships.iter().zip(holds).zip(stored) {
         let (holds, holds_version) =
             holds.map_or_else(|| (Holds::none(key.clone()), 0), |holds| (holds.value, holds.version));
+        let holds = vouched(workers, holds, &mut grants).await?;
         let (membership, version) = membership.map_or_else(
             || (Membership::untouched(key.clone()), 0),
             |stored| (stored.value, stored.version),
@@ -87,6 +92,62 @@ async fn snapshots(workers: &Workers, memberships: &[MembershipKey]) -> Result<V
         });
     }
     Ok(snapshots)
+}
+
+/// The holds as far as they count: one that no live grant with good evidence stands behind holds nothing, and one whose
+/// grant has no timer yet cannot add. A hold and its grant are written together, so that this changes nothing but what
+/// somebody wrote by hand; only the holds that would keep or add are looked at.
+async fn vouched(workers: &Workers, mut holds: Holds, grants: &mut BTreeMap<GrantId, Option<Grant>>) -> Result<Holds> {
+    let now = workers.core.clock.now();
+    for hold in holds.holds.clone() {
+        if hold.state == HoldState::Released || hold.expires_at <= now {
+            continue;
+        }
+        let grant = match grants.entry(hold.grant) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(behind(workers, hold.grant).await?),
+        };
+        let state = match grant.as_ref() {
+            Some(grant) if !grant.status.is_live() => HoldState::Released,
+            Some(grant) if grant.status == GrantStatus::Approved && covers(grant, &holds.key, &hold) => {
+                HoldState::Waiting
+            }
+            Some(grant) if covers(grant, &holds.key, &hold) => hold.state,
+            Some(_) => {
+                alarm(hold.grant, "a hold claims more than its grant gives");
+                HoldState::Released
+            }
+            None => HoldState::Released,
+        };
+        holds = holds.with_state(hold.grant, state);
+    }
+    Ok(holds)
+}
+
+/// Whether the grant gives what the hold claims.
+fn covers(grant: &Grant, key: &MembershipKey, hold: &Hold) -> bool {
+    let same_account = grant.beneficiary.object_id == key.account;
+    let has_target = grant.targets.iter().any(|target| target.target == key.target);
+    same_account && has_target && hold.starts_at >= grant.starts_at && hold.expires_at <= grant.expires_at
+}
+
+/// The grant behind a hold, if there is one that verifies. One that is over needs no evidence.
+async fn behind(workers: &Workers, id: GrantId) -> Result<Option<Grant>> {
+    let store = &*workers.core.store;
+    let grant = match read::<Grant>(store, &keys::grant(id)).await {
+        Ok(grant) => grant.map(|grant| grant.value),
+        // What cannot be read vouches for nothing, and must not keep others from their end.
+        Err(StoreError::Corrupt { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let Some(grant) = grant else {
+        alarm(id, "a hold belongs to no grant");
+        return Ok(None);
+    };
+    if grant.status.is_live() && evidence(store, &grant).await?.is_err() {
+        return Ok(None);
+    }
+    Ok(Some(grant))
 }
 
 /// A worker's run: its state until it has finished, and what it waits for.

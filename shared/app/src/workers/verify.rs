@@ -4,6 +4,7 @@ use hourglass_domain::decision::{Decision, verify_evidence, verify_rules};
 use hourglass_domain::directory::User;
 use hourglass_domain::entitlement::Entitlement;
 use hourglass_domain::grant::Grant;
+use hourglass_domain::ids::GrantId;
 use hourglass_domain::request::Request;
 
 use crate::change::{read, read_page};
@@ -13,7 +14,7 @@ use crate::keys;
 use crate::policy;
 use crate::ports::Workers;
 use crate::ports::connector::{ConnectorError, Place};
-use crate::ports::store::Query;
+use crate::ports::store::{Query, Store, StoreError};
 use crate::records::Stored;
 
 /// What was found.
@@ -27,37 +28,78 @@ pub enum Verdict {
     Unknown(String),
 }
 
-/// Verifies requests, decisions, people, rules and targets behind a grant, as they are now.
+/// Verifies requests, decisions, people, rules and targets behind a grant, as they are now. The directory is asked
+/// before the rest is read: its answer can take a while, in which people and rules may change.
 ///
 /// # Errors
 /// Only when the table does not answer.
 pub async fn verify(workers: &Workers, grant: &Grant) -> Result<Verdict> {
     let store = &*workers.core.store;
-    let request: Option<Stored<Request>> = read(store, &keys::request(grant.request)).await?;
-    let Some(request) = request else {
-        return Ok(bad(grant, "the grant has no request"));
+    let evidence = match evidence(store, grant).await? {
+        Ok(evidence) => evidence,
+        Err(why) => return Ok(Verdict::Bad(why.to_owned())),
     };
-    let decisions = read_page::<Decision>(store, &Query::partition(keys::decisions(grant.request))).await?;
-    let decisions: Vec<Decision> = decisions.items.into_iter().map(|decision| decision.value).collect();
-    if let Err(why) = verify_evidence(grant, &request.value, &decisions) {
-        return Ok(bad(grant, why));
+    match targets(workers, grant).await? {
+        Verdict::Good => {}
+        other => return Ok(other),
     }
     let beneficiary = directory::user(store, &grant.application, grant.beneficiary.user).await?;
     let as_then = |user: &User| user.active && user.object_id() == Some(grant.beneficiary.object_id);
     if !beneficiary.is_some_and(|user| as_then(&user.value)) {
         return Ok(Verdict::Bad("the beneficiary is no longer active".to_owned()));
     }
-    if let Some(why) = rules_changed(workers, grant, &request.value, &decisions).await? {
-        return Ok(Verdict::Bad(why));
-    }
-    targets(workers, grant).await
+    let changed = rules_changed(workers, grant, &evidence.request, &evidence.decisions).await?;
+    Ok(changed.map_or(Verdict::Good, Verdict::Bad))
 }
 
-/// A grant that does not verify may have been written by an intruder: this alarms.
-fn bad(grant: &Grant, why: &str) -> Verdict {
-    tracing::error!(grant.id = %grant.id, why, "a grant does not verify from its evidence; nobody is added");
+/// What a grant came from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Evidence {
+    /// The request.
+    pub request: Request,
+    /// The decisions on it.
+    pub decisions: Vec<Decision>,
+}
+
+/// The evidence of a grant, or why it has none. A grant that somebody wrote by hand alarms here and adds nobody; what
+/// is stored and cannot be read is as good as not there.
+///
+/// # Errors
+/// Only when the table does not answer.
+pub async fn evidence(store: &dyn Store, grant: &Grant) -> Result<std::result::Result<Evidence, &'static str>> {
+    let found = match load(store, grant).await {
+        Ok(found) => found,
+        Err(StoreError::Corrupt { key, why }) => {
+            tracing::error!(key, why, "evidence cannot be read");
+            None
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let verified = found.ok_or("the grant has no request").and_then(|evidence| {
+        verify_evidence(grant, &evidence.request, &evidence.decisions)?;
+        Ok(evidence)
+    });
+    if let Err(why) = verified {
+        alarm(grant.id, why);
+    }
+    Ok(verified)
+}
+
+async fn load(store: &dyn Store, grant: &Grant) -> std::result::Result<Option<Evidence>, StoreError> {
+    let Some(request) = read::<Request>(store, &keys::request(grant.request)).await? else {
+        return Ok(None);
+    };
+    let decisions = read_page::<Decision>(store, &Query::partition(keys::decisions(grant.request))).await?;
+    Ok(Some(Evidence {
+        request: request.value,
+        decisions: decisions.items.into_iter().map(|decision| decision.value).collect(),
+    }))
+}
+
+/// What does not verify may have been written by an intruder.
+pub(super) fn alarm(grant: GrantId, why: &str) {
+    tracing::error!(grant.id = %grant, why, "a grant does not verify from its evidence; nobody is added");
     tracing::info!(target: "metric", metric = "evidence_failures", value = 1_u64, unit = "Count");
-    Verdict::Bad(why.to_owned())
 }
 
 /// Rules that were tightened after the approval count as well, and so does whoever may no longer approve or ask.
@@ -106,19 +148,23 @@ async fn targets(workers: &Workers, grant: &Grant) -> Result<Verdict> {
     let key = keys::entitlement(&grant.application, grant.entitlement);
     let entitlement: Option<Stored<Entitlement>> = read(store, &key).await?;
     let critical = entitlement.is_some_and(|entitlement| entitlement.value.critical);
-    for target in &grant.targets {
+    let asked = grant.targets.iter().map(|target| async move {
         let place = Place {
             application: grant.application.clone(),
             target: target.target.clone(),
         };
-        let facts = match workers.connector.preflight(&place, workers.core.clock.now()).await {
+        workers.connector.preflight(&place, workers.core.clock.now()).await
+    });
+    // Side by side: a grant has up to 20 targets, and each may take its full time to answer.
+    for facts in futures_util::future::join_all(asked).await {
+        let facts = match facts {
             Ok(facts) => facts,
             // A refusal here is about our own credentials and can be mended: tried again until the grant's end.
             Err(ConnectorError::Unavailable(why) | ConnectorError::Refused(why)) => return Ok(Verdict::Unknown(why)),
         };
         super::probes::keep(workers, &facts).await?;
         if let Some(problem) = facts.problem_for(critical) {
-            return Ok(Verdict::Bad(format!("{}: {problem}", target.target)));
+            return Ok(Verdict::Bad(format!("{}: {problem}", facts.target)));
         }
     }
     Ok(Verdict::Good)
