@@ -6,9 +6,17 @@
 //! (AWS Lambda, "Reporting batch item failures").
 
 use aws_lambda_events::event::dynamodb::{Event, EventRecord};
+use futures_util::StreamExt as _;
+use hourglass_app::ports::Workers;
 use hourglass_app::workers::{Hint, on_hint};
 use hourglass_boot::Services;
 use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How many things are looked at side by side.
+const AT_A_TIME: usize = 4;
+/// How long one look may take: shorter than the function's own time, so that a hanging target fails its record only.
+const LONGEST_LOOK: Duration = Duration::from_secs(45);
 
 /// Looks at everything that a batch of stream records hints at, each thing once.
 ///
@@ -17,29 +25,41 @@ use serde_json::{Value, json};
 pub async fn handle(services: &Services, event: Value) -> anyhow::Result<Value> {
     let event: Event = serde_json::from_value(event)?;
     let workers = services.workers();
-    let mut seen: Vec<(Hint, bool)> = Vec::new();
-    let mut failures: Vec<Value> = Vec::new();
-    for record in &event.records {
-        let Some(hint) = hint(record) else { continue };
-        let ok = match seen.iter().find(|(earlier, _)| *earlier == hint) {
-            Some((_, ok)) => *ok,
-            None => {
-                let ok = match on_hint(&workers, &hint).await {
-                    Ok(()) => true,
-                    Err(error) => {
-                        tracing::error!(?hint, %error, "a stream record could not be handled");
-                        false
-                    }
-                };
-                seen.push((hint, ok));
-                ok
-            }
-        };
-        if !ok {
-            failures.push(json!({"itemIdentifier": record.change.sequence_number}));
+    let mut distinct: Vec<Hint> = Vec::new();
+    for hint in event.records.iter().filter_map(hint) {
+        if !distinct.contains(&hint) {
+            distinct.push(hint);
         }
     }
+    // Side by side, so that a tenant whose directory hangs keeps nobody else's grant waiting.
+    let failed: Vec<Hint> = futures_util::stream::iter(distinct)
+        .map(|hint| async { (!look_at(&workers, &hint).await).then_some(hint) })
+        .buffer_unordered(AT_A_TIME)
+        .filter_map(std::future::ready)
+        .collect()
+        .await;
+    let failures: Vec<Value> = event
+        .records
+        .iter()
+        .filter(|record| hint(record).is_some_and(|hint| failed.contains(&hint)))
+        .map(|record| json!({"itemIdentifier": record.change.sequence_number}))
+        .collect();
     Ok(json!({"batchItemFailures": failures}))
+}
+
+/// Looks at one thing, within its time. What is not finished by then stays with its due-entry.
+async fn look_at(workers: &Workers, hint: &Hint) -> bool {
+    match tokio::time::timeout(LONGEST_LOOK, on_hint(workers, hint)).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::error!(?hint, %error, "a stream record could not be handled");
+            false
+        }
+        Err(_) => {
+            tracing::error!(?hint, "a stream record took too long; its due-entry stays");
+            false
+        }
+    }
 }
 
 /// What a record hints at. Deleted items hint at nothing.

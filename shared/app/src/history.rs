@@ -72,10 +72,14 @@ pub async fn list(core: &Core, who: &Who, whose: Whose, cursor: Option<String>, 
         .flatten()
         .collect();
     let mut items = Vec::with_capacity(requests.len());
-    for request in requests {
+    let timelines = requests
+        .iter()
+        .map(|request| stream(core, request.value.id, None, MOST_EVENTS_IN_LIST));
+    let timelines = futures_util::future::join_all(timelines).await;
+    for (request, timeline) in requests.into_iter().zip(timelines) {
         let at = grants.iter().position(|grant| grant.value.request == request.value.id);
         let grant = at.map(|at| grants.swap_remove(at));
-        let events = stream(core, request.value.id, None, MOST_EVENTS_IN_LIST).await?.items;
+        let events = timeline?.items;
         items.push(Entry { request, grant, events });
     }
     Ok(Page { items, next: page.next })

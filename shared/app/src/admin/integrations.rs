@@ -44,8 +44,9 @@ pub async fn get_azure(core: &Core, who: &Who) -> Result<Stored<AzureIntegration
     })?)
 }
 
-/// Stores the integration: first the secret, then what is known of it, so that a failure in between leaves the old
-/// description with a secret that belongs to the same tenant.
+/// Stores the integration: first what is known of it, with its version and its audit event, then the secret. Of two
+/// admins who save at once only the one who is answered with success writes a secret, and none is written without an
+/// event. A failure in between is answered as one, and the call is repeated.
 ///
 /// # Errors
 /// Names the field and the rule that is broken.
@@ -77,11 +78,10 @@ pub async fn put_azure(
         client_id: input.client_id.to_string(),
         client_secret: input.client_secret,
     };
-    secrets.put_azure(&application.id, &credentials).await?;
     let integration = AzureIntegration {
         application: application.id.clone(),
         tenant: input.tenant,
-        client_id: credentials.client_id,
+        client_id: credentials.client_id.clone(),
         secret_expires_at: input.secret_expires_at,
         updated_at: now,
     };
@@ -92,10 +92,13 @@ pub async fn put_azure(
         .replace(version, &integration)?
         .event(StreamId::config(&application.id, "integration", "azure"), draft);
     match change.commit(&*core.store).await {
-        Ok(()) => Ok(Stored {
-            value: integration,
-            version: version.saturating_add(1),
-        }),
+        Ok(()) => {
+            secrets.put_azure(&application.id, &credentials).await?;
+            Ok(Stored {
+                value: integration,
+                version: version.saturating_add(1),
+            })
+        }
         Err(ChangeError::Conflict(_)) => Err(Refusal::Changed.into()),
         Err(ChangeError::App(error)) => Err(error),
     }

@@ -1,5 +1,7 @@
 //! The sweep: every minute it takes what is due, oldest first. Timers only make things punctual; this makes them happen.
 
+use std::time::Duration;
+
 use futures_util::StreamExt as _;
 use hourglass_domain::Timestamp;
 use hourglass_domain::due::{DueEntry, DueKind, Lane, SHARDS};
@@ -18,6 +20,8 @@ use crate::requests;
 const MOST_PER_SHARD: usize = 50;
 /// How many entries are worked on at a time.
 const AT_A_TIME: usize = 8;
+/// How long one entry may take: a target that hangs keeps one place busy, never the whole run.
+const LONGEST_LOOK: Duration = Duration::from_secs(45);
 /// How late (seconds) an expiry has to be to count as overdue.
 const OVERDUE_SECONDS: i64 = 90;
 
@@ -129,9 +133,17 @@ async fn due_in(workers: &Workers, lane: Lane, shard: u8, now: Timestamp) -> Res
 
 /// Works on one entry; one that fails never keeps the others from their turn.
 async fn take(workers: &Workers, entry: &DueEntry) -> bool {
-    match work(workers, entry).await {
-        Ok(()) => true,
-        Err(error) => {
+    match tokio::time::timeout(LONGEST_LOOK, work(workers, entry)).await {
+        Ok(Ok(())) => true,
+        Err(_) => {
+            tracing::error!(
+                due.kind = entry.kind.name(),
+                due.id = entry.id,
+                "a due entry took too long and stays"
+            );
+            false
+        }
+        Ok(Err(error)) => {
             tracing::error!(due.kind = entry.kind.name(), due.id = entry.id, %error, "a due entry failed and stays");
             tracing::info!(target: "metric", metric = "convergence_failures", value = 1_u64, unit = "Count");
             false

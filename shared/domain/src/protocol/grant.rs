@@ -383,13 +383,6 @@ fn ending_converged(worker: Worker, mut grant: Grant, soonest: Option<Timestamp>
     if grant.targets.iter().all(|target| target.status.is_settled_end()) {
         grant.status = GrantStatus::Ended;
         grant.ended_at = Some(now);
-        if grant
-            .targets
-            .iter()
-            .all(|target| target.status == TargetStatus::TargetGone)
-        {
-            grant.ended_because = Some(grant.ended_because.unwrap_or(EndReason::TargetGone));
-        }
         promise(&mut grant, None);
         return commit(
             worker,
@@ -438,8 +431,8 @@ fn live_converged(worker: Worker, mut grant: Grant, soonest: Option<Timestamp>, 
     commit(worker, grant, HoldsChange::Keep, action, Then::Finish)
 }
 
-/// Retries are at least a second and at most [`LONGEST_RETRY_SECONDS`] away, whatever a target asked for; a proof that
-/// waits for its time may be later, but `CONFIRM_AFTER` bounds it.
+/// At least a second away. Retries were bounded where they were decided; what is bounded here is a proof that waits for
+/// its time, by the longest `CONFIRM_AFTER` that makes sense.
 fn bounded(at: Timestamp, now: Timestamp) -> Timestamp {
     at.max(now.plus_seconds(1))
         .min(now.plus_seconds(LONGEST_RETRY_SECONDS * 10))
