@@ -143,6 +143,12 @@ pub fn groups_list(application: &ApplicationId) -> String {
     format!("SCIM#{application}#GROUPS")
 }
 
+/// How many users of an application were switched off or deleted in an hour (`2026-11-22T01`).
+#[must_use]
+pub fn switched_off(application: &ApplicationId, hour: &str) -> Key {
+    Key::new(format!("SCIM#{application}#OFF"), hour)
+}
+
 /// When an application's provisioning was last heard of.
 #[must_use]
 pub fn scim_seen(application: &ApplicationId) -> Key {

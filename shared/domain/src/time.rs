@@ -94,6 +94,12 @@ impl Timestamp {
     pub fn month(self) -> String {
         self.to_string().chars().take(7).collect()
     }
+
+    /// `2026-11-22T01`, the hour in which the instant lies.
+    #[must_use]
+    pub fn hour(self) -> String {
+        self.to_string().chars().take(13).collect()
+    }
 }
 
 impl fmt::Display for Timestamp {

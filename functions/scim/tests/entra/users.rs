@@ -3,12 +3,13 @@
 use std::sync::atomic::Ordering;
 
 use hourglass_app::keys::{self, Unique};
+use hourglass_app::records::SwitchedOff;
 use hourglass_domain::audit::Actor;
 use hourglass_domain::ids::UserId;
 use http::header;
 use serde_json::{Value, json};
 
-use crate::support::{CUSTOM, ENTERPRISE, USER, World, user_body, uuid_of};
+use crate::support::{CUSTOM, ENTERPRISE, USER, World, stored, user_body, uuid_of};
 
 fn path(id: &str) -> String {
     format!("/Users/{id}")
@@ -279,7 +280,8 @@ async fn switching_off_orders_the_end_of_everything_in_the_same_transaction() {
         world.store.take();
         let answer = world.patch(&user_path, off.clone()).await;
         assert_eq!(answer.body["active"], false, "{}", answer.text);
-        assert_eq!(world.store.commits(), 1);
+        // One transaction for all of it, and one that counts for the alarm.
+        assert_eq!(world.store.commits(), 2);
         assert_eq!(world.orders(&id).await.len(), 1);
         // Still there to see, and still a member: a restored user's memberships are not sent again.
         assert_eq!(world.get(&path(&id)).await.body["active"], false);
@@ -453,4 +455,40 @@ async fn a_deletion_that_was_cut_short_is_finished_when_asked_again() {
     );
     world.delete(&path(&id)).await.is_error(404, "");
     assert!(!world.exists(&member).await);
+}
+
+async fn count_of(world: &World) -> SwitchedOff {
+    let hour = world.core.clock.now().hour();
+    stored(world, &keys::switched_off(&world.application, &hour))
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn many_users_switched_off_within_an_hour_alarm_once() {
+    let world = World::start().await;
+    let users = world.users(10).await;
+    let off = json!([{"op": "Replace", "path": "active", "value": "False"}]);
+    world.patch(&path(&users[0]), off.clone()).await;
+    // Who is off already is not counted again when deleted.
+    assert_eq!(world.delete(&path(&users[0])).await.status, 204);
+    assert_eq!(world.delete(&path(&users[1])).await.status, 204);
+    let counted = count_of(&world).await;
+    assert_eq!(
+        (counted.users, counted.count, counted.alarmed),
+        (10, 2, false),
+        "20 % exactly"
+    );
+    world.patch(&path(&users[2]), off.clone()).await;
+    let counted = count_of(&world).await;
+    assert_eq!((counted.users, counted.count, counted.alarmed), (10, 3, true));
+
+    // The next hour counts anew, and in another application nothing has happened.
+    world.clock.advance(3_600);
+    world.patch(&path(&users[3]), off.clone()).await;
+    let counted = count_of(&world).await;
+    assert_eq!((counted.users, counted.count, counted.alarmed), (8, 1, false));
+    let other = world.other().await;
+    let key = keys::switched_off(&other.application, &world.core.clock.now().hour());
+    assert!(!world.exists(&key).await);
 }

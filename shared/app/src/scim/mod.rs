@@ -7,6 +7,7 @@
 //! (what it does, as pure functions), [`members`] (the members of a group, which are never loaded for a change), then
 //! the use cases: users, groups and [`query`].
 
+mod alarm;
 pub mod discovery;
 pub mod error;
 pub mod filter;

@@ -143,7 +143,12 @@ impl Scim {
                 change = change.write(write);
             }
             match change.commit(self.store()).await {
-                Ok(()) => return self.leave_groups(id).await,
+                Ok(()) => {
+                    if user.value.active {
+                        self.note_switched_off(now).await;
+                    }
+                    return self.leave_groups(id).await;
+                }
                 Err(ChangeError::Conflict(_)) => self.pause(attempt).await,
                 Err(error) => return Err(error.into()),
             }
@@ -175,6 +180,9 @@ impl Scim {
             let change = self.user_change(&before, &after, &changed, &unique)?;
             match change.commit(self.store()).await {
                 Ok(()) => {
+                    if before.value.active && !after.active {
+                        self.note_switched_off(after.modified_at).await;
+                    }
                     let version = before.version.saturating_add(1);
                     return Ok(user_resource(&Stored { value: after, version }, &self.base()));
                 }
