@@ -1,3 +1,5 @@
+//! Reading and applying PATCH operations: vectors, and properties under hostile input.
+
 use proptest::prelude::*;
 use serde_json::json;
 
