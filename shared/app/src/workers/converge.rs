@@ -14,7 +14,7 @@ use hourglass_domain::target::Target;
 
 use super::verify::{alarm, evidence};
 use crate::change::{Change, ChangeError, read, read_many};
-use crate::error::Result;
+use crate::error::{AppError, Result};
 use crate::keys;
 use crate::ports::Workers;
 use crate::ports::connector::{NewMember, Place};
@@ -97,27 +97,29 @@ async fn snapshots(workers: &Workers, memberships: &[MembershipKey]) -> Result<V
 /// The holds as far as they count: one that no live grant with good evidence stands behind holds nothing, and one whose
 /// grant has no timer yet cannot add. A hold and its grant are written together, so that this changes nothing but what
 /// somebody wrote by hand; only the holds that would keep or add are looked at.
-async fn vouched(workers: &Workers, mut holds: Holds, grants: &mut BTreeMap<GrantId, Option<Grant>>) -> Result<Holds> {
+async fn vouched(workers: &Workers, mut holds: Holds, grants: &mut BTreeMap<GrantId, Behind>) -> Result<Holds> {
     let now = workers.core.clock.now();
     for hold in holds.holds.clone() {
         if hold.state == HoldState::Released || hold.expires_at <= now {
             continue;
         }
-        let grant = match grants.entry(hold.grant) {
+        let behind = match grants.entry(hold.grant) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => unknown.insert(behind(workers, hold.grant).await?),
         };
-        let state = match grant.as_ref() {
-            Some(grant) if !grant.status.is_live() => HoldState::Released,
-            Some(grant) if grant.status == GrantStatus::Approved && covers(grant, &holds.key, &hold) => {
+        let state = match behind {
+            Behind::Grant(grant) if !grant.status.is_live() => HoldState::Released,
+            Behind::Grant(grant) if grant.status == GrantStatus::Approved && covers(grant, &holds.key, &hold) => {
                 HoldState::Waiting
             }
-            Some(grant) if covers(grant, &holds.key, &hold) => hold.state,
-            Some(_) => {
+            Behind::Grant(grant) if covers(grant, &holds.key, &hold) => hold.state,
+            Behind::Grant(_) => {
                 alarm(hold.grant, "a hold claims more than its grant gives");
                 HoldState::Released
             }
-            None => HoldState::Released,
+            Behind::Nothing => HoldState::Released,
+            // Enough to keep a member who is there (invariant I3), not enough to add one (I1).
+            Behind::Unreadable => HoldState::Waiting,
         };
         holds = holds.with_state(hold.grant, state);
     }
@@ -131,23 +133,38 @@ fn covers(grant: &Grant, key: &MembershipKey, hold: &Hold) -> bool {
     same_account && has_target && hold.starts_at >= grant.starts_at && hold.expires_at <= grant.expires_at
 }
 
-/// The grant behind a hold, if there is one that verifies. One that is over needs no evidence.
-async fn behind(workers: &Workers, id: GrantId) -> Result<Option<Grant>> {
+/// What stands behind a hold.
+enum Behind {
+    /// A grant that verifies, or one that is over, which needs no evidence.
+    Grant(Box<Grant>),
+    /// No grant, or one that does not verify: somebody wrote it by hand.
+    Nothing,
+    /// Something that this version cannot read, after a rollback say.
+    Unreadable,
+}
+
+async fn behind(workers: &Workers, id: GrantId) -> Result<Behind> {
+    match grant_behind(workers, id).await {
+        Ok(Some(grant)) => Ok(Behind::Grant(Box::new(grant))),
+        Ok(None) => Ok(Behind::Nothing),
+        Err(AppError::Store(StoreError::Corrupt { .. })) => {
+            alarm(id, "what stands behind a hold cannot be read");
+            Ok(Behind::Unreadable)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn grant_behind(workers: &Workers, id: GrantId) -> Result<Option<Grant>> {
     let store = &*workers.core.store;
-    let grant = match read::<Grant>(store, &keys::grant(id)).await {
-        Ok(grant) => grant.map(|grant| grant.value),
-        // What cannot be read vouches for nothing, and must not keep others from their end.
-        Err(StoreError::Corrupt { .. }) => None,
-        Err(error) => return Err(error.into()),
-    };
-    let Some(grant) = grant else {
+    let Some(grant) = read::<Grant>(store, &keys::grant(id)).await? else {
         alarm(id, "a hold belongs to no grant");
         return Ok(None);
     };
-    if grant.status.is_live() && evidence(store, &grant).await?.is_err() {
+    if grant.value.status.is_live() && evidence(store, &grant.value).await?.is_err() {
         return Ok(None);
     }
-    Ok(Some(grant))
+    Ok(Some(grant.value))
 }
 
 /// A worker's run: its state until it has finished, and what it waits for.
