@@ -1,5 +1,6 @@
 //! The same job while Microsoft Graph misbehaves.
 
+use hourglass_local::aws::stream::StreamChaos;
 use hourglass_local::company::Company;
 use hourglass_tests::{Running, SHORT};
 use serde_json::json;
@@ -103,6 +104,38 @@ async fn a_group_that_became_dynamic_after_the_approval_adds_nobody() -> anyhow:
     let again = running.ask(&dana, "1h").await?;
     assert_eq!((again.status, again.code()), (409, "target-unusable"), "{again}");
     assert!(again.text("detail").contains("dynamic"), "{again}");
+    running.system.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_that_could_not_be_asked_about_is_asked_again_until_it_can_be_requested() -> anyhow::Result<()> {
+    let running = Running::start().await?;
+    let company = Company::new();
+    let (dana, admin) = (running.requester().await?, running.admin().await?);
+    // The stream's record is lost, and with it the first question.
+    running.system.stream.set_chaos(StreamChaos {
+        pause: true,
+        ..StreamChaos::default()
+    });
+    let body = json!({
+        "name": "sre on call", "targets": [format!("entra:{}", company.sre.id)], "eligible": "everyone",
+    });
+    let made = running.post(&admin, "/v1/admin/entitlements", &body).await?.ok()?;
+    let id = made["id"].as_str().unwrap_or_default().to_owned();
+    let first = running.ask_for(&dana, &id, "1h").await?;
+    assert_eq!((first.status, first.code()), (409, "target-unchecked"), "{first}");
+    let preview = json!({"entitlement": id, "duration": "1h", "justification": "INC-42: restart the pool"});
+    running
+        .until("facts about the target", || async {
+            let answer = running.post(&dana, "/v1/requests/preview", &preview).await?;
+            Ok(if answer.status == 200 {
+                Ok(())
+            } else {
+                Err(answer.to_string())
+            })
+        })
+        .await?;
     running.system.stop().await;
     Ok(())
 }

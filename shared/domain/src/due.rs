@@ -47,6 +47,8 @@ pub enum DueKind {
     Offboard,
     /// End everything in a provisioned group that was deleted.
     GroupGone,
+    /// Ask the directory what kind of groups the targets of an entitlement are now.
+    Facts,
 }
 
 impl DueKind {
@@ -59,6 +61,7 @@ impl DueKind {
             Self::Lapse => "lapse",
             Self::Offboard => "offboard",
             Self::GroupGone => "group_gone",
+            Self::Facts => "facts",
         }
     }
 
@@ -67,7 +70,7 @@ impl DueKind {
     pub const fn lane(self) -> Lane {
         match self {
             Self::Advance | Self::Expire => Lane::Grants,
-            Self::Lapse | Self::Offboard | Self::GroupGone => Lane::Rest,
+            Self::Lapse | Self::Offboard | Self::GroupGone | Self::Facts => Lane::Rest,
         }
     }
 }
@@ -95,6 +98,27 @@ impl DueEntry {
         }
     }
 
+    /// The same promise at the next point of a grid of `seconds`, each id at its own offset. Chains of such promises
+    /// for one id that began at different times fall together, and those of many ids do not fall due at once.
+    #[must_use]
+    pub fn next_on_grid(now: Timestamp, seconds: i64, kind: DueKind, id: impl ToString) -> Self {
+        let id = id.to_string();
+        let hash = Digest::of(id.as_bytes());
+        let offset = hash
+            .as_bytes()
+            .iter()
+            .take(4)
+            .fold(0_i64, |all, byte| (all << 8) | i64::from(*byte));
+        let period = seconds.max(1);
+        let offset = offset.rem_euclid(period);
+        let turns = (now.seconds() - offset).div_euclid(period).saturating_add(1);
+        Self {
+            at: Timestamp::from_seconds(turns.saturating_mul(period).saturating_add(offset)),
+            kind,
+            id,
+        }
+    }
+
     /// The partition: the same id always falls into the same one.
     #[must_use]
     pub fn shard(&self) -> u8 {
@@ -102,5 +126,23 @@ impl DueEntry {
             .as_bytes()
             .first()
             .map_or(0, |byte| byte % SHARDS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chains_of_one_id_fall_together_and_lie_ahead() {
+        for (first, second) in [(1_000, 1_001), (1_000, 1_050), (86_399, 86_400)] {
+            let at = |now| DueEntry::next_on_grid(Timestamp::from_seconds(now), 3_600, DueKind::Facts, "a/b").at;
+            assert!(at(first) > Timestamp::from_seconds(first));
+            assert!(at(first).seconds_since(Timestamp::from_seconds(first)) <= 3_600);
+            let later = at(second);
+            assert!(later == at(first) || later == at(first).plus_seconds(3_600));
+        }
+        let of = |id| DueEntry::next_on_grid(Timestamp::from_seconds(1_000), 3_600, DueKind::Facts, id).at;
+        assert_ne!(of("contoso.example/1"), of("contoso.example/2"), "ids are spread");
     }
 }

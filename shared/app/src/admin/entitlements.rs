@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hourglass_domain::Refusal;
 use hourglass_domain::audit::{Draft, StreamId};
 use hourglass_domain::canonical::canonical_hash;
+use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::duration::AccessDuration;
 use hourglass_domain::entitlement::{ApprovalMode, Eligibility, Entitlement, FactorPolicy, Principals, TicketRule};
 use hourglass_domain::ids::{ApplicationId, EntitlementId, GroupId, ObjectId, ProbeId};
@@ -20,6 +21,9 @@ use crate::keys;
 use crate::ports::Core;
 use crate::ports::store::{Page, Query};
 use crate::records::{GroupUse, Probe, ProbeQuestion, Stored};
+
+/// How soon (seconds) the sweep asks what kind of groups the targets of a new or changed entitlement are.
+const FACTS_SOON_SECONDS: i64 = 10;
 
 /// An entitlement as an admin describes it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -291,8 +295,15 @@ async fn store(
                 .collect::<Vec<_>>()
                 .join(" "),
         );
+    // The probe answers within a second; the promise asks again when it could not, and from then on every few hours.
+    let again = DueEntry::new(
+        now.plus_seconds(FACTS_SOON_SECONDS),
+        DueKind::Facts,
+        format!("{application}/{}", after.id),
+    );
     change
         .create(&probe)?
+        .due(&[], &[again])?
         .event(
             StreamId::config(application, "entitlement", &after.id.to_string()),
             draft,

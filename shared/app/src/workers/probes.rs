@@ -2,7 +2,9 @@
 
 use hourglass_domain::application::Application;
 use hourglass_domain::audit::{Actor, Draft, StreamId};
-use hourglass_domain::ids::ProbeId;
+use hourglass_domain::due::{DueEntry, DueKind};
+use hourglass_domain::entitlement::Entitlement;
+use hourglass_domain::ids::{ApplicationId, EntitlementId, ProbeId};
 use hourglass_domain::target::{Target, TargetFacts};
 
 use crate::change::{Change, ChangeError, read};
@@ -84,6 +86,50 @@ async fn preflight(workers: &Workers, application: &Application, targets: &[Targ
         }
     }
     Ok((ok, lines.join("\n")))
+}
+
+/// How often (seconds) the directory is asked again what kind of groups an entitlement's targets are.
+const REFRESH_SECONDS: i64 = 6 * 3_600;
+/// How soon (seconds) it is asked again when it did not answer.
+const REFRESH_FAILED_SECONDS: i64 = 60;
+
+/// Asks the directory what kind of groups the targets of an entitlement are now, and promises to ask again: a group may
+/// become dynamic or synced at any time, and the first question may have come before the credentials did.
+///
+/// # Errors
+/// Only when the table does not answer; the promise that led here stays.
+pub async fn refresh(workers: &Workers, application: &ApplicationId, id: EntitlementId) -> Result<()> {
+    let store = &*workers.core.store;
+    let entitlement: Option<Stored<Entitlement>> = read(store, &keys::entitlement(application, id)).await?;
+    // Switching it on again, like every change, begins a new chain.
+    let Some(entitlement) = entitlement.filter(|stored| stored.value.enabled) else {
+        return Ok(());
+    };
+    let mut answered = true;
+    for target in &entitlement.value.targets {
+        let place = Place {
+            application: application.clone(),
+            target: target.clone(),
+        };
+        match workers.connector.preflight(&place, workers.core.clock.now()).await {
+            Ok(facts) => keep(workers, &facts).await?,
+            Err(error) => {
+                answered = false;
+                tracing::warn!(entitlement.id = %id, %target, %error, "the directory did not say what a target is");
+            }
+        }
+    }
+    let period = if answered {
+        REFRESH_SECONDS
+    } else {
+        REFRESH_FAILED_SECONDS
+    };
+    let now = workers.core.clock.now();
+    let next = DueEntry::next_on_grid(now, period, DueKind::Facts, format!("{application}/{id}"));
+    match Change::new().due(&[], &[next])?.commit(store).await {
+        Ok(()) | Err(ChangeError::Conflict(_)) => Ok(()),
+        Err(ChangeError::App(error)) => Err(error),
+    }
 }
 
 /// Keeps what the directory said about a target, unless something younger is stored.

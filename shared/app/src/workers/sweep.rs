@@ -7,7 +7,7 @@ use hourglass_domain::Timestamp;
 use hourglass_domain::due::{DueEntry, DueKind, Lane, SHARDS};
 use hourglass_domain::ids::ApplicationId;
 
-use super::{advance, group_gone, offboard};
+use super::{advance, group_gone, offboard, probes};
 use crate::error::Result;
 use crate::keys;
 use crate::ports::Workers;
@@ -179,6 +179,13 @@ async fn work(workers: &Workers, entry: &DueEntry) -> Result<()> {
                 return forget(workers, entry).await;
             };
             group_gone::end_all(workers, &application, group).await?;
+            forget(workers, entry).await
+        }
+        DueKind::Facts => {
+            let Some((application, entitlement)) = in_application(&entry.id) else {
+                return forget(workers, entry).await;
+            };
+            probes::refresh(workers, &application, entitlement).await?;
             forget(workers, entry).await
         }
     }
