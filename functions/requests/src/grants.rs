@@ -6,14 +6,12 @@ use hourglass_app::grants;
 use hourglass_domain::ids::GrantId;
 use hourglass_domain::roles::Scope;
 use hourglass_web::Api;
-use hourglass_web::extract::{Authenticated, Body, Failure, Id};
+use hourglass_web::extract::{Authenticated, Body, Failure, Id, NoBody};
 use hourglass_web::problem::Problem;
 use hourglass_web::views::GrantView;
 use http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
-
-use crate::requests::Nothing;
 
 /// Look at a grant
 #[utoipa::path(
@@ -39,14 +37,14 @@ pub(crate) async fn get(
 ///
 /// The order is stored at once; the member is removed within seconds.
 #[utoipa::path(
-    post, path = "/v1/grants/{id}/check-in", tag = "Grants", params(("id" = String, Path)), request_body = Nothing,
+    post, path = "/v1/grants/{id}/check-in", tag = "Grants", params(("id" = String, Path)),
     responses((status = 202, body = GrantView), (status = 404, body = Problem), (status = 409, body = Problem))
 )]
 pub(crate) async fn check_in(
     State(api): State<Api>,
     caller: Authenticated,
     id: Id<GrantId>,
-    _: Body<Nothing>,
+    _: NoBody,
 ) -> Result<(StatusCode, Json<GrantView>), Failure> {
     let grant = grants::check_in(&api.core, &caller.who, id.0)
         .await

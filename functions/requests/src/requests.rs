@@ -9,7 +9,7 @@ use hourglass_domain::ids::{EntitlementId, RequestId, UserId};
 use hourglass_domain::request::Ask;
 use hourglass_domain::{Refusal, Timestamp};
 use hourglass_web::Api;
-use hourglass_web::extract::{Authenticated, Body, CallInfo, Failure, Id};
+use hourglass_web::extract::{Authenticated, Body, CallInfo, Failure, Id, NoBody};
 use hourglass_web::problem::Problem;
 use hourglass_web::views::RequestView;
 use http::{HeaderValue, StatusCode, header};
@@ -157,21 +157,16 @@ pub(crate) async fn get(
     Ok(Json(RequestView::from(&request.value)))
 }
 
-/// Nothing: the call has no fields.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Nothing {}
-
 /// Take a request back
 #[utoipa::path(
-    post, path = "/v1/requests/{id}/cancel", tag = "Requests", params(("id" = String, Path)), request_body = Nothing,
+    post, path = "/v1/requests/{id}/cancel", tag = "Requests", params(("id" = String, Path)),
     responses((status = 200, body = RequestView), (status = 404, body = Problem), (status = 409, body = Problem))
 )]
 pub(crate) async fn cancel(
     State(api): State<Api>,
     caller: Authenticated,
     id: Id<RequestId>,
-    _: Body<Nothing>,
+    _: NoBody,
 ) -> Result<Json<RequestView>, Failure> {
     let request = requests::cancel(&api.core, &caller.who, id.0)
         .await

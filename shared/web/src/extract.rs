@@ -281,6 +281,12 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
         let field = named
             .map(str::to_owned)
             .or_else(|| Some(path).filter(|path| path != "."));
+        // serde quotes what it was given; a secret of the wrong type must not come back.
+        let message = if field.as_deref().is_some_and(|field| field.contains("secret")) {
+            "the field has the wrong type".to_owned()
+        } else {
+            message
+        };
         let code = if message.starts_with("unknown field") {
             "unknown-field"
         } else {
@@ -408,6 +414,12 @@ mod tests {
         duration: String,
     }
 
+    #[derive(Debug, Deserialize)]
+    struct Secret {
+        #[expect(dead_code, reason = "only its reading is tested")]
+        client_secret: String,
+    }
+
     #[test]
     fn a_body_that_cannot_be_read_names_the_field() {
         let problem = |body: &str| parse::<Sample>(body.as_bytes()).unwrap_err().0;
@@ -421,6 +433,9 @@ mod tests {
         );
         assert_eq!(problem(r#"{"duration": 5}"#).field.as_deref(), Some("duration"));
         assert_eq!(problem("{}").field.as_deref(), Some("duration"));
+        let secret = parse::<Secret>(br#"{"client_secret": 12345678}"#).unwrap_err().0;
+        assert_eq!(secret.field.as_deref(), Some("client_secret"));
+        assert!(!secret.detail.contains("12345678"), "{}", secret.detail);
         assert_eq!(problem("{").status, 400);
         assert_eq!(problem(r#"{"duration": "1h"} x"#).status, 400);
         assert_eq!(problem(&"[".repeat(10_000)).status, 400);
