@@ -39,7 +39,6 @@ pub(crate) struct Stage {
     pub(crate) company: Company,
     /// The functions' own view of the table, with which an intruder writes.
     pub(crate) services: Services,
-    options: Options,
     folder: TempDir,
 }
 
@@ -75,7 +74,6 @@ async fn start(folder: TempDir) -> anyhow::Result<Stage> {
         services: Services::new(config).await?,
         running,
         company: Company::new(),
-        options,
         folder,
     })
 }
@@ -134,24 +132,6 @@ impl Stage {
         running.system.stop().await;
     }
 
-    /// Ends the system and starts it again on the same data.
-    pub(crate) async fn restarted(self) -> anyhow::Result<Self> {
-        let Self {
-            running,
-            services,
-            folder,
-            ..
-        } = self;
-        drop(services);
-        running.system.stop().await;
-        start(folder).await
-    }
-
-    /// How this system was started.
-    pub(crate) const fn options(&self) -> &Options {
-        &self.options
-    }
-
     /// Entra's provisioning job.
     pub(crate) fn provisioner(&self) -> &Provisioner {
         self.system
@@ -166,14 +146,16 @@ impl Stage {
         Timestamp::from_millis(self.system.world.clock().now().as_millisecond())
     }
 
-    /// Everything that is stored. Left out is when provisioning was last heard of, which every SCIM call may write.
+    /// Everything that is stored. Left out is when provisioning was last heard of, which every SCIM call may write, and
+    /// what the directory says about targets, which is asked again from time to time.
     pub(crate) fn state(&self) -> anyhow::Result<State> {
         let items = table(&self.system.world)?;
         let named = items.into_iter().map(|item| {
             let part = |name: &str| item[name]["S"].as_str().unwrap_or_default().to_owned();
             (format!("{} / {}", part("pk"), part("sk")), item)
         });
-        Ok(named.filter(|(key, _)| !key.ends_with("#SEEN / SEEN")).collect())
+        let own_time = |key: &str| key.ends_with("#SEEN / SEEN") || key.starts_with("FACT#") || key.contains("#facts#");
+        Ok(named.filter(|(key, _)| !own_time(key)).collect())
     }
 
     /// Everything that is stored, once nothing has changed for a while.
@@ -190,12 +172,18 @@ impl Stage {
         anyhow::bail!("the table never comes to rest")
     }
 
-    /// Nothing has been stored since `before`.
+    /// Nothing has been stored since `before`. A promise whose time has come is no longer there: the sweep takes it.
     pub(crate) fn unchanged(&self, before: &State, what: &str) -> anyhow::Result<()> {
         let after = self.state()?;
-        let keys = before.keys().chain(after.keys());
+        let now = self.now().to_string();
+        let taken = |key: &String| {
+            let due = key.strip_prefix("DUE#").and_then(|key| key.split_once(" / "));
+            due.is_some_and(|(_, at)| *at <= *now) && !after.contains_key(key)
+        };
+        let keys = before.keys().filter(|key| !taken(key)).chain(after.keys());
         let changed: Vec<&String> = keys.filter(|key| before.get(*key) != after.get(*key)).collect();
-        anyhow::ensure!(changed.is_empty(), "{what} changed {changed:?}");
+        let changes = changed.iter().map(|key| (key, before.get(*key), after.get(*key)));
+        anyhow::ensure!(changed.is_empty(), "{what} changed {:#?}", changes.collect::<Vec<_>>());
         Ok(())
     }
 

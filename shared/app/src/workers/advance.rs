@@ -200,6 +200,13 @@ fn event(grant: &Grant, action: &'static str, now: hourglass_domain::Timestamp) 
 
 /// Logs and measures what operators watch.
 fn tell(before: &Grant, grant: &Grant, action: Option<&'static str>) {
+    if grant.attempts > before.attempts {
+        // Each attempt counts, so that what fails for long, a removal above all, keeps its alarm.
+        tracing::info!(target: "metric", metric = "convergence_failures", value = 1_u64, unit = "Count");
+    }
+    if before.failing_since.is_none() && grant.failing_since.is_some() {
+        tracing::warn!(grant.id = %grant.id, targets = ?grant.targets, "a grant cannot be brought forward");
+    }
     let Some(action) = action else { return };
     tracing::info!(grant.id = %grant.id, action, status = ?grant.status, "grant changed");
     if before.active_at.is_none()
@@ -218,10 +225,6 @@ fn tell(before: &Grant, grant: &Grant, action: Option<&'static str>) {
             "revocation_lateness_seconds",
             ended_at.millis().saturating_sub(planned.millis()).max(0),
         );
-    }
-    if action == "grant.failing" {
-        tracing::warn!(grant.id = %grant.id, targets = ?grant.targets, "a grant cannot be brought forward");
-        tracing::info!(target: "metric", metric = "convergence_failures", value = 1_u64, unit = "Count");
     }
 }
 
