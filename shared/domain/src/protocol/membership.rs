@@ -301,7 +301,10 @@ fn start<R: Rules>(worker: Worker, now: Timestamp) -> (Worker, Effect) {
         && lease.until > now
     {
         let soon = lease.until.min(now.plus_seconds(BUSY_SECONDS));
-        return over::<R>(worker, None, Some(soon), now);
+        // Who waits for another worker knows no better than what failed last: that somebody is trying again does not
+        // make a failing membership look healthy.
+        let error = worker.snapshot.membership.last_error.clone();
+        return over::<R>(worker, error, Some(soon), now);
     }
     let decision = desired::<R>(&worker, now);
     if let Desired::Rest(outcome) = decision {
@@ -426,12 +429,13 @@ fn plan<R: Rules>(worker: Worker, now: Timestamp) -> (Worker, Effect) {
         _ if enough => {
             let held = is_held::<R>(&worker, now);
             let view = open_view(&worker, held);
+            let error = worker.snapshot.membership.last_error.clone();
             release(
                 worker,
                 Outcome {
                     view,
                     held,
-                    error: None,
+                    error,
                     look_again_at: Some(now.plus_seconds(BUSY_SECONDS)),
                 },
             )
