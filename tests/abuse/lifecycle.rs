@@ -56,12 +56,18 @@ impl Stage {
 async fn case_40_a_schedule_deleted_disabled_or_moved() -> anyhow::Result<()> {
     let stage = stage().await?;
     let dana = stage.requester().await?;
+    let scheduler = &stage.system.world.scheduler;
+    // Time enough to do it, however slow the machine.
+    scheduler.pause(true);
     let mut grants = Vec::new();
     for name in THREE {
         let entitlement = stage.entitlement_named(name).await?;
         let (_, grant) = stage.granted(&dana, &entitlement, SHORT).await?;
         stage
-            .grant_until(&dana, &grant, |grant| grant["status"] == "active")
+            .until("its schedule", || async {
+                let found = stage.schedules()?.iter().any(|s| s["name"] == format!("g-{grant}-1"));
+                Ok(if found { Ok(()) } else { Err(grant.clone()) })
+            })
             .await?;
         grants.push(grant);
     }
@@ -71,6 +77,10 @@ async fn case_40_a_schedule_deleted_disabled_or_moved() -> anyhow::Result<()> {
         .await?;
     let later: fn(&mut Value) = |s| s["ScheduleExpression"] = json!("at(2099-01-01T00:00:00)");
     stage.tamper(Method::PUT, &grants[2], Some(later)).await?;
+    // And one whose trigger is lost on its way.
+    scheduler.drop_firings(1);
+    scheduler.pause(false);
+    grants.push(stage.granted(&dana, &stage.entitlement(), SHORT).await?.1);
     for grant in &grants {
         let ended = stage
             .grant_until(&dana, grant, |grant| grant["status"] == "ended")
@@ -192,7 +202,7 @@ async fn case_41_forged_early_late_and_repeated_triggers() -> anyhow::Result<()>
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn case_41_triggers_twice_or_never() -> anyhow::Result<()> {
+async fn case_41_a_trigger_that_comes_twice() -> anyhow::Result<()> {
     let stage = stage().await?;
     let dana = stage.requester().await?;
     let scheduler = &stage.system.world.scheduler;
@@ -209,13 +219,6 @@ async fn case_41_triggers_twice_or_never() -> anyhow::Result<()> {
             "{timeline:?}"
         );
     }
-    scheduler.drop_firings(1);
-    let (_, never) = stage.granted(&dana, &stage.entitlement(), SHORT).await?;
-    stage.dana_becomes(true).await?;
-    stage
-        .grant_until(&dana, &never, |grant| grant["status"] == "ended")
-        .await?;
-    assert!(!stage.dana_is_in().await?);
     stage.stop().await;
     Ok(())
 }

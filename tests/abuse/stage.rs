@@ -160,16 +160,27 @@ impl Stage {
 
     /// Everything that is stored, once nothing has changed for a while.
     pub(crate) async fn settled(&self) -> anyhow::Result<State> {
-        let mut before = self.state()?;
+        let mut before = None;
         for _ in 0..400 {
-            tokio::time::sleep(LOOK_EVERY * 5).await;
-            let after = self.state()?;
-            if after == before {
-                return Ok(after);
+            let last = self.last_write()?;
+            if before.as_ref() == Some(&last) && self.system.stream.position()? == last {
+                return self.state();
             }
-            before = after;
+            before = Some(last);
+            tokio::time::sleep(LOOK_EVERY * 5).await;
         }
         anyhow::bail!("the table never comes to rest")
+    }
+
+    /// Number of the table's last write.
+    fn last_write(&self) -> anyhow::Result<Option<String>> {
+        let database = self.system.world.dynamodb.database();
+        let streams = database.list_streams(serde_json::from_value(json!({}))?)?;
+        let stream = streams.streams.first().context("the table has no stream")?;
+        let described = database.describe_stream(serde_json::from_value(json!({"StreamArn": stream.stream_arn}))?)?;
+        let shards = described.stream_description.shards;
+        let shard = shards.first().context("the stream has no shard")?;
+        Ok(shard.sequence_number_range.ending_sequence_number.clone())
     }
 
     /// Nothing has been stored since `before`. A promise whose time has come is no longer there: the sweep takes it.

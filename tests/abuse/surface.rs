@@ -672,3 +672,76 @@ async fn case_27_paths_that_mean_something_else() -> anyhow::Result<()> {
     stage.stop().await;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn case_54_no_setting_says_where_secrets_go() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let admin = stage.admin().await?;
+    let metadata = "http://169.254.169.254/latest/meta-data";
+    let tenant = stage.system.world.entra.tenant().id().to_string();
+    let azure = json!({"tenant_id": tenant, "client_id": Uuid::nil(), "client_secret": "secret"});
+    let before = stage.settled().await?;
+    for (field, value, status, code) in [
+        ("login_url", metadata, 400, "unknown-field"),
+        ("graph_url", metadata, 400, "unknown-field"),
+        ("tenant_id", metadata, 422, "invalid-field"),
+        ("tenant_id", "common", 422, "invalid-field"),
+        (
+            "tenant_id",
+            "00000000-0000-0000-0000-000000000001",
+            422,
+            "invalid-field",
+        ),
+        ("client_id", "../../token", 422, "invalid-field"),
+    ] {
+        let mut body = azure.clone();
+        body[field] = json!(value);
+        let answer = stage.put(&admin, "/v1/admin/integrations/azure", &body).await?;
+        refused(&answer, status, code);
+        assert_eq!(answer.field(), Some(field), "{answer}");
+    }
+    let application = json!({"id": "fabrikam.example", "name": "Fabrikam", "tenant": tenant});
+    for (field, value) in [
+        ("cloud", metadata),
+        ("cloud", "Global"),
+        ("tenant", metadata),
+        ("tenant", "00000000-0000-0000-0000-000000000001"),
+        ("id", metadata),
+        ("id", "fabrikam.example/../contoso.example"),
+        ("id", "fabrikam.example#x"),
+    ] {
+        let mut body = application.clone();
+        body[field] = json!(value);
+        let answer = stage.post(&admin, "/v1/admin/applications", &body).await?;
+        refused(&answer, 422, "invalid-field");
+        assert_eq!(answer.field(), Some(field), "{answer}");
+    }
+    for target in [
+        "http://169.254.169.254",
+        "entra:http://evil.example",
+        "entra:../x",
+        "ad:S-1-5-32-544",
+        "entra:*",
+    ] {
+        let body = json!({"name": "x", "targets": [target]});
+        let answer = stage.post(&admin, "/v1/admin/entitlements", &body).await?;
+        refused(&answer, 422, "invalid-field");
+    }
+    stage.unchanged(&before, "an address")?;
+    // The environment may name other hosts, and only ones on this machine.
+    type Point = fn(&mut hourglass_boot::Config);
+    let elsewhere: [Point; 5] = [
+        |c| c.graph_endpoint = Some("https://graph.evil.example".to_owned()),
+        |c| c.login_endpoint = Some("http://login.evil.example".to_owned()),
+        |c| c.dynamodb_endpoint = Some("http://169.254.169.254".to_owned()),
+        |c| c.secrets_endpoint = Some("http://127.0.0.1.evil.example".to_owned()),
+        |c| c.scheduler_endpoint = Some("http://localhost@evil.example".to_owned()),
+    ];
+    for (n, point) in elsewhere.into_iter().enumerate() {
+        let mut config = (*stage.services.config).clone();
+        point(&mut config);
+        assert!(Services::new(config).await.is_err(), "{n}");
+    }
+    stage.stop().await;
+    Ok(())
+}
