@@ -603,13 +603,16 @@ async fn case_27_bodies_that_are_too_much() -> anyhow::Result<()> {
         (b"{\"decision\": \"approve\", \"comment\": \"\\ud800\"}".to_vec(), 400),
         (Vec::new(), 400),
         (vec![b' '; 65 * 1024], 413),
-        (vec![b'['; 11 * 1024 * 1024], 413),
     ];
     for (body, status) in bodies {
         let start = String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned();
         let answer = stage.send(post(body)).await?;
         assert_eq!(answer.status, status, "{start}: {answer}");
         assert!(answer.body.to_string().len() < 1_000, "{start}: the answer repeats it");
+    }
+    // More than the gateway takes: it answers without reading on, and may hang up before the client has sent everything.
+    if let Ok(answer) = stage.send(post(vec![b'['; 11 * 1024 * 1024])).await {
+        assert_eq!(answer.status, 413, "{answer}");
     }
     // Compressed bodies are not unpacked, whatever they would be.
     for encoding in ["gzip", "br", "deflate", "identity, gzip"] {
