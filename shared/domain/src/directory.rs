@@ -99,7 +99,7 @@ impl Group {
 
 /// Who took part in something, pinned at that moment. Identity is tenant and object id; distinctness is by person
 /// (invariant I5). The name is for people only.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Party {
     /// The provisioned user.
     pub user: UserId,

@@ -21,7 +21,7 @@ use crate::target::Target;
 use crate::{Refusal, Timestamp};
 
 /// Where a grant stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GrantStatus {
     /// Approved; nothing has been done yet, or its start lies ahead.
@@ -57,7 +57,7 @@ impl GrantStatus {
 }
 
 /// Why a grant ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
     /// Its time was up.
@@ -96,7 +96,7 @@ impl EndReason {
 }
 
 /// Where one target of a grant stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TargetStatus {
     /// Nothing has been sent.
@@ -133,7 +133,7 @@ impl TargetStatus {
 }
 
 /// One target of a grant.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct GrantTarget {
     /// Which.
     pub target: Target,
@@ -204,7 +204,7 @@ impl<'de> Deserialize<'de> for ScheduleName {
 }
 
 /// A grant. It pins everything that its end needs, so that revocation depends on nothing that can change (I7).
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Grant {
     /// Our id.
     pub id: GrantId,
@@ -310,7 +310,7 @@ impl Grant {
 }
 
 /// An order to end a grant early, stored put-only; provisioning carries it out.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct EndOrder {
     /// Which grant.
     pub grant: GrantId,

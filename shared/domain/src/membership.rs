@@ -24,7 +24,7 @@ impl MembershipKey {
 }
 
 /// How far a hold is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldState {
     /// Approved. Enough to keep a membership, never enough to add one: its grant's timer may not exist yet.
@@ -36,7 +36,7 @@ pub enum HoldState {
 }
 
 /// One grant's claim on a membership.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Hold {
     /// Whose claim.
     pub grant: GrantId,
@@ -49,7 +49,7 @@ pub struct Hold {
 }
 
 /// All holds on one membership.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Holds {
     /// On which.
     pub key: MembershipKey,
@@ -187,7 +187,7 @@ pub struct Lease {
 }
 
 /// The record of one (account, target) pair. Written by workers only.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Membership {
     /// Of which pair.
     pub key: MembershipKey,

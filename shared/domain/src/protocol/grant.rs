@@ -25,7 +25,7 @@ pub const ACTIVATE_SECONDS: i64 = 60;
 const MOST_TURNS: u32 = 16;
 
 /// What happened.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Input {
     /// The worker begins, with what it has just read consistently.
     Start,
@@ -57,7 +57,7 @@ pub enum Input {
 }
 
 /// What to do next.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Effect {
     /// Re-verify the grant from its evidence, before anything is added.
     Verify,
@@ -79,7 +79,7 @@ pub enum Effect {
 }
 
 /// One stored change of a grant.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Change {
     /// The grant afterwards, its due-entries included.
     pub grant: Grant,
@@ -90,7 +90,7 @@ pub struct Change {
 }
 
 /// What becomes of a grant's holds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum HoldsChange {
     /// They stay as they are.
     Keep,
@@ -100,7 +100,7 @@ pub enum HoldsChange {
     Drop,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 enum Stage {
     Start,
     Verifying,
@@ -111,7 +111,7 @@ enum Stage {
     Over,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Then {
     Plan,
     Finish,
@@ -119,7 +119,7 @@ enum Then {
 }
 
 /// A worker's whole knowledge of one grant.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Worker {
     /// The grant as stored, as far as this worker knows.
     pub grant: Grant,
@@ -174,7 +174,9 @@ pub fn step<R: Rules>(mut worker: Worker, input: Input, now: Timestamp) -> (Work
         }
         (Stage::Scheduling(name), Input::Scheduled) => {
             let mut grant = worker.grant.clone();
-            grant.next_schedule = name.n.saturating_add(1);
+            if R::SCHEDULE_NAMES_RISE {
+                grant.next_schedule = name.n.saturating_add(1);
+            }
             grant.schedule = Some(name);
             activate(worker, grant, now)
         }
@@ -196,7 +198,7 @@ pub fn step<R: Rules>(mut worker: Worker, input: Input, now: Timestamp) -> (Work
             worker.pending = None;
             plan(worker, now)
         }
-        (Stage::Converging, Input::Converged(outcomes)) => converged(worker, &outcomes, now),
+        (Stage::Converging, Input::Converged(outcomes)) => converged::<R>(worker, &outcomes, now),
         _ => (worker, Effect::Finish),
     }
 }
@@ -354,7 +356,7 @@ pub fn first_promises(mut grant: Grant, now: Timestamp) -> Grant {
     grant
 }
 
-fn converged(worker: Worker, outcomes: &[Outcome], now: Timestamp) -> (Worker, Effect) {
+fn converged<R: Rules>(worker: Worker, outcomes: &[Outcome], now: Timestamp) -> (Worker, Effect) {
     let mut grant = worker.grant.clone();
     let ending = grant.status == GrantStatus::Ending;
     let failed = grant.ended_because == Some(EndReason::Failed);
@@ -373,14 +375,19 @@ fn converged(worker: Worker, outcomes: &[Outcome], now: Timestamp) -> (Worker, E
     };
     let soonest = outcomes.iter().filter_map(|outcome| outcome.look_again_at).min();
     if ending {
-        ending_converged(worker, grant, soonest, now)
+        ending_converged::<R>(worker, grant, soonest, now)
     } else {
         live_converged(worker, grant, soonest, now)
     }
 }
 
-fn ending_converged(worker: Worker, mut grant: Grant, soonest: Option<Timestamp>, now: Timestamp) -> (Worker, Effect) {
-    if grant.targets.iter().all(|target| target.status.is_settled_end()) {
+fn ending_converged<R: Rules>(
+    worker: Worker,
+    mut grant: Grant,
+    soonest: Option<Timestamp>,
+    now: Timestamp,
+) -> (Worker, Effect) {
+    if grant.targets.iter().all(|target| R::settles(target.status)) {
         grant.status = GrantStatus::Ended;
         grant.ended_at = Some(now);
         promise(&mut grant, None);

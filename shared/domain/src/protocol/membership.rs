@@ -67,7 +67,7 @@ pub enum Answer {
 }
 
 /// What happened.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Input {
     /// The worker begins, with what it has just read consistently.
     Start,
@@ -85,7 +85,7 @@ pub enum Input {
 }
 
 /// What is stored, with versions.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Snapshot {
     /// The membership.
     pub membership: Membership,
@@ -98,7 +98,7 @@ pub struct Snapshot {
 }
 
 /// What to do next.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Effect {
     /// Store the membership, if membership and holds still have the versions of the worker's snapshot.
     Store {
@@ -121,7 +121,7 @@ pub enum Effect {
 }
 
 /// What the target is known to hold at the end of a run.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum View {
     /// Not a member: proved, or never added.
     Absent,
@@ -142,7 +142,7 @@ pub enum View {
 }
 
 /// The end of a run.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Outcome {
     /// What is known.
     pub view: View,
@@ -164,7 +164,7 @@ enum Purpose {
 }
 
 /// What follows once a store has happened.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 enum Next {
     Plan,
     Inspect(Purpose),
@@ -173,7 +173,7 @@ enum Next {
     Finish(Outcome),
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 enum Stage {
     Start,
     Storing(Next),
@@ -184,7 +184,7 @@ enum Stage {
 }
 
 /// A worker's whole knowledge of one membership.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Worker {
     /// Whose run this is; owns the lease.
     pub id: WorkerId,
@@ -442,7 +442,7 @@ fn plan<R: Rules>(worker: Worker, now: Timestamp) -> (Worker, Effect) {
         }
         Desired::Baseline => inspect(worker, Purpose::Baseline),
         Desired::Prove => inspect(worker, Purpose::Proof),
-        Desired::Add => intend_add(worker, now),
+        Desired::Add => intend_add::<R>(worker, now),
         Desired::BeginRemoval => {
             let mut membership = worker.membership();
             membership.presence = Presence::Removing {
@@ -458,11 +458,14 @@ fn plan<R: Rules>(worker: Worker, now: Timestamp) -> (Worker, Effect) {
 }
 
 /// Stores that an add is about to be sent, and when: proof of absence has to be younger than that.
-fn intend_add(worker: Worker, now: Timestamp) -> (Worker, Effect) {
+fn intend_add<R: Rules>(worker: Worker, now: Timestamp) -> (Worker, Effect) {
     let mut membership = worker.membership();
     let action = (membership.presence != Presence::Adding).then_some("membership.adding");
     membership.presence = Presence::Adding;
     membership.last_add_at = Some(now);
+    if !R::INTENT_BEFORE_ADD {
+        return proceed::<R>(worker, Next::Add, now);
+    }
     store(worker, membership, action, Next::Add)
 }
 
@@ -587,7 +590,7 @@ fn baseline<R: Rules>(worker: Worker, found: Inspection, now: Timestamp) -> (Wor
             )
         }
         Inspection::Absent => match R::addable_until(&worker.snapshot.holds, now) {
-            Some(_) => intend_add(worker, now),
+            Some(_) => intend_add::<R>(worker, now),
             None => plan::<R>(worker, now),
         },
         Inspection::TargetGone => {
@@ -659,6 +662,12 @@ fn removed<R: Rules>(worker: Worker, answer: Answer, now: Timestamp) -> (Worker,
         return plan::<R>(worker, now);
     };
     match answer {
+        Answer::Done if R::REMOVAL_PROVES_ABSENCE => succeed(
+            worker,
+            Presence::Absent,
+            Some("membership.absent"),
+            done(View::Absent, false, None),
+        ),
         Answer::Done => {
             // Only a read that does not find the member ends a row of failures: a target that says "done" each time
             // and never does it is retried ever more slowly, and known to fail since when.

@@ -14,6 +14,7 @@ pub mod grant;
 pub mod membership;
 
 use crate::Timestamp;
+use crate::grant::TargetStatus;
 use crate::membership::Holds;
 
 /// Length of a membership's lease in seconds.
@@ -37,6 +38,14 @@ pub trait Rules {
     /// Whether an answer of "there already" counts as having been there before us. It never does: it may be our own
     /// earlier add whose answer was lost.
     const ADD_DECIDES_BASELINE: bool = false;
+    /// Whether the intent to add is stored before the add is sent. Without it, a worker that dies after the call leaves
+    /// a member of ours whom nobody knows of.
+    const INTENT_BEFORE_ADD: bool = true;
+    /// Whether a target's answer to a removal is taken for absence. It never is: only reads prove it (invariant I4).
+    const REMOVAL_PROVES_ABSENCE: bool = false;
+    /// Whether each schedule of a grant has a name of its own. One under a name that exists is taken for made already,
+    /// though it may fire at another time.
+    const SCHEDULE_NAMES_RISE: bool = true;
 
     /// Until when a membership may be kept.
     #[must_use]
@@ -48,6 +57,12 @@ pub trait Rules {
     #[must_use]
     fn addable_until(holds: &Holds, now: Timestamp) -> Option<Timestamp> {
         holds.addable_until(now)
+    }
+
+    /// Whether an ending grant has nothing more to do at a target in this state.
+    #[must_use]
+    fn settles(status: TargetStatus) -> bool {
+        status.is_settled_end()
     }
 
     /// Whether a read at `now` that finds nothing proves absence (invariant I4): there was such a read before, and this
