@@ -146,15 +146,18 @@ impl Stage {
         Timestamp::from_millis(self.system.world.clock().now().as_millisecond())
     }
 
-    /// Everything that is stored. Left out is when provisioning was last heard of, which every SCIM call may write, and
-    /// what the directory says about targets, which is asked again from time to time.
+    /// Everything that is stored. Left out is when provisioning was last heard of, which every SCIM call may write, what
+    /// the directory says about targets, which is asked again from time to time, and who sweeps.
     pub(crate) fn state(&self) -> anyhow::Result<State> {
         let items = table(&self.system.world)?;
         let named = items.into_iter().map(|item| {
             let part = |name: &str| item[name]["S"].as_str().unwrap_or_default().to_owned();
             (format!("{} / {}", part("pk"), part("sk")), item)
         });
-        let own_time = |key: &str| key.ends_with("#SEEN / SEEN") || key.starts_with("FACT#") || key.contains("#facts#");
+        let own_time = |key: &str| {
+            let whenever = ["FACT#", "SWEEP#"].iter().any(|prefix| key.starts_with(prefix));
+            whenever || key.ends_with("#SEEN / SEEN") || key.contains("#facts#")
+        };
         Ok(named.filter(|(key, _)| !own_time(key)).collect())
     }
 

@@ -82,7 +82,10 @@ async fn triggers_that_are_forged_unknown_or_broken_change_nothing() -> anyhow::
         "no alarm: {lines:?}"
     );
     let swept = invoke(&running, "revocation", serde_json::from_str(RULE)?).await?;
-    assert_eq!(swept, json!({"due": 0, "failed": 0, "overdue": 0, "cut_short": false}));
+    assert_eq!(
+        swept,
+        json!({"due": 0, "failed": 0, "overdue": 0, "cut_short": false, "busy": false})
+    );
     let streamed = invoke(&running, "provisioning", serde_json::from_str(STREAM)?).await?;
     assert_eq!(streamed, json!({"batchItemFailures": []}));
 

@@ -110,7 +110,7 @@ async fn order_end(core: &Core, who: &Who, grant: &Grant, because: EndReason, re
             .personal(personal(&*core.ids, &[("reason", reason)]));
         // The grant is not checked: an order that meets a grant already over changes nothing. The promise is for the case
         // that the stream's record is lost: the sweep then finds the order.
-        let promise = DueEntry::new(now.plus_seconds(STALLED_SECONDS), DueKind::Advance, grant.id);
+        let promise = DueEntry::new(now.plus_seconds(STALLED_SECONDS), DueKind::End, grant.id);
         let change = Change::new()
             .create(&order)?
             .due(&[], &[promise])?

@@ -264,6 +264,12 @@ pub fn due_partition(lane: Lane, shard: u8) -> String {
     format!("DUE#{}#{shard}", lane.letter())
 }
 
+/// Who is sweeping, until when, and what failed last time.
+#[must_use]
+pub fn sweep_lease() -> Key {
+    Key::new("SWEEP#", "LEASE")
+}
+
 /// A due-entry.
 #[must_use]
 pub fn due(entry: &DueEntry) -> Key {

@@ -211,6 +211,21 @@ record!(
     s.application
 );
 
+record!(SweepLease, "sweep_lease", |_l| keys::sweep_lease(), "sweep");
+
+/// Who is sweeping: one at a time is enough, two would only get into each other's way.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SweepLease {
+    /// Which run.
+    pub holder: uuid::Uuid,
+    /// Until when it is alone, unless it says that it lives on.
+    pub until: Timestamp,
+    /// Sort keys of the due-entries that failed when they were last taken: they wait for their turn behind the others,
+    /// so that what always fails keeps nothing back.
+    #[serde(default)]
+    pub failing: BTreeSet<String>,
+}
+
 impl Record for User {
     const KIND: &'static str = "user";
     fn key(&self) -> Key {

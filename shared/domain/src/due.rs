@@ -37,8 +37,10 @@ impl Lane {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DueKind {
-    /// Bring a grant to where it should be now: activate, retry, prove.
+    /// Bring a live grant to where it should be now: activate, retry.
     Advance,
+    /// Bring a grant to its end that is ending or was ordered to: remove, retry, prove.
+    End,
     /// End a grant.
     Expire,
     /// Lapse a request that nobody decided.
@@ -57,6 +59,7 @@ impl DueKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Advance => "advance",
+            Self::End => "end",
             Self::Expire => "expire",
             Self::Lapse => "lapse",
             Self::Offboard => "offboard",
@@ -65,11 +68,17 @@ impl DueKind {
         }
     }
 
+    /// Whether access ends by it: such work comes before all other.
+    #[must_use]
+    pub const fn ends_access(self) -> bool {
+        matches!(self, Self::End | Self::Expire | Self::Offboard | Self::GroupGone)
+    }
+
     /// Which lane such entries are kept in.
     #[must_use]
     pub const fn lane(self) -> Lane {
         match self {
-            Self::Advance | Self::Expire => Lane::Grants,
+            Self::Advance | Self::End | Self::Expire => Lane::Grants,
             Self::Lapse | Self::Offboard | Self::GroupGone | Self::Facts => Lane::Rest,
         }
     }

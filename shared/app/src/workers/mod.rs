@@ -4,10 +4,12 @@
 //! from what is stored and from the clock, so that a trigger may come twice, late, early or never.
 
 pub mod advance;
+mod backlog;
 pub mod converge;
 pub mod group_gone;
 pub mod offboard;
 pub mod probes;
+pub mod single_flight;
 pub mod sweep;
 pub mod verify;
 

@@ -1,29 +1,38 @@
-//! The sweep: every minute it takes what is due, oldest first. Timers only make things punctual; this makes them happen.
+//! The sweep: every minute it takes what is due. Timers only make things punctual; this makes them happen.
+//!
+//! One run works at a time ([`super::single_flight`]). It reads the whole list page by page and goes on until its time
+//! is up. What ends access comes first, oldest first; then everything else; and last what failed the last time, so that
+//! an entry that always fails delays nobody.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use hourglass_domain::Timestamp;
-use hourglass_domain::due::{DueEntry, DueKind, Lane, SHARDS};
+use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::ids::ApplicationId;
 
+use super::backlog::Backlog;
+use super::single_flight::Lease;
 use super::{advance, group_gone, offboard, probes};
 use crate::error::Result;
 use crate::keys;
 use crate::ports::Workers;
-use crate::ports::store::Condition;
-use crate::ports::store::{Query, Write};
-use crate::records::from_item;
+use crate::ports::store::{Condition, Write};
 use crate::requests;
 
-/// Most entries that one run takes from one shard.
-const MOST_PER_SHARD: usize = 50;
 /// How many entries are worked on at a time.
-const AT_A_TIME: usize = 8;
+const AT_A_TIME: usize = 16;
 /// How long one entry may take: a target that hangs keeps one place busy, never the whole run.
 const LONGEST_LOOK: Duration = Duration::from_secs(45);
+/// How much longer (seconds) than the deadline an entry may take that was begun before it.
+pub const GRACE_SECONDS: i64 = 8;
 /// How late (seconds) an expiry has to be to count as overdue.
 const OVERDUE_SECONDS: i64 = 90;
+/// Most entries that are kept for later while what ends access is taken.
+const MOST_HELD_BACK: usize = 10_000;
+/// Most failures that a run remembers for the next.
+const MOST_FAILING: usize = 200;
 
 /// What a run of the sweep did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -36,104 +45,169 @@ pub struct Swept {
     pub overdue: usize,
     /// Whether the time was up before everything was taken.
     pub cut_short: bool,
+    /// Whether another sweep was at work, so that this one did nothing.
+    pub busy: bool,
 }
 
-/// Takes what is due, oldest first, each on its own, until `deadline`.
+/// Takes what is due until `deadline`, and comes back [`GRACE_SECONDS`] later at the latest.
 ///
 /// A part of the list that cannot be read (an entry of a kind that a newer version made, say) keeps none of the others
 /// from their turn.
 ///
 /// # Errors
-/// When no part of the list could be read.
+/// When no part of the list could be read, or the lease could not be asked for.
 pub async fn sweep(workers: &Workers, deadline: Timestamp) -> Result<Swept> {
-    let now = workers.core.clock.now();
-    let mut due: Vec<DueEntry> = Vec::new();
-    let mut unread = 0;
-    let mut answered = false;
-    let mut last_error = None;
-    for lane in [Lane::Grants, Lane::Rest] {
-        let shards = (0..SHARDS).map(|shard| due_in(workers, lane, shard, now));
-        for entries in futures_util::future::join_all(shards).await {
-            match entries {
-                Ok((entries, bad)) => {
-                    due.extend(entries);
-                    unread += bad;
-                    answered = true;
-                }
-                Err(error) => {
-                    tracing::error!(lane = lane.letter(), %error, "a part of the due entries cannot be read");
-                    unread += 1;
-                    last_error = Some(error);
-                }
-            }
-        }
+    let core = &workers.core;
+    let now = core.clock.now();
+    let mut backlog = Backlog::new(now);
+    let first = backlog.next(core).await?;
+    let mut swept = Swept::default();
+    if !first.is_empty() || !backlog.is_read() {
+        let Some(lease) = Lease::take(core).await? else {
+            tracing::info!("another sweep is at work");
+            swept.busy = true;
+            return Ok(swept);
+        };
+        let mut run = Run {
+            workers,
+            lease: &lease,
+            now,
+            deadline,
+            swept: Swept::default(),
+            failing: BTreeSet::new(),
+        };
+        let worked = tokio::select! {
+            biased;
+            worked = run.all(backlog, first) => worked,
+            () = lease.keep() => Ok(()),
+        };
+        swept = run.swept;
+        let failing = run.failing;
+        lease.release(failing).await;
+        worked?;
+    } else {
+        count_failures(backlog.unread);
+        swept.failed = backlog.unread;
     }
-    if let Some(error) = last_error.filter(|_| !answered) {
-        return Err(error);
-    }
-    due.sort();
-    let overdue = due
-        .iter()
-        .filter(|entry| entry.kind == DueKind::Expire && now.seconds_since(entry.at) > OVERDUE_SECONDS)
-        .count();
-    let total = due.len();
-    let results: Vec<Option<bool>> = futures_util::stream::iter(due)
-        .map(|entry| async move {
-            if workers.core.clock.now() >= deadline {
-                return None;
-            }
-            Some(take(workers, &entry).await)
-        })
-        .buffer_unordered(AT_A_TIME)
-        .collect()
-        .await;
-    let swept = Swept {
-        due: total,
-        failed: unread + results.iter().filter(|result| **result == Some(false)).count(),
-        overdue,
-        cut_short: results.iter().any(Option::is_none),
-    };
-    tracing::info!(target: "metric", metric = "overdue_grants", value = overdue as u64, unit = "Count");
+    tell(&swept);
+    Ok(swept)
+}
+
+fn tell(swept: &Swept) {
+    tracing::info!(target: "metric", metric = "overdue_grants", value = swept.overdue as u64, unit = "Count");
     tracing::info!(target: "metric", metric = "sweep_heartbeat", value = 1_u64, unit = "Count");
-    if unread > 0 {
-        tracing::info!(target: "metric", metric = "convergence_failures", value = unread as u64, unit = "Count");
-    }
-    if swept.due > 0 {
+    if swept.due > 0 || swept.failed > 0 {
         tracing::info!(
             due = swept.due,
             failed = swept.failed,
-            overdue,
+            overdue = swept.overdue,
             cut_short = swept.cut_short,
             "swept"
         );
     }
-    Ok(swept)
 }
 
-/// What is due in one shard, and how many entries of it are no entries of ours.
-async fn due_in(workers: &Workers, lane: Lane, shard: u8, now: Timestamp) -> Result<(Vec<DueEntry>, usize)> {
-    let query = Query {
-        up_to: Some(keys::due_until(now)),
-        ..Query::partition(keys::due_partition(lane, shard)).limit(MOST_PER_SHARD)
-    };
-    let page = workers.core.store.query(&query).await?;
-    let mut entries = Vec::with_capacity(page.items.len());
-    let mut bad = 0;
-    for item in page.items {
-        match from_item::<DueEntry>(item) {
-            Ok(entry) => entries.push(entry.value),
-            Err(error) => {
-                tracing::error!(%error, "a due entry cannot be read and stays");
-                bad += 1;
+fn count_failures(count: usize) {
+    if count > 0 {
+        tracing::info!(target: "metric", metric = "convergence_failures", value = count as u64, unit = "Count");
+    }
+}
+
+/// One run that has the lease.
+struct Run<'a> {
+    workers: &'a Workers,
+    lease: &'a Lease<'a>,
+    now: Timestamp,
+    deadline: Timestamp,
+    swept: Swept,
+    /// Sort keys of what failed.
+    failing: BTreeSet<String>,
+}
+
+impl Run<'_> {
+    /// Everything, page after page.
+    async fn all(&mut self, mut backlog: Backlog, first: Vec<DueEntry>) -> Result<()> {
+        let mut held_back = Vec::new();
+        let mut page = first;
+        let mut told = 0;
+        loop {
+            self.note(&page, backlog.unread - told);
+            told = backlog.unread;
+            let (mut now, later): (Vec<_>, Vec<_>) = page
+                .into_iter()
+                .partition(|entry| entry.kind.ends_access() && !self.failed_before(entry));
+            held_back.extend(later);
+            now.sort();
+            self.take_all(now).await;
+            if backlog.is_read() {
+                break;
+            }
+            if self.is_over() || held_back.len() >= MOST_HELD_BACK {
+                self.swept.cut_short = true;
+                break;
+            }
+            page = backlog.next(&self.workers.core).await?;
+        }
+        held_back.sort_by_cached_key(|entry| (self.failed_before(entry), !entry.kind.ends_access(), entry.clone()));
+        self.take_all(held_back).await;
+        Ok(())
+    }
+
+    fn note(&mut self, page: &[DueEntry], unread: usize) {
+        self.swept.due += page.len();
+        self.swept.failed += unread;
+        let late =
+            |entry: &&DueEntry| entry.kind == DueKind::Expire && self.now.seconds_since(entry.at) > OVERDUE_SECONDS;
+        self.swept.overdue += page.iter().filter(late).count();
+        count_failures(unread);
+    }
+
+    fn failed_before(&self, entry: &DueEntry) -> bool {
+        self.lease.failing.contains(&keys::due(entry).sk)
+    }
+
+    /// Whether nothing more may begin.
+    fn is_over(&self) -> bool {
+        self.lease.is_lost() || self.workers.core.clock.now() >= self.deadline
+    }
+
+    /// Takes the entries in order, several at a time, as long as there is time.
+    async fn take_all(&mut self, entries: Vec<DueEntry>) {
+        let this = &*self;
+        let results: Vec<(String, Option<bool>)> = futures_util::stream::iter(entries)
+            .map(|entry| async move {
+                let key = keys::due(&entry).sk;
+                if this.is_over() {
+                    return (key, None);
+                }
+                let done = take(this.workers, &entry, this.longest_look()).await;
+                (key, Some(done))
+            })
+            .buffer_unordered(AT_A_TIME)
+            .collect()
+            .await;
+        for (key, done) in results {
+            let failed = done == Some(false);
+            self.swept.failed += usize::from(failed);
+            self.swept.cut_short |= done.is_none();
+            // What was not tried is as doubtful as before.
+            let doubtful = failed || (done.is_none() && self.lease.failing.contains(&key));
+            if doubtful && self.failing.len() < MOST_FAILING {
+                self.failing.insert(key);
             }
         }
     }
-    Ok((entries, bad))
+
+    fn longest_look(&self) -> Duration {
+        let end = self.deadline.plus_seconds(GRACE_SECONDS);
+        let left = end.millis().saturating_sub(self.workers.core.clock.now().millis());
+        Duration::from_millis(u64::try_from(left).unwrap_or(0)).min(LONGEST_LOOK)
+    }
 }
 
 /// Works on one entry; one that fails never keeps the others from their turn.
-async fn take(workers: &Workers, entry: &DueEntry) -> bool {
-    match tokio::time::timeout(LONGEST_LOOK, work(workers, entry)).await {
+async fn take(workers: &Workers, entry: &DueEntry, longest: Duration) -> bool {
+    match tokio::time::timeout(longest, work(workers, entry)).await {
         Ok(Ok(())) => true,
         Err(_) => {
             tracing::error!(
@@ -141,11 +215,12 @@ async fn take(workers: &Workers, entry: &DueEntry) -> bool {
                 due.id = entry.id,
                 "a due entry took too long and stays"
             );
+            count_failures(1);
             false
         }
         Ok(Err(error)) => {
             tracing::error!(due.kind = entry.kind.name(), due.id = entry.id, %error, "a due entry failed and stays");
-            tracing::info!(target: "metric", metric = "convergence_failures", value = 1_u64, unit = "Count");
+            count_failures(1);
             false
         }
     }
@@ -153,7 +228,7 @@ async fn take(workers: &Workers, entry: &DueEntry) -> bool {
 
 async fn work(workers: &Workers, entry: &DueEntry) -> Result<()> {
     match entry.kind {
-        DueKind::Advance | DueKind::Expire => {
+        DueKind::Advance | DueKind::End | DueKind::Expire => {
             let Ok(id) = entry.id.parse() else {
                 return forget(workers, entry).await;
             };

@@ -209,7 +209,10 @@ fn waits(worker: &Worker, now: Timestamp) -> bool {
     let grant = &worker.grant;
     let urgent = grant.status.is_live() && (worker.order.is_some() || now >= grant.expires_at);
     let untouched = grant.status == GrantStatus::Approved && grant.attempts == 0;
-    let promised = grant.due.iter().find(|entry| entry.kind == DueKind::Advance);
+    let promised = grant
+        .due
+        .iter()
+        .find(|entry| matches!(entry.kind, DueKind::Advance | DueKind::End));
     !urgent && !untouched && promised.is_some_and(|entry| entry.at > now)
 }
 
@@ -337,11 +340,13 @@ fn retry_later(worker: Worker, why: String, now: Timestamp) -> (Worker, Effect) 
 /// Sets the due-entries that stand for the grant: its expiry while it is live, and when to look again.
 fn promise(grant: &mut Grant, look_again_at: Option<Timestamp>) {
     let mut due = Vec::new();
-    if grant.status.is_live() {
+    let live = grant.status.is_live();
+    if live {
         due.push(DueEntry::new(grant.expires_at, DueKind::Expire, grant.id));
     }
     if let Some(at) = look_again_at {
-        due.push(DueEntry::new(at, DueKind::Advance, grant.id));
+        let kind = if live { DueKind::Advance } else { DueKind::End };
+        due.push(DueEntry::new(at, kind, grant.id));
     }
     grant.due = due;
 }
