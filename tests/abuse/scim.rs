@@ -60,7 +60,8 @@ async fn case_20_mass_assignment_over_scim() -> anyhow::Result<()> {
         assert_eq!(stored.application, application);
         assert_eq!(stored.person, id.into(), "a new account is a person of its own");
         assert!(stored.created_at >= stage.now().plus_seconds(-60));
-        let member = format!("SCIM#{DOMAIN}#G#{approvers} / M#{id}");
+        let member = keys::member(&application, approvers.parse()?, id);
+        let member = format!("{} / {}", member.pk, member.sk);
         assert!(
             !stage.state()?.contains_key(&member),
             "groups take members, users take no groups"

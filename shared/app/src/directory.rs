@@ -3,14 +3,14 @@
 //! Every look-up of a single thing reads the table itself, strongly consistently, because decisions rest on it. Only
 //! [`users_page`] and [`groups_page`] go through a list index: they may lag a moment behind and are for lists alone.
 //!
-//! A membership counts only while its group stands: deleting a group takes effect with the deletion of the group's own
-//! item, and its members' items go later, in pieces.
+//! A membership counts only while both its user and its group stand: deleting one takes effect with the deletion of its
+//! own item, and the memberships' items go later, in pieces. Every look-up here says so; nothing else reads them.
 
 use hourglass_domain::directory::{Group, User};
 use hourglass_domain::ids::{ApplicationId, GroupId, ObjectId, UserId};
 
 use crate::change::{read, read_many, read_page};
-use crate::keys::{self, GROUPS, MEMBERS, Unique};
+use crate::keys::{self, Unique};
 use crate::ports::store::{Key, LARGEST_PAGE, List, MOST_KEYS, Page, Query, Store, StoreError};
 use crate::records::{GroupMember, Stored, UniqueValue, UserGroup};
 
@@ -184,8 +184,8 @@ async fn owner<I: std::str::FromStr>(
 /// table's limit of 2,048 bytes for a partition key.
 pub const MOST_UNIQUE_BYTES: usize = 1_024;
 
-/// Whether the user is in the group, and the group stands. A decision that rests on it also checks [`keys::group`] and
-/// [`keys::member`] in its transaction.
+/// Whether the user is in the group, and both stand. A decision that rests on it also checks [`keys::group`],
+/// [`keys::member`] and [`keys::user`] in its transaction.
 ///
 /// # Errors
 /// As [`Store::get_many`].
@@ -193,7 +193,7 @@ pub async fn is_member(store: &dyn Store, application: &ApplicationId, group: Gr
     Ok(member_of_any(store, application, user, &[group]).await?.is_some())
 }
 
-/// The first of `groups` that stands and that the user is in.
+/// The first of `groups` that stands and that the user, who has to stand as well, is in.
 ///
 /// # Errors
 /// As [`Store::get_many`].
@@ -203,21 +203,27 @@ pub async fn member_of_any(
     user: UserId,
     groups: &[GroupId],
 ) -> Result<Option<GroupId>> {
-    for chunk in groups.chunks(MOST_KEYS / 2) {
+    // Each group takes two keys, and the user one.
+    for chunk in groups.chunks((MOST_KEYS - 1) / 2) {
         let mut ids: Vec<GroupId> = Vec::with_capacity(chunk.len());
         for id in chunk {
             if !ids.contains(id) {
                 ids.push(*id);
             }
         }
-        let mut keys: Vec<Key> = ids.iter().map(|id| keys::group(application, *id)).collect();
+        let mut keys = vec![keys::user(application, user)];
+        keys.extend(ids.iter().map(|id| keys::group(application, *id)));
         keys.extend(ids.iter().map(|id| keys::member(application, *id, user)));
-        let items = store.get_many(&keys).await?;
+        let mut items = store.get_many(&keys).await?.into_iter();
+        if items.next().flatten().is_none() {
+            return Ok(None);
+        }
+        let items: Vec<bool> = items.map(|item| item.is_some()).collect();
         let (standing, member) = items.split_at(ids.len().min(items.len()));
         let hit = ids
             .iter()
             .zip(standing.iter().zip(member))
-            .find_map(|(id, pair)| matches!(pair, (Some(_), Some(_))).then_some(*id));
+            .find_map(|(id, pair)| matches!(pair, (true, true)).then_some(*id));
         if hit.is_some() {
             return Ok(hit);
         }
@@ -225,8 +231,19 @@ pub async fn member_of_any(
     Ok(None)
 }
 
-/// Members of a group, in order of their ids, after `after`; at most `limit` (1 to [`LARGEST_PAGE`]). Ask
-/// [`group`] first whether it stands.
+/// Part of a group's members, or of a user's groups.
+#[derive(Clone, Debug)]
+pub struct Memberships<R, I> {
+    /// Those that stand, in order of their ids.
+    pub standing: Vec<Stored<R>>,
+    /// How many memberships were read for it, those of the deleted included.
+    pub read: usize,
+    /// After which the next part begins; `None` at the end.
+    pub next: Option<I>,
+}
+
+/// Members of a group, in order of their ids, after `after`; of at most `limit` memberships (1 to [`LARGEST_PAGE`]).
+/// Ask [`group`] first whether it stands.
 ///
 /// # Errors
 /// As [`Store::query`].
@@ -236,22 +253,21 @@ pub async fn members_page(
     group: GroupId,
     after: Option<UserId>,
     limit: usize,
-) -> Result<Page<UserId>> {
-    let partition = keys::group(application, group).pk;
-    let query = Query::partition(partition)
-        .prefix(MEMBERS)
-        .after(after.map(|id| format!("{MEMBERS}{id}")))
+) -> Result<Memberships<User, UserId>> {
+    let query = Query::partition(keys::members(application, group))
+        .after(after.map(|id| id.to_string()))
         .limit(limit);
     let page: Page<Stored<GroupMember>> = read_page(store, &query).await?;
-    let items: Vec<UserId> = page.items.iter().map(|member| member.value.user).collect();
-    Ok(Page {
-        next: page.next.and(items.last().map(ToString::to_string)),
-        items,
+    let ids: Vec<UserId> = page.items.iter().map(|member| member.value.user).collect();
+    Ok(Memberships {
+        next: page.next.and(ids.last().copied()),
+        read: ids.len(),
+        standing: users(store, application, &ids).await?.into_iter().flatten().collect(),
     })
 }
 
-/// Groups of a user, in order of their ids, after `after`; at most `limit` (1 to [`LARGEST_PAGE`]). They may include a
-/// group that is just being deleted.
+/// Groups of a user, in order of their ids, after `after`; of at most `limit` memberships (1 to [`LARGEST_PAGE`]). Ask
+/// [`user`] first whether the user stands.
 ///
 /// # Errors
 /// As [`Store::query`].
@@ -261,16 +277,16 @@ pub async fn groups_of_page(
     user: UserId,
     after: Option<GroupId>,
     limit: usize,
-) -> Result<Page<GroupId>> {
-    let query = Query::partition(keys::user(application, user).pk)
-        .prefix(GROUPS)
-        .after(after.map(|id| format!("{GROUPS}{id}")))
+) -> Result<Memberships<Group, GroupId>> {
+    let query = Query::partition(keys::groups_of(application, user))
+        .after(after.map(|id| id.to_string()))
         .limit(limit);
     let page: Page<Stored<UserGroup>> = read_page(store, &query).await?;
-    let items: Vec<GroupId> = page.items.iter().map(|group| group.value.group).collect();
-    Ok(Page {
-        next: page.next.and(items.last().map(ToString::to_string)),
-        items,
+    let ids: Vec<GroupId> = page.items.iter().map(|group| group.value.group).collect();
+    Ok(Memberships {
+        next: page.next.and(ids.last().copied()),
+        read: ids.len(),
+        standing: groups(store, application, &ids).await?.into_iter().flatten().collect(),
     })
 }
 

@@ -4,6 +4,7 @@
 //! prefixes (`dynamodb:LeadingKeys`). `docs/ARCHITECTURE.md` has the table of prefixes and writers.
 
 use hourglass_domain::audit::StreamId;
+use hourglass_domain::directory::Gone;
 use hourglass_domain::due::{DueEntry, Lane};
 use hourglass_domain::entitlement::TEMPLATE_KEY;
 use hourglass_domain::ids::{
@@ -78,10 +79,17 @@ pub fn user(application: &ApplicationId, id: UserId) -> Key {
     Key::new(format!("SCIM#{application}#U#{id}"), "USER")
 }
 
+/// Partition of the groups that a user is in. Memberships have a prefix of their own: workers may delete them, and
+/// nothing else of what was provisioned. (No application's name has capitals.)
+#[must_use]
+pub fn groups_of(application: &ApplicationId, user: UserId) -> String {
+    format!("SCIM#MEMBERS#{application}#U#{user}")
+}
+
 /// That a user is in a group, seen from the user.
 #[must_use]
 pub fn group_of_user(application: &ApplicationId, user: UserId, group: GroupId) -> Key {
-    Key::new(format!("SCIM#{application}#U#{user}"), format!("G#{group}"))
+    Key::new(groups_of(application, user), group.to_string())
 }
 
 /// A provisioned group.
@@ -90,15 +98,16 @@ pub fn group(application: &ApplicationId, id: GroupId) -> Key {
     Key::new(format!("SCIM#{application}#G#{id}"), "GROUP")
 }
 
-/// Prefix of the members in a group's partition.
-pub const MEMBERS: &str = "M#";
-/// Prefix of the groups in a user's partition.
-pub const GROUPS: &str = "G#";
+/// Partition of a group's members; see [`groups_of`].
+#[must_use]
+pub fn members(application: &ApplicationId, group: GroupId) -> String {
+    format!("SCIM#MEMBERS#{application}#G#{group}")
+}
 
 /// That a user is in a group, seen from the group.
 #[must_use]
 pub fn member(application: &ApplicationId, group: GroupId, user: UserId) -> Key {
-    Key::new(format!("SCIM#{application}#G#{group}"), format!("{MEMBERS}{user}"))
+    Key::new(members(application, group), user.to_string())
 }
 
 /// A value that is unique in an application, and whose it is. Values come from outside and are bounded by the caller.
@@ -257,6 +266,15 @@ pub fn group_gone_order(application: &ApplicationId, group: GroupId) -> Key {
 
 /// Partition prefix of orders to end everything in a deleted group.
 pub const GROUP_GONE_PREFIX: &str = "END#GROUP#";
+
+/// An order to remove the memberships of a user or group that was deleted; given once, because ids never come back.
+#[must_use]
+pub fn memberships_gone_order(application: &ApplicationId, gone: Gone) -> Key {
+    Key::new(format!("{MEMBERSHIPS_GONE_PREFIX}{application}#{gone}"), "ORDER")
+}
+
+/// Partition prefix of orders to remove memberships.
+pub const MEMBERSHIPS_GONE_PREFIX: &str = "END#MEMBERS#";
 
 /// Partition of the due-entries of a lane's shard.
 #[must_use]

@@ -236,12 +236,14 @@ impl GroupsOf {
     /// Only when the table does not answer.
     pub async fn read(store: &dyn Store, application: &ApplicationId, user: UserId) -> Result<Self> {
         let mut groups = BTreeSet::new();
+        let mut read = 0;
         let mut after: Option<GroupId> = None;
         loop {
             let page = directory::groups_of_page(store, application, user, after, LARGEST_PAGE).await?;
-            groups.extend(page.items);
-            after = page.next.and_then(|next| next.parse().ok());
-            if after.is_none() || groups.len() >= MOST_GROUPS_READ {
+            groups.extend(page.standing.iter().map(|group| group.value.id));
+            read += page.read;
+            after = page.next;
+            if after.is_none() || read >= MOST_GROUPS_READ {
                 return Ok(Self {
                     user,
                     groups,
@@ -321,19 +323,20 @@ pub async fn available_approvers(
     let mut found: BTreeSet<PersonId> = BTreeSet::new();
     let enough = |found: &BTreeSet<PersonId>| found.len() >= usize::from(up_to);
     let people: Vec<UserId> = principals.users.iter().copied().collect();
-    count(store, application, tenant, &people, excluded, &mut found).await?;
+    let people = directory::users(store, application, &people).await?;
+    count(tenant, people.into_iter().flatten(), excluded, &mut found);
     let mut read_so_far = 0;
     for group in &principals.groups {
-        // The members of a group that was deleted go in pieces, after the group.
+        // A group that was deleted has no members, although their items go later.
         if enough(&found) || directory::group(store, application, *group).await?.is_none() {
             continue;
         }
         let mut after = None;
         while !enough(&found) && read_so_far < MOST_APPROVERS_READ {
             let page = directory::members_page(store, application, *group, after, LARGEST_PAGE / 2).await?;
-            read_so_far += page.items.len();
-            count(store, application, tenant, &page.items, excluded, &mut found).await?;
-            after = page.next.and_then(|next| next.parse().ok());
+            read_so_far += page.read;
+            count(tenant, page.standing, excluded, &mut found);
+            after = page.next;
             if after.is_none() {
                 break;
             }
@@ -342,27 +345,21 @@ pub async fn available_approvers(
     Ok(u8::try_from(found.len()).unwrap_or(u8::MAX).min(up_to))
 }
 
-async fn count(
-    store: &dyn Store,
-    application: &ApplicationId,
+fn count(
     tenant: TenantId,
-    users: &[UserId],
+    users: impl IntoIterator<Item = Stored<User>>,
     excluded: &[&Party],
     found: &mut BTreeSet<PersonId>,
-) -> Result<()> {
-    for chunk in users.chunks(MOST_KEYS) {
-        let keys: Vec<Key> = chunk.iter().map(|user| keys::user(application, *user)).collect();
-        for user in read_many::<User>(store, &keys).await?.into_iter().flatten() {
-            let user = user.value;
-            let Some(party) = user.party(tenant).filter(|_| user.active && !user.is_guest()) else {
-                continue;
-            };
-            if !excluded.iter().any(|other| other.same_person(&party)) {
-                found.insert(party.person);
-            }
+) {
+    for user in users {
+        let user = user.value;
+        let Some(party) = user.party(tenant).filter(|_| user.active && !user.is_guest()) else {
+            continue;
+        };
+        if !excluded.iter().any(|other| other.same_person(&party)) {
+            found.insert(party.person);
         }
     }
-    Ok(())
 }
 
 /// A group that feeds the approvers of an entitlement or its eligibility and can be requested itself, if there is one:

@@ -7,7 +7,7 @@ use hourglass_domain::Timestamp;
 use hourglass_domain::application::{Application, AzureIntegration};
 use hourglass_domain::audit;
 use hourglass_domain::decision::Decision;
-use hourglass_domain::directory::{Group, User};
+use hourglass_domain::directory::{Gone, Group, User};
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::entitlement::{Entitlement, Template};
 use hourglass_domain::grant::{EndOrder, Grant};
@@ -553,6 +553,33 @@ impl GroupGoneOrder {
     pub fn promise(&self) -> DueEntry {
         let at = self.at.plus_seconds(OFFBOARD_STALLED_SECONDS);
         DueEntry::new(at, DueKind::GroupGone, format!("{}/{}", self.application, self.group))
+    }
+}
+
+/// An order to remove the memberships of a user or group that was deleted.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct MembershipsGoneOrder {
+    /// The application.
+    pub application: ApplicationId,
+    /// What was deleted.
+    pub gone: Gone,
+    /// When.
+    pub at: Timestamp,
+}
+
+record!(
+    MembershipsGoneOrder,
+    "memberships_gone_order",
+    |o| keys::memberships_gone_order(&o.application, o.gone),
+    o.gone
+);
+
+impl MembershipsGoneOrder {
+    /// The promise that it is carried out even when the stream's record is lost.
+    #[must_use]
+    pub fn promise(&self) -> DueEntry {
+        let at = self.at.plus_seconds(OFFBOARD_STALLED_SECONDS);
+        DueEntry::new(at, DueKind::Memberships, format!("{}/{}", self.application, self.gone))
     }
 }
 

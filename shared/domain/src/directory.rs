@@ -1,5 +1,8 @@
 //! Users, groups and the persons behind them, as Entra provisions them.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -94,6 +97,42 @@ impl Group {
     #[must_use]
     pub fn object_id(&self) -> Option<ObjectId> {
         self.external_id.as_deref().and_then(|text| text.parse().ok())
+    }
+}
+
+/// A user or group that was deleted. Its memberships count for nothing from then on and are removed afterwards.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gone {
+    /// A user.
+    User(UserId),
+    /// A group.
+    Group(GroupId),
+}
+
+/// Why a text names nothing that can be gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("neither user:<id> nor group:<id>")]
+pub struct GoneError;
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(id) => write!(f, "user:{id}"),
+            Self::Group(id) => write!(f, "group:{id}"),
+        }
+    }
+}
+
+impl FromStr for Gone {
+    type Err = GoneError;
+
+    fn from_str(text: &str) -> Result<Self, GoneError> {
+        match text.split_once(':') {
+            Some(("user", id)) => id.parse().map(Self::User).map_err(|_| GoneError),
+            Some(("group", id)) => id.parse().map(Self::Group).map_err(|_| GoneError),
+            _ => Err(GoneError),
+        }
     }
 }
 

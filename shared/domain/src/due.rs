@@ -49,6 +49,8 @@ pub enum DueKind {
     Offboard,
     /// End everything in a provisioned group that was deleted.
     GroupGone,
+    /// Remove the memberships of a user or group that was deleted.
+    Memberships,
     /// Ask the directory what kind of groups the targets of an entitlement are now.
     Facts,
 }
@@ -64,6 +66,7 @@ impl DueKind {
             Self::Lapse => "lapse",
             Self::Offboard => "offboard",
             Self::GroupGone => "group_gone",
+            Self::Memberships => "memberships",
             Self::Facts => "facts",
         }
     }
@@ -79,7 +82,7 @@ impl DueKind {
     pub const fn lane(self) -> Lane {
         match self {
             Self::Advance | Self::End | Self::Expire => Lane::Grants,
-            Self::Lapse | Self::Offboard | Self::GroupGone | Self::Facts => Lane::Rest,
+            Self::Lapse | Self::Offboard | Self::GroupGone | Self::Memberships | Self::Facts => Lane::Rest,
         }
     }
 }
@@ -92,7 +95,7 @@ pub struct DueEntry {
     /// What has to be done.
     pub kind: DueKind,
     /// To what: the id of a grant or a request, or of a user or group with its application
-    /// (`<application>/<user>`).
+    /// (`<application>/<user>`, `<application>/user:<user>`).
     pub id: String,
 }
 

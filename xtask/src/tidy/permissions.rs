@@ -265,7 +265,7 @@ mod tests {
     /// Each change breaks the one rule named; the rule must speak up, not only the comparison with the document.
     #[test]
     fn each_rule_finds_its_breach() {
-        let put = "dynamodb:LeadingKeys: [\"SCIM#*\", \"END#USER#*\", \"END#GROUP#*\", \"AUD#*\", \"DUE#R#*\"]";
+        let put = "dynamodb:LeadingKeys: [\"SCIM#*\", \"END#USER#*\", \"END#GROUP#*\", \"END#MEMBERS#*\", \"AUD#*\", \"DUE#R#*\"]";
         let null = format!("{put} }}\n                  \"Null\": {{ dynamodb:LeadingKeys: \"false\" }}");
         let cases = [
             ("Sid: WriteLogs", "Note: none", "needs a Sid"),

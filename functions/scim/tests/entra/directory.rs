@@ -1,6 +1,8 @@
 //! What the other functions look up, after provisioning has put it there.
 
 use hourglass_app::directory;
+use hourglass_app::policy::{self, Named};
+use hourglass_domain::entitlement::Principals;
 use hourglass_domain::ids::{GroupId, ObjectId, UserId};
 use serde_json::json;
 
@@ -126,11 +128,11 @@ async fn lists_come_in_pages() {
         let page = directory::members_page(store, application, group, after, 3)
             .await
             .unwrap();
-        assert!(page.items.len() <= 3);
-        members.extend(page.items.iter().map(ToString::to_string));
-        match page.next {
-            Some(next) => after = Some(next.parse().unwrap()),
-            None => break,
+        assert!(page.standing.len() <= 3);
+        members.extend(page.standing.iter().map(|user| user.value.id.to_string()));
+        after = page.next;
+        if after.is_none() {
+            break;
         }
     }
     assert_eq!(members, users);
@@ -158,5 +160,60 @@ async fn lists_come_in_pages() {
     let of = directory::groups_of_page(store, application, users[0].parse().unwrap(), None, 1)
         .await
         .unwrap();
-    assert_eq!((of.items.len(), of.next.is_some()), (1, true));
+    assert_eq!((of.standing.len(), of.next.is_some()), (1, true));
+}
+
+#[tokio::test]
+async fn who_was_deleted_is_nobodys_member_and_no_members_group() {
+    let world = World::start().await;
+    let store = world.core.store.as_ref();
+    let application = &world.application;
+    let users = world.users(3).await;
+    let group: GroupId = world.group("Ops", &users).await.parse().unwrap();
+    let other: GroupId = world.group("Other", &users).await.parse().unwrap();
+    world.delete(&format!("/Users/{}", users[1])).await;
+    world.delete(&format!("/Groups/{other}")).await;
+    let user = |number: usize| -> UserId { users[number].parse().unwrap() };
+    for (number, in_group) in [(0, true), (1, false), (2, true)] {
+        // The items are there: only what stands behind them counts.
+        for group in [group, other] {
+            let key = hourglass_app::keys::member(application, group, user(number));
+            assert!(world.exists(&key).await);
+        }
+        let found = directory::is_member(store, application, group, user(number)).await;
+        assert_eq!(found.unwrap(), in_group, "{number}");
+        let found = directory::is_member(store, application, other, user(number)).await;
+        assert!(!found.unwrap(), "{number}");
+    }
+    let page = directory::members_page(store, application, group, None, 3)
+        .await
+        .unwrap();
+    let standing: Vec<UserId> = page.standing.iter().map(|user| user.value.id).collect();
+    assert_eq!(standing, [user(0), user(2)]);
+    assert_eq!((page.read, page.next), (3, None));
+    let page = directory::groups_of_page(store, application, user(0), None, 5)
+        .await
+        .unwrap();
+    let standing: Vec<GroupId> = page.standing.iter().map(|group| group.value.id).collect();
+    assert_eq!((standing, page.read), (vec![group], 2));
+    // Neither may the one approve nor ask, nor does the other count where approvers are counted.
+    let principals = |group: GroupId| Principals {
+        users: [].into(),
+        groups: [group].into(),
+    };
+    let named = async |number: usize, group: GroupId| {
+        policy::named(store, application, &principals(group), user(number))
+            .await
+            .unwrap()
+    };
+    assert_eq!(named(0, group).await, Some(Named::ThroughGroup(group)));
+    assert_eq!(named(1, group).await, None);
+    assert_eq!(named(0, other).await, None);
+    let tenant = world.core.settings.sign_in_tenants[0];
+    let available = async |group: GroupId| {
+        policy::available_approvers(store, application, tenant, &principals(group), &[], 9)
+            .await
+            .unwrap()
+    };
+    assert_eq!((available(group).await, available(other).await), (2, 0));
 }

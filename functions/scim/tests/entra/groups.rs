@@ -336,8 +336,11 @@ async fn large_changes_are_checked_whole_and_stored_in_pieces() {
     let added: u64 = events_sum(&world, &group, "added").await;
     assert_eq!(added, 1_000, "each member is told of once");
     assert_eq!(world.delete(&path(&group)).await.status, 204);
+    world.sweep().await;
     let gone = keys::group_of_user(&world.application, users[999].parse().unwrap(), group.parse().unwrap());
     assert!(!world.exists(&gone).await);
+    let removed: u64 = events_sum(&world, &group, "removed").await;
+    assert_eq!(removed, 1_000, "each member who left is told of once");
 }
 
 async fn events_sum(world: &World, group: &str, fact: &str) -> u64 {
@@ -445,7 +448,10 @@ async fn a_deleted_group_is_gone_at_once() {
     let world = World::start().await;
     let users = world.users(60).await;
     let group = world.group("Ops", &users).await;
+    world.store.take();
     assert_eq!(world.delete(&path(&group)).await.status, 204);
+    // The secret, the group, the head of the audit stream; one transaction whatever the group's size.
+    assert_eq!(world.store.take(), ["get", "get", "get", "commit"]);
     world.get(&path(&group)).await.is_error(404, "");
     world.delete(&path(&group)).await.is_error(404, "");
     world.patch(&path(&group), json!([add(&users)])).await.is_error(404, "");
@@ -461,6 +467,11 @@ async fn a_deleted_group_is_gone_at_once() {
             .exists(&keys::unique(&world.application, Unique::GroupName, "ops"))
             .await
     );
+    let body = json!({"displayName": "Ops", "members": []});
+    world.call("PUT", &path(&group), &body).await.is_error(404, "");
+    let left = keys::group_of_user(&world.application, users[0].parse().unwrap(), group.parse().unwrap());
+    assert!(world.exists(&left).await, "nothing is left: the test proves nothing");
+    assert_eq!(world.sweep().await, 1);
     for user in &users {
         let (group, user) = (group.parse().unwrap(), user.parse().unwrap());
         assert!(!world.exists(&keys::member(&world.application, group, user)).await);
@@ -470,7 +481,15 @@ async fn a_deleted_group_is_gone_at_once() {
                 .await
         );
     }
-    assert_eq!(world.group_events(&group).await.last().unwrap().action, "group.deleted");
+    let events = world.group_events(&group).await;
+    let told: Vec<(&str, Option<&String>)> = events
+        .iter()
+        .skip(1)
+        .map(|event| (event.action.as_str(), event.facts.get("because")))
+        .collect();
+    let because = "group.deleted".to_owned();
+    assert_eq!(told.last().unwrap(), &("group.members_changed", Some(&because)));
+    assert!(told.contains(&("group.deleted", None)), "{told:?}");
     assert_ne!(world.group("Ops", &[]).await, group);
 }
 

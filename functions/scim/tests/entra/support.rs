@@ -10,9 +10,10 @@ use dynoxide::actions::create_table::CreateTableRequest;
 use hourglass_app::change::{read, read_page};
 use hourglass_app::keys;
 use hourglass_app::ports::store::{CommitError, Condition, Item, Key, List, Page, Query, Store, StoreError, Write};
-use hourglass_app::ports::{Clock, Core};
+use hourglass_app::ports::{Clock, Core, Workers};
 use hourglass_app::records::{OffboardOrder, Record, ScimToken, to_item};
 use hourglass_app::scim::token::{hash_token, new_token};
+use hourglass_app::workers::sweep::sweep;
 use hourglass_boot::{Config, Services};
 use hourglass_domain::Timestamp;
 use hourglass_domain::audit::{self, Event, Head, StreamId};
@@ -36,6 +37,7 @@ pub(crate) const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 pub(crate) struct World {
     pub(crate) router: Router,
     pub(crate) core: Core,
+    pub(crate) workers: Workers,
     pub(crate) store: Arc<Watched>,
     pub(crate) clock: Arc<Time>,
     pub(crate) application: ApplicationId,
@@ -115,6 +117,10 @@ impl World {
             clock: clock.clone(),
             ..services.core.clone()
         };
+        let workers = Workers {
+            core: core.clone(),
+            ..services.workers()
+        };
         let router = hourglass_scim::router(Services {
             core: core.clone(),
             ..services
@@ -124,6 +130,7 @@ impl World {
         let world = Self {
             router,
             core,
+            workers,
             store,
             clock,
             application,
@@ -268,6 +275,20 @@ impl World {
             );
         }
         orders
+    }
+
+    /// Lets the sweep run until nothing is due, and says how often it had something to do.
+    pub(crate) async fn sweep(&self) -> usize {
+        self.clock.advance(60);
+        let deadline = self.core.clock.now().plus_seconds(50);
+        for runs in 0..100 {
+            let swept = sweep(&self.workers, deadline).await.unwrap();
+            assert_eq!(swept.failed, 0, "{swept:?}");
+            if swept.due == 0 {
+                return runs;
+            }
+        }
+        panic!("the sweep never comes to an end");
     }
 
     /// Whether something lies at a key.

@@ -4,7 +4,9 @@ use std::sync::atomic::Ordering;
 
 use hourglass_app::keys::{self, Unique};
 use hourglass_app::records::SwitchedOff;
+use hourglass_app::workers::memberships_gone::{self, Progress};
 use hourglass_domain::audit::Actor;
+use hourglass_domain::directory::Gone;
 use hourglass_domain::ids::UserId;
 use http::header;
 use serde_json::{Value, json};
@@ -371,7 +373,13 @@ async fn a_deleted_user_is_gone_at_once_with_everything() {
                 .await,
         );
     }
+    world.store.take();
     assert_eq!(world.delete(&path(&id)).await.status, 204);
+    // The secret, the user, the head of the audit stream; one transaction whatever the user has; and the alarm's count.
+    assert_eq!(
+        world.store.take(),
+        ["get", "get", "get", "commit", "get", "list", "commit"]
+    );
     world.get(&path(&id)).await.is_error(404, "");
     world.delete(&path(&id)).await.is_error(404, "");
     world
@@ -396,12 +404,36 @@ async fn a_deleted_user_is_gone_at_once_with_everything() {
     ] {
         assert!(!world.exists(&unique).await);
     }
+    // The memberships are there still and count for nothing.
+    let left = |group: &str| keys::group_of_user(&world.application, user, group.parse().unwrap());
+    assert!(world.exists(&left(&groups[59])).await);
+    for group in &groups[..2] {
+        assert_eq!(world.members(group).await, [other.as_str()]);
+    }
+    let whose = format!("/Groups?filter=members eq \"{id}\"");
+    assert!(world.get(&whose).await.ids().is_empty());
+    let one = format!("/Groups?filter=id eq \"{}\" and members eq \"{id}\"", groups[0]);
+    assert!(world.get(&one).await.ids().is_empty());
+    // A list that names the deleted user is refused, whatever is left.
+    let body = json!({"displayName": "Group 0", "members": [{"value": id}]});
+    world
+        .call("PUT", &format!("/Groups/{}", groups[0]), &body)
+        .await
+        .is_error(400, "invalidValue");
+    assert_eq!(world.sweep().await, 1);
     for group in &groups {
         assert_eq!(world.members(group).await, [other.as_str()]);
-        assert!(
-            !world
-                .exists(&keys::group_of_user(&world.application, user, group.parse().unwrap()))
-                .await
+        assert!(!world.exists(&left(group)).await);
+        let member = keys::member(&world.application, group.parse().unwrap(), user);
+        assert!(!world.exists(&member).await);
+        // The group may be where approvers come from: who left it is on record.
+        let event = world.group_events(group).await.pop().unwrap();
+        assert_eq!(event.action, "group.members_changed");
+        assert_eq!(event.facts["removed_members"], id);
+        assert_eq!(event.facts["because"], "user.deleted");
+        assert_eq!(
+            (event.objects[0].id.as_str(), event.objects[0].version),
+            (id.as_str(), 0)
         );
     }
     let events = world.user_events(&id).await;
@@ -441,20 +473,31 @@ async fn a_call_whose_answer_was_lost_can_be_repeated() {
 }
 
 #[tokio::test]
-async fn a_deletion_that_was_cut_short_is_finished_when_asked_again() {
+async fn what_is_left_of_a_deleted_user_goes_although_answers_are_lost() {
     let world = World::start().await;
     let id = world.user("alex@contoso.example").await;
     let group = world.group("Ops", std::slice::from_ref(&id)).await;
     world.store.lose_commits.store(true, Ordering::SeqCst);
     world.delete(&path(&id)).await.is_error(503, "");
-    world.store.lose_commits.store(false, Ordering::SeqCst);
     let member = keys::member(&world.application, group.parse().unwrap(), id.parse().unwrap());
-    assert!(
-        world.exists(&member).await,
-        "the deletion was not cut short: the test proves nothing"
+    assert!(world.exists(&member).await, "nothing is left: the test proves nothing");
+    let gone = Gone::User(id.parse().unwrap());
+    let order = keys::memberships_gone_order(&world.application, gone);
+    // Two runs, each cut short after what it wrote, and a third.
+    for _ in 0..2 {
+        let run = memberships_gone::remove(&world.workers, &world.application, gone, 100).await;
+        assert!(run.is_err());
+    }
+    world.store.lose_commits.store(false, Ordering::SeqCst);
+    let run = memberships_gone::remove(&world.workers, &world.application, gone, 100).await;
+    assert_eq!(run.unwrap(), Progress::Done);
+    assert!(!world.exists(&member).await && !world.exists(&order).await);
+    assert_eq!(
+        world.group_events(&group).await.len(),
+        2,
+        "it is told once that somebody left"
     );
-    world.delete(&path(&id)).await.is_error(404, "");
-    assert!(!world.exists(&member).await);
+    world.sweep().await;
 }
 
 async fn count_of(world: &World) -> SwitchedOff {

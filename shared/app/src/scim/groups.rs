@@ -1,7 +1,7 @@
 //! Creating, reading, changing and deleting groups.
 
 use hourglass_domain::audit::{Draft, StreamId};
-use hourglass_domain::directory::{Group, User};
+use hourglass_domain::directory::{Gone, Group, User};
 use hourglass_domain::ids::{GroupId, UserId};
 use serde_json::{Map, Value};
 
@@ -16,10 +16,10 @@ use super::resource::{
 use super::schema::Kind;
 use super::users::{check_count, check_version};
 use super::{ATTEMPTS, Scim, UniqueMove, taken, unique_writes};
-use crate::change::{Change, ChangeError, read_page};
+use crate::change::{Change, ChangeError};
 use crate::directory::{self, external_id_key, name_key};
-use crate::keys::{self, MEMBERS};
-use crate::ports::store::{Condition, Item, Key, LARGEST_PAGE, MOST_KEYS, MOST_WRITES, Query, Write};
+use crate::keys;
+use crate::ports::store::{Condition, Item, Key, LARGEST_PAGE, MOST_KEYS, Write};
 use crate::records::{GroupGoneOrder, GroupMember, Record, Stored, UniqueKind, UserGroup, from_item, to_item};
 
 const GROUP: ScimError = ScimError::NotFound { what: "group" };
@@ -31,8 +31,6 @@ const UNIQUE: &[(UniqueKind, &str)] = &[
 ];
 /// Most member ids that an audit event's facts name; its objects name all.
 const MOST_NAMED_MEMBERS: usize = 20;
-/// Most rounds of removing the members of a deleted group, of 50 members each.
-const MOST_CLEANING_ROUNDS: usize = 1_000;
 
 /// Gives a group's attributes after a change from those before.
 type Transform<'a> = &'a (dyn Fn(&Attributes) -> Result<Attributes> + Send + Sync);
@@ -215,8 +213,8 @@ impl Scim {
         self.show_group(group, projection).await
     }
 
-    /// Deletes a group, and with the same transaction orders that the grants of which it is a target end. Its members
-    /// go afterwards; from the first transaction on they count for nothing.
+    /// Deletes a group, in one transaction whatever its size, with the orders that the grants of which it is a target
+    /// end and that its memberships are removed. They count for nothing from then on.
     ///
     /// # Errors
     /// [`ScimError::NotFound`] when there is none.
@@ -224,8 +222,6 @@ impl Scim {
         let id = parse_id(id)?;
         for attempt in 0..ATTEMPTS {
             let Some(group) = directory::group(self.store(), self.application(), id).await? else {
-                // A deletion that was cut short is finished when the client asks again.
-                self.drop_members(id).await?;
                 return Err(GROUP);
             };
             check_version(if_match, group.version, Kind::Group)?;
@@ -237,8 +233,8 @@ impl Scim {
                 object_id: group.value.object_id(),
                 at: now,
             };
-            let mut change = Change::new()
-                .delete(&group)
+            let mut change = self
+                .order_memberships_gone(Change::new().delete(&group), Gone::Group(id), now)?
                 .create(&order)?
                 .due(&[], &[order.promise()])?
                 .event(self.group_stream(id), draft);
@@ -246,7 +242,7 @@ impl Scim {
                 change = change.write(write);
             }
             match change.commit(self.store()).await {
-                Ok(()) => return self.drop_members(id).await,
+                Ok(()) => return Ok(()),
                 Err(ChangeError::Conflict(_)) => self.pause(attempt).await,
                 Err(error) => return Err(error.into()),
             }
@@ -295,12 +291,13 @@ impl Scim {
         let mut after = None;
         loop {
             let page = directory::members_page(self.store(), self.application(), id, after, LARGEST_PAGE).await?;
-            present.extend(page.items);
+            // Who was deleted is no member any more, and adding such a one has to be refused.
+            present.extend(page.standing.iter().map(|user| user.value.id));
             if present.len() > MOST_MEMBER_CHANGES.saturating_add(plan.changes.len()) {
                 return Err(too_many_changes());
             }
-            after = present.last().copied();
-            if page.next.is_none() {
+            after = page.next;
+            if after.is_none() {
                 break;
             }
         }
@@ -489,34 +486,6 @@ impl Scim {
             },
         ];
         Ok(unique_writes(self.application(), &owner, moves)?)
-    }
-
-    /// Removes the members of a group that is gone, in pieces that may be repeated. A very large group keeps some for
-    /// a later call; they count for nothing, because the group does not stand.
-    async fn drop_members(&self, group: GroupId) -> Result<()> {
-        let query = Query::partition(keys::group(self.application(), group).pk)
-            .prefix(MEMBERS)
-            .limit(MOST_WRITES / 2);
-        for _ in 0..MOST_CLEANING_ROUNDS {
-            let page = read_page::<GroupMember>(self.store(), &query).await?;
-            if page.items.is_empty() {
-                return Ok(());
-            }
-            let writes = page.items.iter().flat_map(|stored| {
-                let GroupMember {
-                    application,
-                    group,
-                    user,
-                } = &stored.value;
-                [keys::group_of_user(application, *user, *group), stored.value.key()].map(|key| Write::Delete {
-                    key,
-                    condition: Condition::Any,
-                })
-            });
-            self.commit_plain(writes.collect()).await?;
-        }
-        tracing::warn!(group.id = %group, "a deleted group's members were too many to remove in one call");
-        Ok(())
     }
 }
 

@@ -24,11 +24,14 @@ pub mod value;
 
 use std::time::Duration;
 
+use hourglass_domain::Timestamp;
+use hourglass_domain::directory::Gone;
 use hourglass_domain::ids::ApplicationId;
 
+use crate::change::Change;
 use crate::ports::Core;
 use crate::ports::store::{Condition, Store, StoreError, Write};
-use crate::records::{Record, UniqueKind, UniqueValue, to_item};
+use crate::records::{MembershipsGoneOrder, Record, UniqueKind, UniqueValue, to_item};
 
 pub use error::{Result, ScimError, ScimType};
 pub use query::ListParams;
@@ -71,6 +74,16 @@ impl Scim {
 
     const fn application(&self) -> &ApplicationId {
         &self.caller.application
+    }
+
+    /// The order to remove the memberships of what is deleted, and the promise that it is carried out.
+    fn order_memberships_gone(&self, change: Change, gone: Gone, at: Timestamp) -> Result<Change> {
+        let order = MembershipsGoneOrder {
+            application: self.application().clone(),
+            gone,
+            at,
+        };
+        Ok(change.due(&[], &[order.promise()])?.create(&order)?)
     }
 
     /// Waits a moment, at random, before starting over.

@@ -376,16 +376,22 @@ impl Scim {
     }
 
     async fn groups_of(&self, user: UserId) -> Result<Vec<Found>> {
+        let (store, application) = (self.store(), self.application());
         let mut out = Vec::new();
+        if directory::user(store, application, user).await?.is_none() {
+            return Ok(out);
+        }
+        let mut read = 0;
         let mut after = None;
         loop {
-            let page = directory::groups_of_page(self.store(), self.application(), user, after, LARGEST_PAGE).await?;
-            after = page.items.last().copied();
-            out.extend(self.groups_by_id(&page.items).await?);
-            if page.next.is_none() {
+            let page = directory::groups_of_page(store, application, user, after, LARGEST_PAGE).await?;
+            out.extend(page.standing.into_iter().map(Found::Group));
+            after = page.next;
+            if after.is_none() {
                 return Ok(out);
             }
-            if out.len() > MOST_SCANNED {
+            read += page.read;
+            if read > MOST_SCANNED {
                 return Err(too_many("The user is in too many groups for this filter."));
             }
         }
@@ -437,17 +443,18 @@ impl Scim {
     /// The members of a group for an answer; `shown` counts those of the whole answer.
     pub(super) async fn members_to_show(&self, group: GroupId, shown: &mut usize) -> Result<Vec<UserId>> {
         let mut out: Vec<UserId> = Vec::new();
+        let mut after = None;
         loop {
-            let after = out.last().copied();
             let page = directory::members_page(self.store(), self.application(), group, after, LARGEST_PAGE).await?;
-            *shown = shown.saturating_add(page.items.len());
+            *shown = shown.saturating_add(page.read);
             if *shown > MOST_MEMBERS_SHOWN {
                 return Err(too_many(
                     "The members are too many for one answer: ask with excludedAttributes=members.",
                 ));
             }
-            out.extend(page.items);
-            if page.next.is_none() {
+            out.extend(page.standing.iter().map(|user| user.value.id));
+            after = page.next;
+            if after.is_none() {
                 return Ok(out);
             }
         }

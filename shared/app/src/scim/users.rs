@@ -2,7 +2,7 @@
 
 use hourglass_domain::Timestamp;
 use hourglass_domain::audit::{Draft, StreamId};
-use hourglass_domain::directory::User;
+use hourglass_domain::directory::{Gone, User};
 use hourglass_domain::ids::UserId;
 use serde_json::{Map, Value};
 
@@ -13,11 +13,10 @@ use super::resource::{
 };
 use super::schema::Kind;
 use super::{ATTEMPTS, Scim, UniqueMove, taken, unique_writes};
-use crate::change::{Change, ChangeError, read_page};
+use crate::change::{Change, ChangeError};
 use crate::directory::{self, external_id_key, name_key};
-use crate::keys::{self, GROUPS};
-use crate::ports::store::{Condition, MOST_WRITES, Query, Write};
-use crate::records::{OffboardOrder, Record, Stored, UniqueKind, UserGroup};
+use crate::ports::store::Write;
+use crate::records::{OffboardOrder, Record, Stored, UniqueKind};
 
 const USER: ScimError = ScimError::NotFound { what: "user" };
 /// Names of a user's unique attributes.
@@ -25,8 +24,6 @@ const UNIQUE: &[(UniqueKind, &str)] = &[
     (UniqueKind::UserName, "userName"),
     (UniqueKind::UserExternalId, "externalId"),
 ];
-/// Most rounds of removing the memberships of a deleted user, of 50 memberships each.
-const MOST_CLEANING_ROUNDS: usize = 1_000;
 
 impl Scim {
     /// Creates a user.
@@ -120,8 +117,8 @@ impl Scim {
         .await
     }
 
-    /// Deletes a user, and with the same transaction orders that everything the user has ends. The memberships in
-    /// provisioned groups go afterwards; from the first transaction on they count for nothing.
+    /// Deletes a user, in one transaction whatever the user has, with the orders that all of it ends and that the
+    /// memberships in provisioned groups are removed. They count for nothing from then on.
     ///
     /// # Errors
     /// [`ScimError::NotFound`] when there is none.
@@ -129,15 +126,14 @@ impl Scim {
         let id = parse_id(id)?;
         for attempt in 0..ATTEMPTS {
             let Some(user) = directory::user(self.store(), self.application(), id).await? else {
-                // A deletion that was cut short is finished when the client asks again.
-                self.leave_groups(id).await?;
                 return Err(USER);
             };
             check_version(if_match, user.version, Kind::User)?;
             let now = self.core.clock.now();
             let draft = Draft::new(now, self.caller.actor(), "user.deleted");
+            let change = self.order_memberships_gone(Change::new().delete(&user), Gone::User(id), now)?;
             let mut change = self
-                .order_offboarding(Change::new().delete(&user), id, now)?
+                .order_offboarding(change, id, now)?
                 .event(self.user_stream(id), draft);
             for write in self.user_unique(Some(&user.value), None)? {
                 change = change.write(write);
@@ -147,7 +143,7 @@ impl Scim {
                     if user.value.active {
                         self.note_switched_off(now).await;
                     }
-                    return self.leave_groups(id).await;
+                    return Ok(());
                 }
                 Err(ChangeError::Conflict(_)) => self.pause(attempt).await,
                 Err(error) => return Err(error.into()),
@@ -272,40 +268,6 @@ impl Scim {
             },
             None => ScimError::Busy { what: "user" },
         }
-    }
-
-    /// Removes the memberships of a user who is gone, in pieces that may be repeated. A user with very many groups
-    /// keeps some for a later call; they count for nothing, because members are looked up by users that exist.
-    async fn leave_groups(&self, user: UserId) -> Result<()> {
-        let query = Query::partition(keys::user(self.application(), user).pk)
-            .prefix(GROUPS)
-            .limit(MOST_WRITES / 2);
-        for _ in 0..MOST_CLEANING_ROUNDS {
-            let page = read_page::<UserGroup>(self.store(), &query).await?;
-            if page.items.is_empty() {
-                return Ok(());
-            }
-            let writes = page.items.iter().flat_map(|stored| {
-                let UserGroup {
-                    application,
-                    user,
-                    group,
-                } = &stored.value;
-                [keys::member(application, *group, *user), stored.value.key()].map(|key| Write::Delete {
-                    key,
-                    condition: Condition::Any,
-                })
-            });
-            self.commit_plain(writes.collect()).await?;
-        }
-        tracing::warn!(user.id = %user, "a deleted user's memberships were too many to remove in one call");
-        Ok(())
-    }
-
-    /// A transaction without conditions, for removing what counts for nothing any more.
-    pub(super) async fn commit_plain(&self, writes: Vec<Write>) -> Result<()> {
-        let change = writes.into_iter().fold(Change::new(), Change::write);
-        Ok(change.commit(self.store()).await?)
     }
 }
 

@@ -7,12 +7,14 @@ pub mod advance;
 mod backlog;
 pub mod converge;
 pub mod group_gone;
+pub mod memberships_gone;
 pub mod offboard;
 pub mod probes;
 pub mod single_flight;
 pub mod sweep;
 pub mod verify;
 
+use hourglass_domain::directory::Gone;
 use hourglass_domain::ids::{ApplicationId, GrantId, GroupId, ProbeId, UserId};
 
 use crate::error::Result;
@@ -28,6 +30,8 @@ pub enum Hint {
     Offboard(ApplicationId, UserId),
     /// A provisioned group was deleted.
     GroupGone(ApplicationId, GroupId),
+    /// A user or a provisioned group was deleted, and memberships are left.
+    Memberships(ApplicationId, Gone),
     /// An admin asked something.
     Probe(ProbeId),
 }
@@ -43,6 +47,10 @@ impl Hint {
         if let Some(rest) = pk.strip_prefix(keys::GROUP_GONE_PREFIX) {
             let (application, group) = rest.split_once('#')?;
             return Some(Self::GroupGone(application.parse().ok()?, group.parse().ok()?));
+        }
+        if let Some(rest) = pk.strip_prefix(keys::MEMBERSHIPS_GONE_PREFIX) {
+            let (application, gone) = rest.split_once('#')?;
+            return Some(Self::Memberships(application.parse().ok()?, gone.parse().ok()?));
         }
         let (prefix, id) = pk.split_once('#')?;
         match prefix {
@@ -62,6 +70,12 @@ pub async fn on_hint(workers: &Workers, hint: &Hint) -> Result<()> {
         Hint::Grant(id) => advance::advance(workers, *id).await.map(|_| ()),
         Hint::Offboard(application, user) => offboard::offboard(workers, application, *user).await,
         Hint::GroupGone(application, group) => group_gone::end_all(workers, application, *group).await,
+        Hint::Memberships(application, gone) => {
+            let most = memberships_gone::MOST_PIECES_AT_ONCE;
+            memberships_gone::remove(workers, application, *gone, most)
+                .await
+                .map(|_| ())
+        }
         Hint::Probe(id) => probes::answer(workers, *id).await,
     }
 }
@@ -96,11 +110,29 @@ mod tests {
             Hint::from_partition(&format!("END#GROUP#contoso.example#{id}")),
             Some(Hint::GroupGone("contoso.example".parse().unwrap(), id.parse().unwrap()))
         );
+        for (text, gone) in [
+            ("user", Gone::User(id.parse().unwrap())),
+            ("group", Gone::Group(id.parse().unwrap())),
+        ] {
+            assert_eq!(
+                Hint::from_partition(&format!("END#MEMBERS#contoso.example#{text}:{id}")),
+                Some(Hint::Memberships("contoso.example".parse().unwrap(), gone))
+            );
+        }
         assert_eq!(
             Hint::from_partition(&format!("PROBE#{id}")),
             Some(Hint::Probe(id.parse().unwrap()))
         );
-        for strange in ["", "GRANT#", "GRANT#x", "END#USER#x", "END#GROUP#x", "REQ#1", "GRANT"] {
+        for strange in [
+            "",
+            "GRANT#",
+            "GRANT#x",
+            "END#USER#x",
+            "END#GROUP#x",
+            "END#MEMBERS#contoso.example#x",
+            "REQ#1",
+            "GRANT",
+        ] {
             assert_eq!(Hint::from_partition(strange), None, "{strange}");
         }
     }

@@ -13,6 +13,7 @@ use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::ids::ApplicationId;
 
 use super::backlog::Backlog;
+use super::memberships_gone::{self, Progress};
 use super::single_flight::Lease;
 use super::{advance, group_gone, offboard, probes};
 use crate::error::Result;
@@ -255,6 +256,16 @@ async fn work(workers: &Workers, entry: &DueEntry) -> Result<()> {
             };
             group_gone::end_all(workers, &application, group).await?;
             forget(workers, entry).await
+        }
+        DueKind::Memberships => {
+            let Some((application, gone)) = in_application(&entry.id) else {
+                return forget(workers, entry).await;
+            };
+            let most = memberships_gone::MOST_PIECES;
+            match memberships_gone::remove(workers, &application, gone, most).await? {
+                Progress::Done => forget(workers, entry).await,
+                Progress::More => Ok(()),
+            }
         }
         DueKind::Facts => {
             let Some((application, entitlement)) = in_application(&entry.id) else {
