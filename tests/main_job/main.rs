@@ -1,6 +1,7 @@
 //! The main job, end to end: provision, request, approve, grant, expire, on the whole system in this process.
 
 mod bad_input;
+mod drift;
 mod entra_trouble;
 mod life_of_a_grant;
 mod restart;

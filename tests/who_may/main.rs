@@ -99,6 +99,17 @@ fn table() -> Vec<Row> {
             json!({"name": "", "targets": []}),
             "-----y-",
         ),
+        get("/v1/admin/entitlements/{entitlement}/drift", "-----y-"),
+        put(
+            "/v1/admin/entitlements/{entitlement}/drift",
+            json!({"mode": "observe"}),
+            "-----y-",
+        ),
+        get("/v1/admin/standing/{group}", "-----y-"),
+        row(Method::PUT, "/v1/admin/standing/{group}/{account}", None, "-----y-"),
+        row(Method::DELETE, "/v1/admin/standing/{group}/{account}", None, "-----y-"),
+        get("/v1/admin/protected-accounts", "-----y-"),
+        put("/v1/admin/protected-accounts", json!({"accounts": []}), "-----y-"),
         get("/v1/admin/template", "-----y-"),
         put(
             "/v1/admin/template",
@@ -195,6 +206,8 @@ async fn each_caller_is_let_in_where_the_table_says_and_nowhere_else() -> anyhow
                 .replace("{request}", &granted)
                 .replace("{grant}", &grant)
                 .replace("{entitlement}", &running.entitlement())
+                .replace("{group}", &company.prod_admins.id.to_string())
+                .replace("{account}", &company.requester.id.to_string())
                 .replace("{probe}", probe["id"].as_str().unwrap_or_default())
                 .replace("{scim_token}", &scim_token);
             let body = row

@@ -1,10 +1,12 @@
-//! `functions/admin`: applications, entitlements, the template, integrations, probes, and the synced directory.
+//! `functions/admin`: applications, entitlements, the template, integrations, probes, drift, and the synced
+//! directory.
 //!
 //! HTTP API, JSON under `/v1/admin`. It can write credentials and never read them, and it can touch no target: what has
 //! to be tried outside is stored as a probe, which provisioning answers.
 
 mod applications;
 mod directory;
+mod drift;
 mod entitlements;
 mod integrations;
 mod probes;
@@ -44,6 +46,10 @@ pub fn api() -> OpenApiRouter<AdminApi> {
         .routes(routes!(directory::groups))
         .routes(routes!(entitlements::create, entitlements::list))
         .routes(routes!(entitlements::get, entitlements::update))
+        .routes(routes!(drift::report, drift::choose))
+        .routes(routes!(drift::standing))
+        .routes(routes!(drift::declare, drift::withdraw))
+        .routes(routes!(drift::protected, drift::protect))
         .routes(routes!(template::get, template::put))
         .routes(routes!(integrations::get_azure, integrations::put_azure))
         .routes(routes!(probes::ask))

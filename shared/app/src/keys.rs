@@ -67,6 +67,42 @@ pub fn group_use(application: &ApplicationId, group: ObjectId) -> Key {
     Key::new(format!("CFG#{application}#USE"), group.to_string())
 }
 
+/// What is done about unexplained members of an entitlement's targets.
+#[must_use]
+pub fn drift_policy(application: &ApplicationId, entitlement: EntitlementId) -> Key {
+    Key::new(format!("CFG#{application}"), format!("DRIFT#{entitlement}"))
+}
+
+/// Accounts of an application that drift repair never touches.
+#[must_use]
+pub fn protected_accounts(application: &ApplicationId) -> Key {
+    Key::new(format!("CFG#{application}"), "PROTECTED")
+}
+
+/// Partition of a target's list of standing members and its drift reports.
+#[must_use]
+pub fn drift(target: &Target) -> String {
+    format!("DRIFT#{}", target.key())
+}
+
+/// Prefix of the standing members in a target's partition.
+pub const STANDING: &str = "S#";
+
+/// That an account is a standing member of a target.
+#[must_use]
+pub fn standing(target: &Target, account: ObjectId) -> Key {
+    Key::new(drift(target), format!("{STANDING}{account}"))
+}
+
+/// Prefix of the reports in a target's partition.
+pub const DRIFT_REPORTS: &str = "R#";
+
+/// What the last look at a target found, for an entitlement.
+#[must_use]
+pub fn drift_report(target: &Target, entitlement: EntitlementId) -> Key {
+    Key::new(drift(target), format!("{DRIFT_REPORTS}{entitlement}"))
+}
+
 /// What the directory says about a target.
 #[must_use]
 pub fn facts(target: &Target) -> Key {

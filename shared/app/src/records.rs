@@ -8,6 +8,7 @@ use hourglass_domain::application::{Application, AzureIntegration};
 use hourglass_domain::audit;
 use hourglass_domain::decision::Decision;
 use hourglass_domain::directory::{Gone, Group, User};
+use hourglass_domain::drift::{DriftPolicy, DriftReport, ProtectedAccounts, StandingMember};
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::entitlement::{Entitlement, Template};
 use hourglass_domain::grant::{EndOrder, Grant};
@@ -132,6 +133,30 @@ record!(
 );
 record!(Template, "template", |t| keys::template(&t.application), t.application);
 record!(TargetFacts, "target_facts", |f| keys::facts(&f.target), f.target.key());
+record!(
+    DriftPolicy,
+    "drift_policy",
+    |d| keys::drift_policy(&d.application, d.entitlement),
+    d.entitlement
+);
+record!(
+    ProtectedAccounts,
+    "protected_accounts",
+    |p| keys::protected_accounts(&p.application),
+    p.application
+);
+record!(
+    StandingMember,
+    "standing_member",
+    |s| keys::standing(&s.target, s.account),
+    format!("{}:{}", s.target.key(), s.account)
+);
+record!(
+    DriftReport,
+    "drift_report",
+    |r| keys::drift_report(&r.target, r.entitlement),
+    format!("{}:{}", r.entitlement, r.target.key())
+);
 record!(
     Decision,
     "decision",

@@ -53,6 +53,8 @@ pub enum DueKind {
     Memberships,
     /// Ask the directory what kind of groups the targets of an entitlement are now.
     Facts,
+    /// Compare the members of an entitlement's targets with what explains them.
+    Drift,
 }
 
 impl DueKind {
@@ -68,6 +70,7 @@ impl DueKind {
             Self::GroupGone => "group_gone",
             Self::Memberships => "memberships",
             Self::Facts => "facts",
+            Self::Drift => "drift",
         }
     }
 
@@ -82,7 +85,9 @@ impl DueKind {
     pub const fn lane(self) -> Lane {
         match self {
             Self::Advance | Self::End | Self::Expire => Lane::Grants,
-            Self::Lapse | Self::Offboard | Self::GroupGone | Self::Memberships | Self::Facts => Lane::Rest,
+            Self::Lapse | Self::Offboard | Self::GroupGone | Self::Memberships | Self::Facts | Self::Drift => {
+                Lane::Rest
+            }
         }
     }
 }

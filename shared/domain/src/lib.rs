@@ -12,6 +12,7 @@ pub mod audit;
 pub mod canonical;
 pub mod decision;
 pub mod directory;
+pub mod drift;
 pub mod due;
 pub mod duration;
 pub mod entitlement;

@@ -301,9 +301,10 @@ async fn store(
         DueKind::Facts,
         format!("{application}/{}", after.id),
     );
+    let drift = super::drift::soon(application, after.id, now);
     change
         .create(&probe)?
-        .due(&[], &[again])?
+        .due(&[], &[again, drift])?
         .event(
             StreamId::config(application, "entitlement", &after.id.to_string()),
             draft,

@@ -6,6 +6,7 @@
 pub mod advance;
 mod backlog;
 pub mod converge;
+pub mod drift;
 pub mod group_gone;
 pub mod memberships_gone;
 pub mod offboard;

@@ -15,7 +15,7 @@ use hourglass_domain::ids::ApplicationId;
 use super::backlog::Backlog;
 use super::memberships_gone::{self, Progress};
 use super::single_flight::Lease;
-use super::{advance, group_gone, offboard, probes};
+use super::{advance, drift, group_gone, offboard, probes};
 use crate::error::Result;
 use crate::keys;
 use crate::ports::Workers;
@@ -272,6 +272,13 @@ async fn work(workers: &Workers, entry: &DueEntry) -> Result<()> {
                 return forget(workers, entry).await;
             };
             probes::refresh(workers, &application, entitlement).await?;
+            forget(workers, entry).await
+        }
+        DueKind::Drift => {
+            let Some((application, entitlement)) = in_application(&entry.id) else {
+                return forget(workers, entry).await;
+            };
+            drift::look(workers, &application, entitlement).await?;
             forget(workers, entry).await
         }
     }
