@@ -1,5 +1,7 @@
 //! The main job, end to end: provision, request, approve, grant, expire, on the whole system in this process.
 
+#![cfg(test)]
+
 mod bad_input;
 mod drift;
 mod entra_trouble;
