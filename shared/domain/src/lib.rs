@@ -9,6 +9,7 @@
 
 pub mod application;
 pub mod audit;
+pub mod budget;
 pub mod canonical;
 pub mod decision;
 pub mod directory;

@@ -114,6 +114,7 @@ mod lives {
             Fault::NotDone,
             Fault::Late(20),
             Fault::RetryAfter(86_400),
+            Fault::NoBudget(86_400),
         ];
         let mut hit = 0;
         for fault in faults {
@@ -1355,6 +1356,59 @@ mod bounds {
     }
 
     #[test]
+    fn a_write_that_has_no_budget_waits_and_fails_nothing() {
+        for (seconds, waits) in [(2, 2), (60, 60), (86_400, LONGEST_RETRY_SECONDS)] {
+            for ending in [false, true] {
+                let mut world = World::new();
+                let grant = world.approve(&[0], 600);
+                if ending {
+                    world.trigger::<Production>(grant);
+                    world.pass(600);
+                }
+                let calls = (world.directory.adds, world.directory.removes);
+                world.directory.answers.insert(key(0), Fault::NoBudget(seconds));
+                for _ in 0..5 {
+                    world.trigger::<Production>(grant);
+                    assert_eq!(
+                        (world.directory.adds, world.directory.removes),
+                        calls,
+                        "nothing is sent"
+                    );
+                    let stored = world.grant(grant).clone();
+                    assert_eq!(
+                        (stored.attempts, stored.failing_since),
+                        (0, None),
+                        "no failure of the grant"
+                    );
+                    assert_eq!(stored.targets[0].last_error, None);
+                    let membership = world.table.snapshot(&key(0)).membership;
+                    assert_eq!(
+                        (membership.failures, membership.failing_since),
+                        (0, None),
+                        "nor of the membership"
+                    );
+                    assert_eq!(membership.lease, None, "others may go on");
+                    let again = stored.due.iter().map(|entry| entry.at).min().unwrap();
+                    assert_eq!(again.seconds_since(world.now), waits, "{seconds} s");
+                    world.pass(waits);
+                }
+                world.directory.answers.clear();
+                world.quiet::<Production>(if ending { 240 } else { 100 });
+                let status = world.grant(grant).status;
+                assert_eq!(
+                    status,
+                    if ending {
+                        GrantStatus::Ended
+                    } else {
+                        GrantStatus::Active
+                    }
+                );
+                world.check();
+            }
+        }
+    }
+
+    #[test]
     fn an_answer_to_nothing_changes_nothing() {
         let mut world = World::new();
         let grant = world.approve(&[0], 600);
@@ -1363,6 +1417,9 @@ mod bounds {
             Input::Stored { version: 7 },
             Input::Inspected(Inspection::Absent),
             Input::Answered(Answer::Done),
+            Input::NotSent {
+                look_again_at: world.now,
+            },
         ];
         for input in inputs {
             let worker = MemberRun::new(&mut world, key(0)).worker;

@@ -70,7 +70,7 @@ fn common(reply: &Reply) -> Verdict {
         400 if reply.searchable.contains("does not exist") => return not_replicated(reply),
         403 => return Verdict::Forbidden(words),
         401 => Answer::Refused(format!("{words} (Graph does not take the connector's token)")),
-        429 => Answer::RetryAfter {
+        429 => Answer::Throttled {
             seconds: reply.retry_after.unwrap_or(THROTTLED_SECONDS).max(1),
             why: words,
         },

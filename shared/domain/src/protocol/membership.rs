@@ -60,6 +60,13 @@ pub enum Answer {
         /// Why, for people.
         why: String,
     },
+    /// Not now, because the tenant takes no more from us at present: what else goes there has to wait as well.
+    Throttled {
+        /// How many seconds the target asks to wait.
+        seconds: i64,
+        /// Why, for people.
+        why: String,
+    },
     /// Never, as things are.
     Refused(String),
     /// It may or may not have happened.
@@ -82,6 +89,12 @@ pub enum Input {
     Inspected(Inspection),
     /// The answer to [`Effect::Add`] or [`Effect::Remove`].
     Answered(Answer),
+    /// [`Effect::Add`] or [`Effect::Remove`] was not carried out: the tenant's write budget ([`crate::budget`]) has
+    /// nothing left for it. That is no failure of anything.
+    NotSent {
+        /// When there will be something.
+        look_again_at: Timestamp,
+    },
 }
 
 /// What is stored, with versions.
@@ -264,6 +277,9 @@ pub fn step<R: Rules>(mut worker: Worker, input: Input, now: Timestamp) -> (Work
         (Stage::Inspecting(Purpose::Proof), Input::Inspected(found)) => proof::<R>(worker, found, now),
         (Stage::Adding, Input::Answered(answer)) => added::<R>(worker, answer, now),
         (Stage::Removing, Input::Answered(answer)) => removed::<R>(worker, answer, now),
+        (Stage::Adding | Stage::Removing, Input::NotSent { look_again_at }) => {
+            not_sent::<R>(worker, look_again_at, now)
+        }
         // An input that does not answer the last effect is a fault of the caller: change nothing, come back later.
         _ => over::<R>(worker, Some("out of turn".to_owned()), Some(retry_at(0, now)), now),
     }
@@ -536,6 +552,19 @@ fn proceed<R: Rules>(mut worker: Worker, next: Next, now: Timestamp) -> (Worker,
     }
 }
 
+/// Gives the lease back without having sent anything. What was stored says that something may have been sent, which is
+/// the safe side.
+fn not_sent<R: Rules>(worker: Worker, look_again_at: Timestamp, now: Timestamp) -> (Worker, Effect) {
+    let held = is_held::<R>(&worker, now);
+    let outcome = Outcome {
+        view: open_view(&worker, held),
+        held,
+        error: worker.snapshot.membership.last_error.clone(),
+        look_again_at: Some(look_again_at.min(now.plus_seconds(super::LONGEST_RETRY_SECONDS))),
+    };
+    release(worker, outcome)
+}
+
 /// Stores a failure, gives the lease back and comes back later.
 fn fail<R: Rules>(worker: Worker, view: View, error: String, wait: Option<i64>, now: Timestamp) -> (Worker, Effect) {
     let held = is_held::<R>(&worker, now);
@@ -648,7 +677,9 @@ fn added<R: Rules>(worker: Worker, answer: Answer, now: Timestamp) -> (Worker, E
                 },
             )
         }
-        Answer::RetryAfter { seconds, why } => fail::<R>(worker, View::Adding, why, Some(seconds), now),
+        Answer::RetryAfter { seconds, why } | Answer::Throttled { seconds, why } => {
+            fail::<R>(worker, View::Adding, why, Some(seconds), now)
+        }
         Answer::Refused(why) => fail::<R>(worker, View::Refused, why, None, now),
         Answer::Unknown(why) => fail::<R>(worker, View::Adding, why, None, now),
     }
@@ -693,7 +724,9 @@ fn removed<R: Rules>(worker: Worker, answer: Answer, now: Timestamp) -> (Worker,
                 },
             )
         }
-        Answer::RetryAfter { seconds, why } => fail::<R>(worker, View::Removing, why, Some(seconds), now),
+        Answer::RetryAfter { seconds, why } | Answer::Throttled { seconds, why } => {
+            fail::<R>(worker, View::Removing, why, Some(seconds), now)
+        }
         Answer::Refused(why) | Answer::Unknown(why) => fail::<R>(worker, View::Removing, why, None, now),
     }
 }

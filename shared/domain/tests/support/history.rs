@@ -60,7 +60,9 @@ fn faults() -> impl Strategy<Value = Fault> {
         3 => Just(Fault::AnswerLost),
         2 => Just(Fault::NotDone),
         2 => (1..=LATEST_ADD).prop_map(Fault::Late),
-        1 => (0..=86_400_i64).prop_map(Fault::RetryAfter),
+        1 => (0..=86_400_i64, any::<bool>()).prop_map(|(seconds, sent)| {
+            if sent { Fault::RetryAfter(seconds) } else { Fault::NoBudget(seconds) }
+        }),
         1 => Just(Fault::Refused),
     ]
 }

@@ -40,7 +40,7 @@ const WAKING_STEPS: usize = 3;
 pub(crate) const MOST_STEPS: u32 = 200;
 
 /// What random histories have to meet, or they prove less than they seem to.
-pub(crate) const EVERYTHING: [&str; 24] = [
+pub(crate) const EVERYTHING: [&str; 25] = [
     "absent",
     "standing",
     "adding",
@@ -63,6 +63,7 @@ pub(crate) const EVERYTHING: [&str; 24] = [
     "add answer lost",
     "removal answer lost",
     "throttled",
+    "not sent",
     "refused",
     "re-added during removal",
 ];

@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     Late(i64),
     /// The target wants this many seconds; anything else as `NotDone`.
     RetryAfter(i64),
+    /// The write is not sent, and there is budget for it in this many seconds; anything else as `NotDone`.
+    NoBudget(i64),
     /// The target or the evidence says no; anything else as `NotDone`.
     Refused,
 }
@@ -163,6 +165,9 @@ impl MemberRun {
     fn add(&mut self, world: &mut World, until: Timestamp, fault: Fault) {
         self.watch_call(world, "add");
         let fault = world.directory.answer(&self.key, fault);
+        if let Fault::NoBudget(seconds) = fault {
+            return self.not_sent(world, seconds);
+        }
         let now = world.now;
         let stored = world.table.snapshot(&self.key);
         if until <= now {
@@ -195,7 +200,7 @@ impl MemberRun {
                 world.directory.add_late(&self.key, now.plus_seconds(seconds));
                 Answer::Unknown("no answer".to_owned())
             }
-            Fault::NotDone => Answer::Unknown("no answer".to_owned()),
+            Fault::NotDone | Fault::NoBudget(_) => Answer::Unknown("no answer".to_owned()),
             Fault::RetryAfter(seconds) => Answer::RetryAfter {
                 seconds,
                 why: "too many requests".to_owned(),
@@ -212,6 +217,9 @@ impl MemberRun {
     fn remove(&mut self, world: &mut World, fault: Fault) {
         self.watch_call(world, "removal");
         let fault = world.directory.answer(&self.key, fault);
+        if let Fault::NoBudget(seconds) = fault {
+            return self.not_sent(world, seconds);
+        }
         let now = world.now;
         if world.directory.standing.contains(&self.key) {
             world.violate("I3: a removal of a standing member");
@@ -232,7 +240,7 @@ impl MemberRun {
                 world.directory.remove(&self.key, now);
                 Answer::Unknown("no answer".to_owned())
             }
-            Fault::NotDone => Answer::Unknown("no answer".to_owned()),
+            Fault::NotDone | Fault::NoBudget(_) => Answer::Unknown("no answer".to_owned()),
             Fault::Refused => Answer::Refused("the directory says no".to_owned()),
             Fault::RetryAfter(seconds) => Answer::RetryAfter {
                 seconds,
@@ -250,6 +258,15 @@ impl MemberRun {
         self.pending = membership::Input::Answered(answer);
     }
 
+    fn not_sent(&mut self, world: &mut World, seconds: i64) {
+        world.reached.insert("not sent");
+        world.say(format!("{} may not write for {seconds} s", self.worker.id));
+        self.called_at = None;
+        self.pending = membership::Input::NotSent {
+            look_again_at: world.now.plus_seconds(seconds),
+        };
+    }
+
     /// No outside call without the lease, and none that cannot end in time.
     fn watch_call(&self, world: &mut World, what: &str) {
         let needed = world.now.plus_seconds(CALL_SECONDS + LEASE_MARGIN_SECONDS);
@@ -265,7 +282,7 @@ fn reach_fault(world: &mut World, fault: Fault, lost: &'static str) {
         Fault::AnswerLost | Fault::Late(_) => lost,
         Fault::RetryAfter(_) => "throttled",
         Fault::Refused => "refused",
-        Fault::None | Fault::NotDone => return,
+        Fault::None | Fault::NotDone | Fault::NoBudget(_) => return,
     };
     world.reached.insert(name);
 }

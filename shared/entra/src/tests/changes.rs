@@ -50,6 +50,7 @@ fn shape(answer: &Answer) -> (String, String) {
     match answer {
         Answer::Done => ("done".to_owned(), String::new()),
         Answer::RetryAfter { seconds, why } => (format!("retry after {seconds}"), why.clone()),
+        Answer::Throttled { seconds, why } => (format!("throttled for {seconds}"), why.clone()),
         Answer::Refused(why) => ("refused".to_owned(), why.clone()),
         Answer::Unknown(why) => ("unknown".to_owned(), why.clone()),
         Answer::Started { handle, .. } => ("started".to_owned(), handle.clone()),
@@ -99,18 +100,18 @@ fn rows() -> Vec<Row> {
         Row(error(409, "Conflict", "concurrent"), "unknown", "unknown"),
         Row(
             error(429, "TooManyRequests", "slow down"),
-            "retry after 10",
-            "retry after 10",
+            "throttled for 10",
+            "throttled for 10",
         ),
         Row(
             error(429, "TooManyRequests", "slow down").header("retry-after", "17"),
-            "retry after 17",
-            "retry after 17",
+            "throttled for 17",
+            "throttled for 17",
         ),
         Row(
             error(429, "x", "slow down").header("retry-after", "Sat, 21 Nov 2026 22:50:30 GMT"),
-            "retry after 30",
-            "retry after 30",
+            "throttled for 30",
+            "throttled for 30",
         ),
         Row(error(500, "InternalServerError", "fault"), "unknown", "unknown"),
         Row(error(502, "BadGateway", "fault"), "unknown", "unknown"),
@@ -243,7 +244,7 @@ async fn a_fault_that_passes_is_waited_out_and_one_that_stays_is_told() {
         (500, 2, "done", 3),
         (429, 2, "done", 3),
         (503, 9, "unknown", 3),
-        (429, 9, "retry after 10", 3),
+        (429, 9, "throttled for 10", 3),
     ] {
         let stand = Stand::graph(move |_, before| {
             if before < faults {
@@ -275,7 +276,7 @@ async fn a_short_wait_is_waited_and_a_long_one_is_passed_on_at_once() {
 
     let stand = throttled("4").await;
     let answers = stand.connector.remove(&place(), &[account(1)]).await;
-    assert_eq!(shape(&answers[0]).0, "retry after 4");
+    assert_eq!(shape(&answers[0]).0, "throttled for 4");
     assert_eq!(stand.calls().len(), 1);
 }
 
@@ -290,7 +291,7 @@ async fn a_wait_that_would_not_end_in_time_is_not_begun() {
     let connector = connect(&stand.vault, &stand.clock, &stand.url, limits).unwrap();
     let begin = tokio::time::Instant::now();
     let answers = connector.remove(&place(), &[account(1)]).await;
-    assert_eq!(shape(&answers[0]).0, "retry after 2");
+    assert_eq!(shape(&answers[0]).0, "throttled for 2");
     assert!(begin.elapsed() < Duration::from_millis(1_800), "{:?}", begin.elapsed());
     assert_eq!(stand.calls().len(), 1);
 }
@@ -430,7 +431,7 @@ async fn several_removals_go_in_batches_and_each_has_its_own_answer() {
     let kinds: Vec<String> = answers.iter().map(|answer| shape(answer).0).collect();
     let mut expected = vec!["done".to_owned(); 25];
     expected[2] = "refused".to_owned();
-    expected[5] = "retry after 2".to_owned();
+    expected[5] = "throttled for 2".to_owned();
     expected[6] = "unknown".to_owned();
     assert_eq!(kinds, expected);
 
@@ -484,7 +485,7 @@ async fn several_adds_go_in_batches_of_single_adds() {
 #[tokio::test]
 async fn a_batch_that_fails_as_a_whole_fails_for_each() {
     for (canned, expected) in [
-        (error(429, "x", "x").header("retry-after", "9"), "retry after 9"),
+        (error(429, "x", "x").header("retry-after", "9"), "throttled for 9"),
         (error(503, "x", "x"), "unknown"),
         (error(400, "BadRequest", "malformed"), "refused"),
         (answer(200, json!({ "responses": [{ "id": "0" }] })), "unknown"),
