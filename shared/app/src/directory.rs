@@ -6,13 +6,16 @@
 //! A membership counts only while both its user and its group stand: deleting one takes effect with the deletion of its
 //! own item, and the memberships' items go later, in pieces. Every look-up here says so; nothing else reads them.
 
+use std::collections::BTreeSet;
+
 use hourglass_domain::directory::{Group, User};
 use hourglass_domain::ids::{ApplicationId, GroupId, ObjectId, UserId};
+use serde_json::Value;
 
 use crate::change::{read, read_many, read_page};
 use crate::keys::{self, Unique};
 use crate::ports::store::{Key, LARGEST_PAGE, List, MOST_KEYS, Page, Query, Store, StoreError};
-use crate::records::{GroupMember, Stored, UniqueValue, UserGroup};
+use crate::records::{GroupMember, Stored, UniqueValue, UserEmail, UserGroup};
 
 /// What a look-up gives.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -180,7 +183,44 @@ async fn owner<I: std::str::FromStr>(
     Ok(found.and_then(|found| found.value.owner.parse().ok()))
 }
 
-/// Longest unique value, in bytes of its compared spelling: with the longest application name it still fits the
+/// The e-mail addresses of a user, whatever their type, in the spelling that is compared ([`name_key`]).
+#[must_use]
+pub fn addresses(user: &User) -> BTreeSet<String> {
+    let emails = user.attributes.get("emails").and_then(Value::as_array);
+    let address = |email: &Value| email.get("value").and_then(Value::as_str).map(name_key);
+    emails.into_iter().flatten().filter_map(address).collect()
+}
+
+/// Users who have an e-mail address, given in the spelling that is compared, in order of their ids, after `after`; at
+/// most `limit` (1 to [`LARGEST_PAGE`]). The caller compares the users' own addresses, which may have changed between the
+/// two reads, and their type.
+///
+/// # Errors
+/// As [`Store::query`].
+pub async fn users_with_email_page(
+    store: &dyn Store,
+    application: &ApplicationId,
+    address: &str,
+    after: Option<String>,
+    limit: usize,
+) -> Result<Page<Stored<User>>> {
+    // No stored address is longer, and the table refuses longer keys.
+    if address.is_empty() || address.len() > MOST_UNIQUE_BYTES {
+        let items = Vec::new();
+        return Ok(Page { items, next: None });
+    }
+    let query = Query::partition(keys::users_with_email(application, address))
+        .after(after)
+        .limit(limit);
+    let page: Page<Stored<UserEmail>> = read_page(store, &query).await?;
+    let ids: Vec<UserId> = page.items.iter().map(|email| email.value.user).collect();
+    Ok(Page {
+        items: users(store, application, &ids).await?.into_iter().flatten().collect(),
+        next: page.next,
+    })
+}
+
+/// Longest unique value or e-mail address, in bytes of its compared spelling: with the longest application name it still fits the
 /// table's limit of 2,048 bytes for a partition key.
 pub const MOST_UNIQUE_BYTES: usize = 1_024;
 

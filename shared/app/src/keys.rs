@@ -176,6 +176,19 @@ impl Unique {
     }
 }
 
+/// Partition of the users who have an e-mail address, given in lower case. Addresses come from outside and are bounded
+/// by the caller; several users may have the same one.
+#[must_use]
+pub fn users_with_email(application: &ApplicationId, address: &str) -> String {
+    format!("SCIM#{application}#UE#{address}")
+}
+
+/// That a user has an e-mail address.
+#[must_use]
+pub fn user_email(application: &ApplicationId, address: &str, user: UserId) -> Key {
+    Key::new(users_with_email(application, address), user.to_string())
+}
+
 /// List partition of an application's users, and of its groups.
 #[must_use]
 pub fn users_list(application: &ApplicationId) -> String {

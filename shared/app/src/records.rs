@@ -212,6 +212,12 @@ record!(
     u.owner
 );
 record!(
+    UserEmail,
+    "user_email",
+    |e| keys::user_email(&e.application, &e.address, e.user),
+    e.user
+);
+record!(
     GroupMember,
     "group_member",
     |m| keys::member(&m.application, m.group, m.user),
@@ -452,6 +458,17 @@ impl From<UniqueKind> for Unique {
             UniqueKind::GroupExternalId => Self::GroupExternalId,
         }
     }
+}
+
+/// That a user has an e-mail address, of whatever type.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct UserEmail {
+    /// The application.
+    pub application: ApplicationId,
+    /// The address, in the spelling that is compared.
+    pub address: String,
+    /// Whose it is.
+    pub user: UserId,
 }
 
 /// That a user is in a group, seen from the group.

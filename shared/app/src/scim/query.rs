@@ -1,7 +1,7 @@
 //! Lists and filters (RFC 7644 section 3.4.2, RFC 9865 for cursors).
 //!
-//! A filter that compares `id`, `userName`, `externalId`, a group's `displayName` or `members` for equality becomes a
-//! look-up by key; the rest of it is then tried on what was found. Everything else is tried on at most
+//! A filter that compares `id`, `userName`, `externalId`, the value of `emails`, a group's `displayName` or `members`
+//! for equality becomes a look-up by key; the rest of it is then tried on what was found. Everything else is tried on at most
 //! [`MOST_SCANNED`] resources, and beyond that refused with `tooMany` instead of answered in part.
 
 use hourglass_domain::directory::{Group, User};
@@ -160,6 +160,8 @@ enum Source {
     Id(String),
     /// The resource that has a unique value.
     Unique(Unique, String),
+    /// The users who have an e-mail address.
+    Email(String),
     /// The groups of a user.
     GroupsOf(UserId),
     /// All.
@@ -369,6 +371,7 @@ impl Scim {
             (Source::Unique(what, value), Kind::Group) => directory::group_by(store, application, *what, value)
                 .await?
                 .map(Found::Group),
+            (Source::Email(address), _) => return self.with_email(address).await,
             (Source::GroupsOf(user), _) => return self.groups_of(*user).await,
             (Source::All, _) => return self.scan(kind).await,
         };
@@ -397,6 +400,23 @@ impl Scim {
         }
     }
 
+    async fn with_email(&self, address: &str) -> Result<Vec<Found>> {
+        let (store, application) = (self.store(), self.application());
+        let mut out = Vec::new();
+        let mut after = None;
+        loop {
+            let page = directory::users_with_email_page(store, application, address, after, LARGEST_PAGE).await?;
+            out.extend(page.items.into_iter().map(Found::User));
+            after = page.next;
+            if after.is_none() {
+                return Ok(out);
+            }
+            if out.len() >= MOST_SCANNED {
+                return Err(too_many("Too many users share the e-mail address."));
+            }
+        }
+    }
+
     async fn scan(&self, kind: Kind) -> Result<Vec<Found>> {
         let mut out = Vec::new();
         let mut after = None;
@@ -405,7 +425,7 @@ impl Scim {
             out.extend(found);
             if out.len() > MOST_SCANNED {
                 return Err(too_many(
-                    "This filter would read the whole directory: compare id, userName, externalId or displayName with eq.",
+                    "This filter would read the whole directory: compare id, userName, externalId, emails or a group's displayName with eq.",
                 ));
             }
             match next {
@@ -525,7 +545,8 @@ fn plan(kind: Kind, filter: Filter) -> Result<Plan> {
         .filter_map(|term| key_term(kind, term))
         .min_by_key(|source| match source {
             Source::Id(_) => 0,
-            _ => 1,
+            Source::Unique(..) => 1,
+            _ => 2,
         });
     let source = match (impossible, by_key, members.first()) {
         (true, _, _) => Source::Nothing,
@@ -557,6 +578,9 @@ fn equality(filter: &Filter) -> Option<(&Path, &Literal)> {
 }
 
 fn key_term(kind: Kind, term: &Filter) -> Option<Source> {
+    if let Some(address) = email_term(kind, term) {
+        return Some(Source::Email(name_key(address)));
+    }
     let (path, value) = equality(term)?;
     let text = &value.text;
     Some(match (kind, attribute_name(kind, path)?.as_str()) {
@@ -567,6 +591,31 @@ fn key_term(kind: Kind, term: &Filter) -> Option<Source> {
         (Kind::Group, "externalId") => Source::Unique(Unique::GroupExternalId, external_id_key(text)),
         _ => return None,
     })
+}
+
+/// The address of `emails eq "a"`, `emails.value eq "a"`, `emails[type eq "work"].value eq "a"` and
+/// `emails[type eq "work" and value eq "a"]`: whoever fits has it. The whole term is tried on each, types included.
+fn email_term(kind: Kind, term: &Filter) -> Option<&str> {
+    let is_emails = |path: &Path| kind == Kind::User && attribute_name(kind, path).as_deref() == Some("emails");
+    let is_value = |name: &str| name.eq_ignore_ascii_case("value");
+    match term {
+        Filter::Element(path) if is_emails(path) => {
+            let inner = path.filter.as_deref()?;
+            let terms = match inner {
+                Filter::And(terms) => terms.as_slice(),
+                other => std::slice::from_ref(other),
+            };
+            let mut values = terms
+                .iter()
+                .filter_map(equality)
+                .filter(|(path, _)| path.attribute.as_deref().is_some_and(is_value));
+            values.next().map(|(_, value)| value.text.as_str())
+        }
+        _ => {
+            let (path, value) = equality(term)?;
+            (is_emails(path) && path.sub.as_deref().is_none_or(is_value)).then_some(value.text.as_str())
+        }
+    }
 }
 
 /// The member of `members eq "u"`, `members.value eq "u"` and `members[value eq "u"]`.
@@ -644,6 +693,35 @@ mod tests {
                 format!(r#"members[value eq "{user}"]"#),
                 Source::GroupsOf(user.parse().unwrap()),
             ),
+            (
+                Kind::User,
+                r#"emails[type eq "work"].value eq "A@X""#.to_owned(),
+                Source::Email("a@x".to_owned()),
+            ),
+            (
+                Kind::User,
+                r#"active eq true and EMAILS[not (type eq "home") and VALUE eq "A@X"]"#.to_owned(),
+                Source::Email("a@x".to_owned()),
+            ),
+            (
+                Kind::User,
+                r#"emails.value eq "a@x" and emails eq "b@x""#.to_owned(),
+                Source::Email("a@x".to_owned()),
+            ),
+            (
+                Kind::User,
+                r#"emails eq "a@x" and userName eq "a""#.to_owned(),
+                Source::Unique(Unique::UserName, "a".to_owned()),
+            ),
+            (
+                Kind::User,
+                r#"emails[type eq "work" or value eq "a@x"]"#.to_owned(),
+                Source::All,
+            ),
+            (Kind::User, r#"emails.type eq "work""#.to_owned(), Source::All),
+            (Kind::User, r#"emails.value ne "a@x""#.to_owned(), Source::All),
+            (Kind::User, r#"not (emails.value eq "a@x")"#.to_owned(), Source::All),
+            (Kind::User, "emails.value eq null".to_owned(), Source::All),
             (Kind::Group, r#"members eq "not ours""#.to_owned(), Source::Nothing),
             (
                 Kind::User,

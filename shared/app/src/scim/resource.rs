@@ -13,6 +13,8 @@ use crate::records::Stored;
 
 /// Most bytes of a resource's attributes as JSON; the table's items end at 400 KB.
 pub const MOST_RESOURCE_BYTES: usize = 100_000;
+/// Most e-mail addresses of a user: replacing all of them takes twice as many of a transaction's 100 writes.
+pub const MOST_EMAILS: usize = 40;
 /// Name of the custom attribute that names the application.
 const APPLICATION: &str = "application";
 
@@ -84,6 +86,7 @@ pub(super) struct UserFields {
 pub(super) fn user_fields(mut attributes: Attributes, application: &ApplicationId) -> Result<UserFields> {
     check_size(&attributes)?;
     check_application(&attributes, application)?;
+    check_emails(&attributes)?;
     let user_name = take_text(&mut attributes, "userName")?.ok_or_else(|| ScimError::value("userName is required."))?;
     check_unique("userName", &name_key(&user_name))?;
     let external_id = take_text(&mut attributes, "externalId")?;
@@ -146,6 +149,24 @@ fn check_unique(name: &str, compared: &str) -> Result<()> {
         return Err(ScimError::value(format!(
             "{name} may have at most {MOST_UNIQUE_BYTES} bytes."
         )));
+    }
+    Ok(())
+}
+
+/// Every address is a look-up entry of its own, written in the transaction of its user, which has room for so many.
+fn check_emails(attributes: &Attributes) -> Result<()> {
+    let emails = attributes.get("emails").and_then(Value::as_array);
+    let emails = emails.map(Vec::as_slice).unwrap_or_default();
+    if emails.len() > MOST_EMAILS {
+        return Err(ScimError::value(format!("emails: at most {MOST_EMAILS} are taken.")));
+    }
+    let long = |email: &Value| {
+        let address = email.get("value").and_then(Value::as_str);
+        address.is_some_and(|address| name_key(address).len() > MOST_UNIQUE_BYTES)
+    };
+    if emails.iter().any(long) {
+        let what = format!("emails: an address may have at most {MOST_UNIQUE_BYTES} bytes.");
+        return Err(ScimError::value(what));
     }
     Ok(())
 }

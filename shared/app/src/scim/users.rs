@@ -15,8 +15,9 @@ use super::schema::Kind;
 use super::{ATTEMPTS, Scim, UniqueMove, taken, unique_writes};
 use crate::change::{Change, ChangeError};
 use crate::directory::{self, external_id_key, name_key};
-use crate::ports::store::Write;
-use crate::records::{OffboardOrder, Record, Stored, UniqueKind};
+use crate::keys;
+use crate::ports::store::{Condition, Write};
+use crate::records::{OffboardOrder, Record, Stored, UniqueKind, UserEmail, to_item};
 
 const USER: ScimError = ScimError::NotFound { what: "user" };
 /// Names of a user's unique attributes.
@@ -47,7 +48,7 @@ impl Scim {
             created_at: now,
             modified_at: now,
         };
-        let unique = self.user_unique(None, Some(&user))?;
+        let unique = self.look_ups(None, Some(&user))?;
         let draft = Draft::new(now, self.caller.actor(), "user.created").fact("active", user.active);
         let mut change = Change::new().create(&user)?.event(self.user_stream(id), draft);
         for write in &unique {
@@ -135,7 +136,7 @@ impl Scim {
             let mut change = self
                 .order_offboarding(change, id, now)?
                 .event(self.user_stream(id), draft);
-            for write in self.user_unique(Some(&user.value), None)? {
+            for write in self.look_ups(Some(&user.value), None)? {
                 change = change.write(write);
             }
             match change.commit(self.store()).await {
@@ -172,7 +173,7 @@ impl Scim {
             if unchanged(&before.value, &after) {
                 return Ok(user_resource(&before, &self.base()));
             }
-            let unique = self.user_unique(Some(&before.value), Some(&after))?;
+            let unique = self.look_ups(Some(&before.value), Some(&after))?;
             let change = self.user_change(&before, &after, &changed, &unique)?;
             match change.commit(self.store()).await {
                 Ok(()) => {
@@ -239,6 +240,40 @@ impl Scim {
 
     fn user_stream(&self, id: UserId) -> StreamId {
         StreamId::user(self.application(), id)
+    }
+
+    /// The writes that keep a user's look-up entries in step with the user. They belong into the user's own transaction.
+    fn look_ups(&self, before: Option<&User>, after: Option<&User>) -> Result<Vec<Write>> {
+        let mut writes = self.user_unique(before, after)?;
+        writes.extend(self.email_writes(before, after)?);
+        Ok(writes)
+    }
+
+    fn email_writes(&self, before: Option<&User>, after: Option<&User>) -> Result<Vec<Write>> {
+        let Some(user) = before.or(after).map(|user| user.id) else {
+            return Ok(Vec::new());
+        };
+        let old = before.map(directory::addresses).unwrap_or_default();
+        let new = after.map(directory::addresses).unwrap_or_default();
+        let mut writes = Vec::new();
+        for address in old.difference(&new) {
+            writes.push(Write::Delete {
+                key: keys::user_email(self.application(), address, user),
+                condition: Condition::Any,
+            });
+        }
+        for address in new.difference(&old) {
+            let record = UserEmail {
+                application: self.application().clone(),
+                address: address.clone(),
+                user,
+            };
+            writes.push(Write::Put {
+                item: to_item(&record, 1)?,
+                condition: Condition::Any,
+            });
+        }
+        Ok(writes)
     }
 
     fn user_unique(&self, before: Option<&User>, after: Option<&User>) -> Result<Vec<Write>> {
