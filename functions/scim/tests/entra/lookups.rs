@@ -103,7 +103,10 @@ async fn look_ups_by_key_read_two_items_whatever_is_there() {
         "emails[type eq \"work\" and value eq \"user3@contoso.example\"]",
     ] {
         world.store.take();
-        assert_eq!(found(&world, &format!("/Users?filter={filter}")).await, [ids[3].as_str()]);
+        assert_eq!(
+            found(&world, &format!("/Users?filter={filter}")).await,
+            [ids[3].as_str()]
+        );
         assert_eq!(world.store.take(), ["get", "query", "get_many"], "{filter}");
     }
 }
@@ -137,15 +140,21 @@ async fn users_are_found_by_every_address_they_have_and_by_no_other() {
     assert_eq!(world.patch(&path, change).await.status, 200);
     assert_eq!(with(&any("team@contoso.example")).await, [blair.as_str()]);
     assert_eq!(with(&work("alex@contoso.example")).await, [alex.as_str()]);
-    let many: Vec<Value> = (0..40).map(|n| json!({"type": "work", "value": format!("{n}@x")})).collect();
-    let others: Vec<Value> = (40..80).map(|n| json!({"type": "work", "value": format!("{n}@x")})).collect();
+    let many: Vec<Value> = (0..40)
+        .map(|n| json!({"type": "work", "value": format!("{n}@x")}))
+        .collect();
+    let others: Vec<Value> = (40..80)
+        .map(|n| json!({"type": "work", "value": format!("{n}@x")}))
+        .collect();
     for emails in [&many, &others] {
         let answer = world.call("PUT", &path, &body("alex", emails.clone().into())).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
     }
     assert!(with(&any("a@x")).await.is_empty() && with(&any("39@x")).await.is_empty());
     assert_eq!(with(&any("79@x")).await, [alex.as_str()]);
-    let too_many: Vec<Value> = (0..41).map(|n| json!({"type": "work", "value": format!("{n}@x")})).collect();
+    let too_many: Vec<Value> = (0..41)
+        .map(|n| json!({"type": "work", "value": format!("{n}@x")}))
+        .collect();
     for wrong in [json!(too_many), json!([{"value": "x".repeat(1_025)}])] {
         let answer = world.call("PUT", &path, &body("alex", wrong)).await;
         answer.is_error(400, "invalidValue");
@@ -156,7 +165,14 @@ async fn users_are_found_by_every_address_they_have_and_by_no_other() {
     assert_eq!(with(&any("79@x")).await, [alex.as_str()]);
     assert_eq!(world.delete(&path).await.status, 204);
     assert!(with(&any("79@x")).await.is_empty());
-    for address in ["team@contoso.example", "a@x", "alex@contoso.example", "0@x", "40@x", "79@x"] {
+    for address in [
+        "team@contoso.example",
+        "a@x",
+        "alex@contoso.example",
+        "0@x",
+        "40@x",
+        "79@x",
+    ] {
         let key = keys::user_email(&world.application, address, alex.parse().unwrap());
         assert!(!world.exists(&key).await, "{address}");
     }
@@ -291,12 +307,138 @@ async fn lists_are_paged_by_cursor() {
         }
     }
     assert_eq!(seen, ids);
-    for bad in ["nonsense".to_owned(), "%00".to_owned(), "A".repeat(2_000)] {
+    let id = format!("id.{}", ids[0]);
+    for bad in ["nonsense".to_owned(), "%00".to_owned(), "A".repeat(2_000), id] {
         world
             .get(&format!("/Users?cursor={bad}"))
             .await
             .is_error(400, "invalidCursor");
     }
+}
+
+#[tokio::test]
+async fn what_a_key_finds_is_paged_by_cursor_as_well() {
+    let world = World::start().await;
+    let users = world.users(2).await;
+    let mut groups = Vec::new();
+    for number in 0..5 {
+        groups.push(world.group(&format!("Group {number}"), &users[..1]).await);
+    }
+    world.group("Other", &users[1..]).await;
+    let page = |cursor: &str| format!("/Groups?filter=members eq \"{}\"&count=2&cursor={cursor}", users[0]);
+    let mut seen = Vec::new();
+    let mut cursor = String::new();
+    for round in 0..3 {
+        let answer = world.get(&page(&cursor)).await;
+        assert_eq!(answer.body["totalResults"], 5);
+        let ids = answer.ids();
+        assert_eq!(ids.len(), if round < 2 { 2 } else { 1 });
+        seen.extend(ids);
+        assert_eq!(answer.body["nextCursor"].is_string(), round < 2);
+        if let Some(next) = answer.body["nextCursor"].as_str() {
+            next.clone_into(&mut cursor);
+            let unreserved = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
+            assert!(next.chars().all(unreserved), "{next}");
+        }
+    }
+    assert_eq!(seen, groups);
+    for bad in ["x", "id.x", "id.", "a&cursor=b"] {
+        let answer = world.get(&page(bad)).await;
+        assert_eq!(answer.status, 400, "{bad}: {}", answer.text);
+    }
+}
+
+/// Users with these names and titles, in this order.
+async fn titled(world: &World, users: &[(&str, Option<&str>)]) -> Vec<String> {
+    let mut ids = Vec::new();
+    for (name, title) in users {
+        let body = json!({"userName": name, "title": title, "name": {"familyName": title}, "active": *name != "b"});
+        let answer = world.post("/Users", body).await;
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        ids.push(answer.id());
+        world.clock.advance(1);
+    }
+    ids
+}
+
+#[tokio::test]
+async fn lists_are_sorted_as_the_schema_compares() {
+    let world = World::start().await;
+    let given = [
+        ("d", Some("Zoe")),
+        ("b", None),
+        ("C", Some("alex")),
+        ("a", Some("Blair")),
+    ];
+    let ids = titled(&world, &given).await;
+    let names = async |query: &str| -> String {
+        let answer = world.get(&format!("/Users?{query}")).await;
+        assert_eq!(answer.body["totalResults"], 4, "{}", answer.text);
+        let resources = answer.body["Resources"].as_array().unwrap().iter();
+        resources
+            .map(|user| user["userName"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    for (query, expected) in [
+        ("sortBy=userName", "abCd"),
+        ("sortby=USERNAME&sortorder=Ascending", "abCd"),
+        ("sortBy=userName&sortOrder=descending", "dCba"),
+        ("sortBy=title", "Cadb"),
+        ("sortBy=title&sortOrder=descending", "bdaC"),
+        ("sortBy=name.familyName", "Cadb"),
+        (
+            "sortBy=urn:ietf:params:scim:schemas:core:2.0:User:name.familyName",
+            "Cadb",
+        ),
+        ("sortBy=active", "bdCa"),
+        ("sortBy=meta.lastModified&sortOrder=descending", "aCbd"),
+        ("sortBy=nickName", "dbCa"),
+        ("sortBy=nickName&sortOrder=descending", "dbCa"),
+        ("sortOrder=descending", "dbCa"),
+        ("sortBy=userName&startIndex=2&count=2", "bC"),
+        ("sortBy=userName&startIndex=5", ""),
+        ("sortBy=userName&filter=meta pr", "abCd"),
+    ] {
+        assert_eq!(names(query).await, expected, "{query}");
+    }
+    let work = json!([{"op": "Add", "path": "emails[type eq \"work\"].value", "value": "z@x"}]);
+    assert_eq!(world.patch(&format!("/Users/{}", ids[3]), work).await.status, 200);
+    assert_eq!(names("sortBy=emails").await, "adbC");
+
+    // The same in the body of a search, with groups as well.
+    let group = world.group("beta", &ids[..1]).await;
+    let body = json!({"sortBy": "displayName", "sortOrder": "descending", "count": 1});
+    assert_eq!(world.post("/Groups/.search", body).await.ids(), [group.as_str()]);
+    let everything = json!({"sortBy": "userName"});
+    let answer = world.post("/.search", everything).await;
+    let expected = [&ids[3], &ids[1], &ids[2], &ids[0], &group];
+    assert_eq!(answer.ids(), expected.map(String::as_str));
+    world
+        .post("/.search", json!({"sortBy": "colour"}))
+        .await
+        .is_error(400, "invalidValue");
+}
+
+#[tokio::test]
+async fn what_cannot_be_sorted_is_refused() {
+    let world = World::start().await;
+    world.user("alex@contoso.example").await;
+    for query in [
+        "/Users?sortBy=usrName",
+        "/Users?sortBy=name",
+        "/Users?sortBy=password",
+        "/Users?sortBy=emails[type eq \"work\"].value",
+        "/Users?sortBy=userName&sortOrder=upwards",
+        "/Users?sortBy=userName&cursor=",
+        "/Users?sortBy=userName&cursor=&filter=userName eq \"a\"",
+        "/Users?sortBy=userName&sortBy=title",
+        "/Groups?sortBy=members.value",
+        "/Groups?sortBy=userName",
+    ] {
+        world.get(query).await.is_error(400, "invalidValue");
+    }
+    let config = world.get("/ServiceProviderConfig").await.body;
+    assert_eq!(config["sort"]["supported"], true);
 }
 
 #[tokio::test]
@@ -432,12 +574,18 @@ async fn what_would_read_too_much_is_refused_and_not_answered_in_part() {
         .collect();
     let scan = "/Users?filter=displayName eq \"alex\"&count=1";
     put_all(&world, &many[1..]).await;
+    let sorted = world.get("/Users?sortBy=meta.created&count=1").await;
+    assert_eq!(sorted.body["totalResults"], MOST_SCANNED);
     assert_eq!(world.get(scan).await.body["totalResults"], MOST_SCANNED);
     put_all(&world, &many[..1]).await;
     world.get(scan).await.is_error(400, "tooMany");
     // Keys are still looked up, everything is still listed, and a cursor reads on where a scan may not.
     let by_name = world.get("/Users?filter=userName eq \"alex@contoso.example\"").await;
     assert_eq!(by_name.ids().len(), 1);
+    world
+        .get("/Users?sortBy=userName&count=1")
+        .await
+        .is_error(400, "tooMany");
     let page = world.get("/Users?startIndex=1991&count=200").await;
     assert_eq!(
         (page.ids().len(), page.body["totalResults"].as_u64()),

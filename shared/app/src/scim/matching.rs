@@ -58,7 +58,7 @@ fn definition_of(path: &Path, kind: Kind) -> Result<&'static Attribute> {
 
 /// The attribute that a path names. Entra's reference check leaves the extension's URN out (`manager eq "…"`), so that
 /// a plain name that the core schema does not have may be one of the enterprise extension.
-fn found(path: &Path, kind: Kind) -> Result<Found> {
+pub(super) fn found(path: &Path, kind: Kind) -> Result<Found> {
     let name = path.attribute.as_deref();
     let found = match find(kind, path.schema.as_deref(), name) {
         None if path.schema.is_none() => find(kind, Some(ENTERPRISE), name),
@@ -74,7 +74,8 @@ fn found(path: &Path, kind: Kind) -> Result<Found> {
     }
 }
 
-fn compared(definition: &'static Attribute, sub: Option<&str>) -> Option<&'static Attribute> {
+/// The part of an attribute that is compared.
+pub(super) fn compared(definition: &'static Attribute, sub: Option<&str>) -> Option<&'static Attribute> {
     match sub {
         Some(sub) => definition.sub(sub),
         None => Some(definition.sub("value").unwrap_or(definition)),

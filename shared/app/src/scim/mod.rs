@@ -18,6 +18,7 @@ pub mod patch;
 pub mod query;
 pub mod resource;
 pub mod schema;
+pub mod sort;
 pub mod token;
 mod users;
 pub mod value;

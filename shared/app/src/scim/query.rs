@@ -2,7 +2,7 @@
 //!
 //! A filter that compares `id`, `userName`, `externalId`, the value of `emails`, a group's `displayName` or `members`
 //! for equality becomes a look-up by key; the rest of it is then tried on what was found. Everything else is tried on at most
-//! [`MOST_SCANNED`] resources, and beyond that refused with `tooMany` instead of answered in part.
+//! [`MOST_SCANNED`] resources, and beyond that refused with `tooMany` instead of answered in part; so is sorting.
 
 use hourglass_domain::directory::{Group, User};
 use hourglass_domain::ids::{GroupId, UserId};
@@ -14,6 +14,7 @@ use super::filter::{Filter, Literal, Operator, Path, parse_filter};
 use super::matching::{check, matches};
 use super::resource::{Projection, Resource, group_resource, user_resource};
 use super::schema::{Kind, Named, find, key_in};
+use super::sort::{SortBy, SortKey};
 use crate::directory::{self, external_id_key, name_key};
 use crate::keys::{self, Unique};
 use crate::ports::store::{LARGEST_PAGE, List, Query};
@@ -43,6 +44,8 @@ pub struct ListParams {
     pub count: usize,
     /// `cursor`; empty for the first page.
     pub cursor: Option<String>,
+    /// `sortBy` and `sortOrder`
+    pub sort: Option<SortBy>,
     /// `attributes` and `excludedAttributes`
     pub projection: Projection,
 }
@@ -112,6 +115,7 @@ impl ListParams {
             start_index: number("startindex")?.unwrap_or(1).max(1),
             count: number("count")?.unwrap_or(DEFAULT_COUNT).min(MOST_COUNT),
             cursor: text("cursor").map(str::to_owned),
+            sort: SortBy::parse(text("sortby"), text("sortorder"))?,
             projection: Projection::parse(text("attributes"), text("excludedattributes"))?,
         })
     }
@@ -122,6 +126,8 @@ const PARAMETERS: &[&str] = &[
     "startindex",
     "count",
     "cursor",
+    "sortby",
+    "sortorder",
     "attributes",
     "excludedattributes",
 ];
@@ -133,6 +139,20 @@ enum Found {
 }
 
 impl Found {
+    const fn kind(&self) -> Kind {
+        match self {
+            Self::User(_) => Kind::User,
+            Self::Group(_) => Kind::Group,
+        }
+    }
+
+    fn id(&self) -> String {
+        match self {
+            Self::User(user) => user.value.id.to_string(),
+            Self::Group(group) => group.value.id.to_string(),
+        }
+    }
+
     fn resource(&self, members: Option<&[UserId]>, base: &str) -> Resource {
         match self {
             Self::User(user) => user_resource(user, base),
@@ -178,12 +198,41 @@ impl Scim {
             Some(filter) => Some(plan(kind, filter)?),
             None => None,
         };
+        if let Some(sort) = &params.sort {
+            sort.check(kind)?;
+        }
         if let Some(cursor) = &params.cursor {
             return self.list_by_cursor(kind, plan, cursor, params).await;
+        }
+        if let Some(sort) = &params.sort {
+            let found = self.all(kind, plan.as_ref()).await?;
+            return self.sorted_page(found, sort, params).await;
         }
         let first = params.start_index.saturating_sub(1);
         let (found, total) = self.select(kind, plan.as_ref(), first, params.count).await?;
         self.page(found, total, params).await
+    }
+
+    /// Everything that fits, for sorting it.
+    async fn all(&self, kind: Kind, plan: Option<&Plan>) -> Result<Vec<Found>> {
+        match plan {
+            Some(plan) => self.filtered(kind, plan).await,
+            None => self.scan(kind, "Sorting would read the whole directory").await,
+        }
+    }
+
+    async fn sorted_page(&self, found: Vec<Found>, sort: &SortBy, params: &ListParams) -> Result<Value> {
+        let total = found.len();
+        let first = params.start_index.saturating_sub(1);
+        let sorted = self.sorted(found, sort).into_iter();
+        let page = sorted.skip(first).take(params.count).collect();
+        self.page(page, total, params).await
+    }
+
+    fn sorted(&self, found: Vec<Found>, sort: &SortBy) -> Vec<Found> {
+        let base = self.base();
+        let key = |found: &Found| -> SortKey { sort.key(&found.resource(None, &base).body, found.kind()) };
+        sort.sorted(found, key)
     }
 
     /// A list over both kinds, users first (RFC 7644 section 3.4.3 at the server's root). A filter need make sense for
@@ -201,6 +250,17 @@ impl Scim {
             (Err(error), Err(_)) => return Err(error),
             (users, groups) => (users.ok(), groups.ok()),
         };
+        if let Some(sort) = &params.sort {
+            // Whatever lacks the attribute has no value to be sorted by.
+            sort.check(Kind::User).or_else(|_| sort.check(Kind::Group))?;
+            let mut found = Vec::new();
+            for (kind, plan) in [(Kind::User, users), (Kind::Group, groups)] {
+                if let Some(plan) = plan {
+                    found.extend(self.all(kind, plan.as_ref()).await?);
+                }
+            }
+            return self.sorted_page(found, sort, params).await;
+        }
         let first = params.start_index.saturating_sub(1);
         let (mut found, mut total) = match users {
             Some(plan) => self.select(Kind::User, plan.as_ref(), first, params.count).await?,
@@ -277,18 +337,15 @@ impl Scim {
 
     /// One page by cursor (RFC 9865): at most `count` resources are read, so that a page under a filter may hold fewer.
     async fn list_by_cursor(&self, kind: Kind, plan: Option<Plan>, cursor: &str, params: &ListParams) -> Result<Value> {
+        if params.sort.is_some() {
+            // A cursor is a place in the order of making; in any other order the pages would leave some out.
+            return Err(ScimError::value(
+                "A sorted list is paged by startIndex: leave out either sortBy or cursor.",
+            ));
+        }
         if let Some(plan) = plan.as_ref().filter(|plan| plan.source != Source::All) {
-            // Few enough for one page, or for none after the first.
-            if !cursor.is_empty() {
-                return Err(invalid_cursor());
-            }
-            let mut found = self.filtered(kind, plan).await?;
-            if found.len() > MOST_COUNT {
-                return Err(too_many("Too many resources fit the filter."));
-            }
-            found.truncate(params.count);
-            let total = found.len();
-            return self.page(found, total, params).await.map(without_index);
+            let found = self.filtered(kind, plan).await?;
+            return self.page_after_id(found, cursor, params).await;
         }
         let after = parse_cursor(cursor)?;
         let (candidates, next) = self.read_page(kind, after, params.count.max(1)).await?;
@@ -304,6 +361,28 @@ impl Scim {
             if let Some(next) = next {
                 fields.insert("nextCursor".to_owned(), next.into());
             }
+        }
+        Ok(list)
+    }
+
+    /// One page of what a look-up by key found, which is little enough to be found anew for each: the cursor names the
+    /// last one shown.
+    async fn page_after_id(&self, mut found: Vec<Found>, cursor: &str, params: &ListParams) -> Result<Value> {
+        let after = match cursor {
+            "" => String::new(),
+            cursor => {
+                let id = cursor.strip_prefix(ID_CURSOR).and_then(|id| id.parse::<UserId>().ok());
+                id.ok_or_else(invalid_cursor)?.to_string()
+            }
+        };
+        let total = found.len();
+        found.sort_by_cached_key(Found::id);
+        let mut rest = found.into_iter().filter(|found| found.id() > after).peekable();
+        let page: Vec<Found> = rest.by_ref().take(params.count).collect();
+        let next = page.last().map(Found::id).filter(|_| rest.peek().is_some());
+        let mut list = without_index(self.page(page, total, params).await?);
+        if let (Value::Object(fields), Some(next)) = (&mut list, next) {
+            fields.insert("nextCursor".to_owned(), format!("{ID_CURSOR}{next}").into());
         }
         Ok(list)
     }
@@ -373,7 +452,7 @@ impl Scim {
                 .map(Found::Group),
             (Source::Email(address), _) => return self.with_email(address).await,
             (Source::GroupsOf(user), _) => return self.groups_of(*user).await,
-            (Source::All, _) => return self.scan(kind).await,
+            (Source::All, _) => return self.scan(kind, "This filter would read the whole directory").await,
         };
         Ok(one.into_iter().collect())
     }
@@ -417,16 +496,16 @@ impl Scim {
         }
     }
 
-    async fn scan(&self, kind: Kind) -> Result<Vec<Found>> {
+    async fn scan(&self, kind: Kind, why: &str) -> Result<Vec<Found>> {
         let mut out = Vec::new();
         let mut after = None;
         loop {
             let (found, next) = self.read_page(kind, after, LARGEST_PAGE).await?;
             out.extend(found);
             if out.len() > MOST_SCANNED {
-                return Err(too_many(
-                    "This filter would read the whole directory: compare id, userName, externalId, emails or a group's displayName with eq.",
-                ));
+                return Err(too_many(&format!(
+                    "{why}: compare id, userName, externalId, emails or a group's displayName with eq.",
+                )));
             }
             match next {
                 Some(next) => after = Some(next),
@@ -492,6 +571,8 @@ fn without_index(mut list: Value) -> Value {
     list
 }
 
+/// How a cursor begins that names the id of the last resource shown.
+const ID_CURSOR: &str = "id.";
 /// Longest cursor that is looked at, in bytes; ours take some 200.
 const LONGEST_CURSOR: usize = 1_024;
 
