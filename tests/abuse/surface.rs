@@ -732,12 +732,13 @@ async fn case_54_no_setting_says_where_secrets_go() -> anyhow::Result<()> {
     stage.unchanged(&before, "an address")?;
     // The environment may name other hosts, and only ones on this machine.
     type Point = fn(&mut hourglass_boot::Config);
-    let elsewhere: [Point; 5] = [
+    let elsewhere: [Point; 6] = [
         |c| c.graph_endpoint = Some("https://graph.evil.example".to_owned()),
         |c| c.login_endpoint = Some("http://login.evil.example".to_owned()),
         |c| c.dynamodb_endpoint = Some("http://169.254.169.254".to_owned()),
         |c| c.secrets_endpoint = Some("http://127.0.0.1.evil.example".to_owned()),
         |c| c.scheduler_endpoint = Some("http://localhost@evil.example".to_owned()),
+        |c| c.queues_endpoint = Some("http://sqs.evil.example".to_owned()),
     ];
     for (n, point) in elsewhere.into_iter().enumerate() {
         let mut config = (*stage.services.config).clone();

@@ -12,6 +12,7 @@ const GET: &str = include_str!("../../infra/events/api-gateway-v2-get.json");
 const POST: &str = include_str!("../../infra/events/api-gateway-v2-post.json");
 const RAW_QUERY: &str = include_str!("../../infra/events/api-gateway-v2-raw-query.json");
 const SCHEDULER: &str = include_str!("../../infra/events/scheduler.json");
+const SQS: &str = include_str!("../../infra/events/sqs.json");
 const RULE: &str = include_str!("../../infra/events/rule.json");
 const STREAM: &str = include_str!("../../infra/events/stream.json");
 
@@ -81,6 +82,8 @@ async fn triggers_that_are_forged_unknown_or_broken_change_nothing() -> anyhow::
         lines.iter().any(|line| line.contains("orphan_trigger")),
         "no alarm: {lines:?}"
     );
+    let delivered = invoke(&running, "revocation", serde_json::from_str(SQS)?).await?;
+    assert_eq!(delivered, json!({"batchItemFailures": []}));
     let swept = invoke(&running, "revocation", serde_json::from_str(RULE)?).await?;
     assert_eq!(
         swept,

@@ -368,7 +368,7 @@ async fn killed_on_the_way_in_nothing_is_lost() -> anyhow::Result<()> {
     ];
     killed_at(&mut victim, &moments).await?;
     assert_eq!(victim.kills, SEEDING.len() + moments.len());
-    victim.everything_ended().await
+    Box::pin(victim.everything_ended()).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -386,5 +386,5 @@ async fn killed_on_the_way_out_nothing_is_lost_and_nobody_stays() -> anyhow::Res
     ];
     killed_at(&mut victim, &moments).await?;
     assert_eq!(victim.kills, 1 + moments.len());
-    victim.everything_ended().await
+    Box::pin(victim.everything_ended()).await
 }

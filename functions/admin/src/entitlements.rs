@@ -153,6 +153,9 @@ pub(crate) struct EntitlementBody {
     /// Whether it is over a role-assignable or otherwise powerful group: approvals by passkey only.
     #[serde(default)]
     critical: bool,
+    /// Whether access ends at the second and not within the minute; with `critical` it does in any case.
+    #[serde(default)]
+    exact_expiry: bool,
     /// Which second factor approvers have to show.
     #[serde(default)]
     factor: FactorView,
@@ -205,6 +208,7 @@ impl EntitlementBody {
                 prefix: self.ticket.prefix.clone(),
             },
             critical: self.critical,
+            exact_expiry: self.exact_expiry,
             factor: match self.factor {
                 FactorView::PasskeyRequired => FactorPolicy::PasskeyRequired,
                 FactorView::PasskeyOrStepUp => FactorPolicy::PasskeyOrStepUp,
@@ -258,6 +262,7 @@ impl From<&Stored<Entitlement>> for EntitlementView {
                     prefix: entitlement.ticket.prefix.clone(),
                 },
                 critical: entitlement.critical,
+                exact_expiry: entitlement.exact_expiry,
                 factor: match entitlement.factor {
                     FactorPolicy::PasskeyRequired => FactorView::PasskeyRequired,
                     FactorPolicy::PasskeyOrStepUp => FactorView::PasskeyOrStepUp,

@@ -154,12 +154,14 @@ pub fn environment(config: &Config) -> BTreeMap<String, String> {
         ("HOURGLASS_SCHEDULE_ROLE_ARN", config.schedule_role_arn.clone()),
         ("HOURGLASS_SCHEDULE_TARGET_ARN", config.schedule_target_arn.clone()),
         ("HOURGLASS_SCHEDULE_DLQ_ARN", config.schedule_dlq_arn.clone()),
+        ("HOURGLASS_EXACT_QUEUE_URL", config.exact_queue_url.clone()),
         ("HOURGLASS_SECRET_PREFIX", config.secret_prefix.clone()),
         ("HOURGLASS_GRAPH_ENDPOINT", endpoint(&config.graph_endpoint)),
         ("HOURGLASS_LOGIN_ENDPOINT", endpoint(&config.login_endpoint)),
         ("AWS_ENDPOINT_URL_DYNAMODB", endpoint(&config.dynamodb_endpoint)),
         ("AWS_ENDPOINT_URL_SCHEDULER", endpoint(&config.scheduler_endpoint)),
         ("AWS_ENDPOINT_URL_SECRETS_MANAGER", endpoint(&config.secrets_endpoint)),
+        ("AWS_ENDPOINT_URL_SQS", endpoint(&config.queues_endpoint)),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))

@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::aws::dynamodb::DynamoDb;
 use crate::aws::lambda::{FunctionConfig, Lambda};
+use crate::aws::mapping::{Mapping, MappingOptions};
 use crate::aws::queues::Queues;
 use crate::aws::rules::{Rule, RuleOptions};
 use crate::aws::scheduler::{DEFAULT_GROUP, Scheduler, SchedulerOptions};
@@ -39,6 +40,8 @@ const SECRET_PREFIX: &str = "hourglass/";
 pub const SCHEDULE_FAILURES: &str = "hourglass-schedule-failures";
 /// Queue of invocations and stream records that were given up.
 pub const FUNCTION_FAILURES: &str = "hourglass-function-failures";
+/// Queue of delayed messages, which end exact grants.
+pub const EXACT: &str = "hourglass-exact";
 
 /// How to start.
 #[derive(Debug, Clone)]
@@ -178,7 +181,7 @@ impl World {
         dynamodb.create_table_if_missing(TABLE)?;
         let lambda = Lambda::start(&base, after(listen, 2)).await?;
         let queues = Queues::start(&base, after(listen, 3)).await?;
-        for name in [SCHEDULE_FAILURES, FUNCTION_FAILURES] {
+        for name in [SCHEDULE_FAILURES, FUNCTION_FAILURES, EXACT] {
             queues.create(name)?;
         }
         let mut scheduling = SchedulerOptions::new(lambda.url());
@@ -235,20 +238,22 @@ impl World {
             schedule_role_arn: role_arn("hourglass-scheduler"),
             schedule_target_arn: function_arn("revocation"),
             schedule_dlq_arn: queue_arn(SCHEDULE_FAILURES),
+            exact_queue_url: self.queues.url_of(EXACT),
             secret_prefix: SECRET_PREFIX.to_owned(),
             graph_endpoint: Some(self.entra.options().graph_url.clone()),
             login_endpoint: Some(self.entra.options().oidc_url.clone()),
             dynamodb_endpoint: Some(self.dynamodb.url().to_owned()),
             scheduler_endpoint: Some(self.scheduler.url().to_owned()),
             secrets_endpoint: Some(self.secrets.url().to_owned()),
+            queues_endpoint: Some(self.queues.url().to_owned()),
         }
     }
 
-    /// Connects schedules, the stream and the sweep's rule to the functions, which have to be registered.
+    /// Connects schedules, delayed messages, the stream and the sweep's rule to the functions, which have to be registered.
     ///
     /// # Errors
     /// When the stream's position cannot be read.
-    pub fn connect(&self, sweep_every: Duration) -> anyhow::Result<(StreamSource, Rule)> {
+    pub fn connect(&self, sweep_every: Duration) -> anyhow::Result<(StreamSource, Mapping, Rule)> {
         let mut stream = StreamOptions::new(TABLE, "provisioning");
         stream.prefixes = ["GRANT#", "END#", "PROBE#"].map(str::to_owned).to_vec();
         stream.on_failure = Some(queue_arn(FUNCTION_FAILURES));
@@ -258,8 +263,17 @@ impl World {
             function: "revocation".to_owned(),
             every: sweep_every,
         };
+        let messages = MappingOptions {
+            queue: EXACT.to_owned(),
+            function: "revocation".to_owned(),
+            batch_size: 10,
+            visibility: Duration::from_secs(360),
+            max_receives: 3,
+            dead_letters: queue_arn(FUNCTION_FAILURES),
+        };
+        let messages = Mapping::start(&self.base, &self.queues, &self.lambda, messages);
         self.scheduler.pause(false);
-        Ok((stream, Rule::start(&self.base, &self.lambda, rule)))
+        Ok((stream, messages, Rule::start(&self.base, &self.lambda, rule)))
     }
 
     /// How the functions behind triggers are configured: as in the template, with retries that a laptop waits for.
@@ -314,6 +328,8 @@ pub struct System {
     pub ready: Ready,
     /// The stream's source.
     pub stream: StreamSource,
+    /// What delivers delayed messages.
+    pub messages: Mapping,
     /// The sweep's rule.
     pub rule: Rule,
     /// The functions' processes, where they are binaries.
@@ -341,12 +357,13 @@ impl System {
         let console = format!("http://localhost:{}", listener.local_addr()?.port());
         let (router, sandboxes) = functions.connect(&world, world.config(options, &console)).await?;
         world.serve_api(listener, router);
-        let (stream, rule) = world.connect(options.sweep_every)?;
+        let (stream, messages, rule) = world.connect(options.sweep_every)?;
         let ready = seed::seed(&world, options, &api, &console).await?;
         Ok(Self {
             world,
             ready,
             stream,
+            messages,
             rule,
             sandboxes,
             shutdown,
@@ -358,13 +375,14 @@ impl System {
         let Self {
             world,
             stream,
+            messages,
             rule,
             sandboxes,
             shutdown,
             ..
         } = self;
         shutdown.trigger();
-        drop((stream, rule, sandboxes, world));
+        drop((stream, messages, rule, sandboxes, world));
         shutdown.finish().await;
     }
 }

@@ -4,6 +4,8 @@ use hourglass_domain::Refusal;
 use hourglass_domain::canonical::CanonicalError;
 
 use crate::ports::connector::ConnectorError;
+use crate::ports::delays::DelayError;
+use crate::ports::schedules::ScheduleError;
 use crate::ports::secrets::SecretError;
 use crate::ports::store::StoreError;
 
@@ -23,6 +25,12 @@ pub enum AppError {
     /// A target.
     #[error(transparent)]
     Connector(#[from] ConnectorError),
+    /// The scheduler.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// The queue of delayed messages.
+    #[error(transparent)]
+    Delay(#[from] DelayError),
     /// A value of ours has no canonical form.
     #[error(transparent)]
     Canonical(#[from] CanonicalError),

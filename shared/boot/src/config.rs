@@ -40,12 +40,14 @@ mod name {
     pub(super) const SCHEDULE_ROLE_ARN: &str = "HOURGLASS_SCHEDULE_ROLE_ARN";
     pub(super) const SCHEDULE_TARGET_ARN: &str = "HOURGLASS_SCHEDULE_TARGET_ARN";
     pub(super) const SCHEDULE_DLQ_ARN: &str = "HOURGLASS_SCHEDULE_DLQ_ARN";
+    pub(super) const EXACT_QUEUE_URL: &str = "HOURGLASS_EXACT_QUEUE_URL";
     pub(super) const SECRET_PREFIX: &str = "HOURGLASS_SECRET_PREFIX";
     pub(super) const GRAPH_ENDPOINT: &str = "HOURGLASS_GRAPH_ENDPOINT";
     pub(super) const LOGIN_ENDPOINT: &str = "HOURGLASS_LOGIN_ENDPOINT";
     pub(super) const DYNAMODB_ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
     pub(super) const SCHEDULER_ENDPOINT: &str = "AWS_ENDPOINT_URL_SCHEDULER";
     pub(super) const SECRETS_ENDPOINT: &str = "AWS_ENDPOINT_URL_SECRETS_MANAGER";
+    pub(super) const QUEUES_ENDPOINT: &str = "AWS_ENDPOINT_URL_SQS";
     pub(super) const LOG_LEVEL: &str = "AWS_LAMBDA_LOG_LEVEL";
     pub(super) const LOG_FORMAT: &str = "AWS_LAMBDA_LOG_FORMAT";
     pub(super) const FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
@@ -82,6 +84,8 @@ pub struct Config {
     pub schedule_target_arn: String,
     /// ARN of the queue for triggers that could not be handed over.
     pub schedule_dlq_arn: String,
+    /// Url of the queue of delayed messages, which end exact grants.
+    pub exact_queue_url: String,
     /// With what the names of all secrets begin.
     pub secret_prefix: String,
     /// Instead of the cloud's Graph host; `/v1.0` is appended.
@@ -94,6 +98,8 @@ pub struct Config {
     pub scheduler_endpoint: Option<String>,
     /// Instead of the region's Secrets Manager.
     pub secrets_endpoint: Option<String>,
+    /// Instead of the region's SQS.
+    pub queues_endpoint: Option<String>,
 }
 
 /// How to log: what Lambda's logging configuration puts into the environment (AWS Lambda Developer Guide, "Configuring
@@ -191,12 +197,14 @@ impl Config {
             schedule_role_arn: reader.text(name::SCHEDULE_ROLE_ARN),
             schedule_target_arn: reader.text(name::SCHEDULE_TARGET_ARN),
             schedule_dlq_arn: reader.text(name::SCHEDULE_DLQ_ARN),
+            exact_queue_url: reader.text(name::EXACT_QUEUE_URL),
             secret_prefix: reader.text(name::SECRET_PREFIX),
             graph_endpoint: reader.optional(name::GRAPH_ENDPOINT),
             login_endpoint: reader.optional(name::LOGIN_ENDPOINT),
             dynamodb_endpoint: reader.optional(name::DYNAMODB_ENDPOINT),
             scheduler_endpoint: reader.optional(name::SCHEDULER_ENDPOINT),
             secrets_endpoint: reader.optional(name::SECRETS_ENDPOINT),
+            queues_endpoint: reader.optional(name::QUEUES_ENDPOINT),
         };
         // What could not be read has been named already; the check would only name it again in other words.
         let read = reader.problems;
@@ -237,13 +245,14 @@ impl Config {
         }
     }
 
-    const fn endpoints(&self) -> [(&'static str, &Option<String>); 5] {
+    const fn endpoints(&self) -> [(&'static str, &Option<String>); 6] {
         [
             (name::GRAPH_ENDPOINT, &self.graph_endpoint),
             (name::LOGIN_ENDPOINT, &self.login_endpoint),
             (name::DYNAMODB_ENDPOINT, &self.dynamodb_endpoint),
             (name::SCHEDULER_ENDPOINT, &self.scheduler_endpoint),
             (name::SECRETS_ENDPOINT, &self.secrets_endpoint),
+            (name::QUEUES_ENDPOINT, &self.queues_endpoint),
         ]
     }
 
@@ -252,6 +261,37 @@ impl Config {
         self.endpoints()
             .iter()
             .all(|(_, endpoint)| endpoint.as_deref().is_some_and(is_loopback_base))
+    }
+
+    /// What has to hold of the names of everything that starts the revocation function.
+    fn trigger_rules(&self) -> [(&'static str, bool, String); 5] {
+        [
+            (
+                name::SCHEDULE_GROUP,
+                is_name(&self.schedule_group),
+                "must be the group's name".to_owned(),
+            ),
+            (
+                name::SCHEDULE_ROLE_ARN,
+                is_arn(&self.schedule_role_arn, "iam"),
+                "must be the ARN of a role".to_owned(),
+            ),
+            (
+                name::SCHEDULE_TARGET_ARN,
+                is_arn(&self.schedule_target_arn, "lambda"),
+                "must be the ARN of a function".to_owned(),
+            ),
+            (
+                name::SCHEDULE_DLQ_ARN,
+                is_arn(&self.schedule_dlq_arn, "sqs"),
+                "must be the ARN of a queue".to_owned(),
+            ),
+            (
+                name::EXACT_QUEUE_URL,
+                is_queue_url(&self.exact_queue_url),
+                "must be the url of a queue".to_owned(),
+            ),
+        ]
     }
 
     fn problems(&self) -> Vec<ConfigProblem> {
@@ -304,31 +344,12 @@ impl Config {
                 "is for a machine where every endpoint is local".to_owned(),
             ),
             (
-                name::SCHEDULE_GROUP,
-                is_name(&self.schedule_group),
-                "must be the group's name".to_owned(),
-            ),
-            (
-                name::SCHEDULE_ROLE_ARN,
-                is_arn(&self.schedule_role_arn, "iam"),
-                "must be the ARN of a role".to_owned(),
-            ),
-            (
-                name::SCHEDULE_TARGET_ARN,
-                is_arn(&self.schedule_target_arn, "lambda"),
-                "must be the ARN of a function".to_owned(),
-            ),
-            (
-                name::SCHEDULE_DLQ_ARN,
-                is_arn(&self.schedule_dlq_arn, "sqs"),
-                "must be the ARN of a queue".to_owned(),
-            ),
-            (
                 name::SECRET_PREFIX,
                 is_secret_prefix(&self.secret_prefix),
                 "must be letters, digits or any of /_+=.@- (at most 128)".to_owned(),
             ),
         ];
+        rules.extend(self.trigger_rules());
         rules.extend(self.endpoints().map(|(name, endpoint)| {
             (
                 name,
@@ -485,6 +506,20 @@ fn is_arn(text: &str, service: &str) -> bool {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     matches!(parts.as_slice(), ["arn", partition, named, _, account, resource]
         if partition.starts_with("aws") && *named == service && account.len() == 12 && !resource.is_empty())
+}
+
+/// `https://<host>/<account>/<queue>`, or http on this machine. It names the queue and nothing else: requests go to the
+/// region's endpoint.
+fn is_queue_url(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        let path: Vec<&str> = url.path_segments().into_iter().flatten().collect();
+        let named = matches!(path.as_slice(), [account, queue]
+            if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) && is_name(queue));
+        (url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)))
+            && named
+            && url.query().is_none()
+            && url.fragment().is_none()
+    })
 }
 
 /// An origin as browsers send it (RFC 6454 section 6.2), with https unless it is on this machine.

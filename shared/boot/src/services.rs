@@ -11,10 +11,12 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use hourglass_app::ports::connector::Connector;
+use hourglass_app::ports::delays::Delays;
 use hourglass_app::ports::schedules::Schedules;
 use hourglass_app::ports::secrets::{SecretWriter, Secrets};
 use hourglass_app::ports::tokens::TokenVerifier;
 use hourglass_app::ports::{Clock, Core, Ids, Workers};
+use hourglass_delays::SqsDelays;
 use hourglass_dynamodb::DynamoStore;
 use hourglass_entra::{Endpoints, EntraConnector};
 use hourglass_scheduler::{EventBridgeSchedules, SchedulerSettings};
@@ -24,7 +26,7 @@ use hourglass_tokens::{EntraTokens, TokenSettings};
 use crate::config::Config;
 use crate::system::{SystemClock, SystemIds};
 
-/// Attempts of one call to Scheduler or Secrets Manager, the first included.
+/// Attempts of one call to Scheduler, SQS or Secrets Manager, the first included.
 const ATTEMPTS: u32 = 3;
 /// Upper bound of the first wait between them; the SDK draws each wait at random below its bound, which doubles.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -40,6 +42,8 @@ pub struct Services {
     pub tokens: Arc<dyn TokenVerifier>,
     /// One-shot schedules.
     pub schedules: Arc<dyn Schedules>,
+    /// Delayed messages.
+    pub delays: Arc<dyn Delays>,
     /// The targets.
     pub connector: Arc<dyn Connector>,
     /// Writes credentials of integrations.
@@ -76,6 +80,7 @@ impl Services {
                 dead_letter_arn: config.schedule_dlq_arn.clone(),
             },
         );
+        let delays = SqsDelays::new(aws.queues, config.exact_queue_url.clone());
         let endpoints = Endpoints {
             graph: config.graph_endpoint.clone(),
             login: config.login_endpoint.clone(),
@@ -105,6 +110,7 @@ impl Services {
             },
             tokens: Arc::new(tokens),
             schedules: Arc::new(schedules),
+            delays: Arc::new(delays),
             connector: Arc::new(connector),
             secret_writer: Arc::new(secret_writer),
             config: Arc::new(config),
@@ -117,6 +123,7 @@ impl Services {
         Workers {
             core: self.core.clone(),
             schedules: Arc::clone(&self.schedules),
+            delays: Arc::clone(&self.delays),
             connector: Arc::clone(&self.connector),
         }
     }
@@ -141,16 +148,18 @@ struct Aws {
     dynamodb: aws_sdk_dynamodb::Client,
     scheduler: aws_sdk_scheduler::Client,
     secrets: aws_sdk_secretsmanager::Client,
+    queues: aws_sdk_sqs::Client,
 }
 
 impl Aws {
     async fn new(config: &Config) -> anyhow::Result<Self> {
-        let (dynamodb, scheduler, secrets) = (
+        let (dynamodb, scheduler, secrets, queues) = (
             &config.dynamodb_endpoint,
             &config.scheduler_endpoint,
             &config.secrets_endpoint,
+            &config.queues_endpoint,
         );
-        let found = if [dynamodb, scheduler, secrets].into_iter().all(Option::is_some) {
+        let found = if [dynamodb, scheduler, secrets, queues].into_iter().all(Option::is_some) {
             SdkConfig::builder().build()
         } else {
             aws_config::defaults(BehaviorVersion::latest()).load().await
@@ -171,6 +180,11 @@ impl Aws {
             ),
             secrets: aws_sdk_secretsmanager::Client::from_conf(
                 client_config!(aws_sdk_secretsmanager, secrets, &found)
+                    .retry_config(retries.clone())
+                    .build(),
+            ),
+            queues: aws_sdk_sqs::Client::from_conf(
+                client_config!(aws_sdk_sqs, queues, &found)
                     .retry_config(retries)
                     .build(),
             ),
@@ -216,12 +230,14 @@ pub(crate) mod tests {
             schedule_role_arn: "arn:aws:iam::111122223333:role/schedule".to_owned(),
             schedule_target_arn: "arn:aws:lambda:us-east-1:111122223333:function:revocation".to_owned(),
             schedule_dlq_arn: "arn:aws:sqs:us-east-1:111122223333:failures".to_owned(),
+            exact_queue_url: format!("{endpoint}/111122223333/exact"),
             secret_prefix: "hourglass/".to_owned(),
             graph_endpoint: Some(endpoint.to_owned()),
             login_endpoint: Some(endpoint.to_owned()),
             dynamodb_endpoint: Some(endpoint.to_owned()),
             scheduler_endpoint: Some(endpoint.to_owned()),
             secrets_endpoint: Some(endpoint.to_owned()),
+            queues_endpoint: Some(endpoint.to_owned()),
         }
     }
 
@@ -264,6 +280,7 @@ pub(crate) mod tests {
         let read: Result<_, StoreError> = services.core.store.get(&Key::new("CFG#APPS", "-")).await;
         assert_eq!(read, Ok(None));
         services.schedules.delete(&name).await.unwrap();
+        services.delays.send(name.grant, 1).await.unwrap();
         let written: Result<(), SecretError> = services.secret_writer.put_azure(&application, &credentials).await;
         written.unwrap();
 
@@ -274,6 +291,7 @@ pub(crate) mod tests {
             [
                 "DynamoDB_20120810.GetItem",
                 &format!("/schedules/{name}"),
+                "AmazonSQS.SendMessage",
                 "secretsmanager.CreateSecret"
             ]
         );

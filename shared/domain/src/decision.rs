@@ -242,7 +242,8 @@ pub fn decide(
             grant: None,
         });
     }
-    let grant = approved_grant(ids.1, &request, now);
+    let mut grant = approved_grant(ids.1, &request, now);
+    grant.exact = facts.entitlement.expires_exactly();
     request = request.close(RequestStatus::Approved, wanted, now)?;
     request.grant = Some(grant.id);
     Ok(Decided {

@@ -131,6 +131,10 @@ pub struct Entitlement {
     pub ticket: TicketRule,
     /// Whether it is over a role-assignable or otherwise powerful group: passkey always.
     pub critical: bool,
+    /// Whether grants end at the second and not within the minute; on a critical entitlement they do in any case.
+    /// Left out where it is not set, so that the hash of a policy that was stored before it existed stays the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exact_expiry: bool,
     /// Which factor approvers have to show.
     pub factor: FactorPolicy,
     /// When it was made.
@@ -300,6 +304,12 @@ impl Entitlement {
             .collect()
     }
 
+    /// Whether grants end at the second.
+    #[must_use]
+    pub const fn expires_exactly(&self) -> bool {
+        self.exact_expiry || self.critical
+    }
+
     /// Whether approvers have to use a passkey.
     #[must_use]
     pub fn passkey_required(&self) -> bool {
@@ -396,6 +406,7 @@ pub(crate) mod tests {
             justification_min: 10,
             ticket: TicketRule::default(),
             critical: false,
+            exact_expiry: false,
             factor: FactorPolicy::PasskeyOrStepUp,
             created_at: Timestamp::EPOCH,
         }

@@ -230,6 +230,9 @@ pub struct Grant {
     pub starts_at: Timestamp,
     /// Until when.
     pub expires_at: Timestamp,
+    /// Whether it ends at the second, pinned when it was approved; otherwise within the minute.
+    #[serde(default)]
+    pub exact: bool,
     /// Each target and where it stands.
     pub targets: Vec<GrantTarget>,
     /// Number of the next schedule.
@@ -274,6 +277,7 @@ impl Grant {
             approved_at: now,
             starts_at,
             expires_at,
+            exact: false,
             targets,
             next_schedule: 1,
             schedule: None,

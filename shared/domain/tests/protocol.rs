@@ -52,6 +52,48 @@ mod lives {
         world.check();
     }
 
+    #[test]
+    fn an_exact_grant_ends_at_its_second_by_a_message() {
+        let mut world = World::new();
+        world.exact = true;
+        let grant = world.approve(&[0], 600);
+        world.trigger::<Production>(grant);
+        let end = world.grant(grant).expires_at;
+        let fires: Vec<_> = world.schedules.values().copied().collect();
+        assert_eq!(fires, [end.plus_seconds(-60)], "so early that it cannot come late");
+        world.pass(539);
+        assert_eq!((world.take_fired(), world.messages.len()), (Vec::new(), 0));
+        // The schedule fires anywhere in its minute.
+        world.pass(42);
+        assert_eq!(world.take_fired(), Vec::new(), "nothing ends before its time");
+        assert_eq!(world.messages, [(grant, end)]);
+        assert!(world.schedules.is_empty());
+        world.pass(19);
+        assert_eq!(world.take_fired(), [grant]);
+        world.trigger::<Production>(grant);
+        assert!(!world.directory.is_member(&key(0), world.now));
+        world.quiet::<Production>(ENOUGH_SECONDS);
+        world.check_all_over();
+        world.check();
+    }
+
+    #[test]
+    fn with_little_time_left_the_message_is_the_timer() {
+        for (lasts, by_message) in [(121, false), (120, true), (90, true)] {
+            let mut world = World::new();
+            world.exact = true;
+            let grant = world.approve(&[0], lasts);
+            world.trigger::<Production>(grant);
+            assert_eq!(world.status(grant), GrantStatus::Active);
+            assert_eq!(world.schedules.is_empty(), by_message, "{lasts}");
+            assert_eq!(world.messages.len(), usize::from(by_message), "{lasts}");
+            assert_eq!(world.grant(grant).schedule.is_none(), by_message);
+            world.quiet::<Production>(lasts + ENOUGH_SECONDS);
+            world.check_all_over();
+            world.check();
+        }
+    }
+
     /// The process is killed after any step of the grant and after any of its end.
     #[test]
     fn a_worker_may_die_after_every_step_of_a_grant_and_of_its_end() {

@@ -161,7 +161,11 @@ impl Problem {
                 Some("cursor".to_owned()),
                 "cursor is not one that a list gave.",
             ),
-            AppError::Store(_) | AppError::Secret(_) | AppError::Connector(_) => {
+            AppError::Store(_)
+            | AppError::Secret(_)
+            | AppError::Connector(_)
+            | AppError::Schedule(_)
+            | AppError::Delay(_) => {
                 tracing::error!(%error, "a call could not be served");
                 Self::unavailable()
             }

@@ -358,12 +358,14 @@ fn config(endpoint: &str) -> Config {
         schedule_group: "grants".to_owned(),
         schedule_role_arn: "arn:aws:iam::111122223333:role/schedule".to_owned(),
         schedule_target_arn: "arn:aws:lambda:us-east-1:111122223333:function:revocation".to_owned(),
+        exact_queue_url: "https://sqs.us-east-1.amazonaws.com/111122223333/exact".to_owned(),
         schedule_dlq_arn: "arn:aws:sqs:us-east-1:111122223333:failures".to_owned(),
         secret_prefix: "hourglass/".to_owned(),
         graph_endpoint: Some(endpoint.to_owned()),
         login_endpoint: Some(endpoint.to_owned()),
         dynamodb_endpoint: Some(endpoint.to_owned()),
         scheduler_endpoint: Some(endpoint.to_owned()),
+        queues_endpoint: Some(endpoint.to_owned()),
         secrets_endpoint: Some(endpoint.to_owned()),
     }
 }

@@ -8,7 +8,8 @@
 //! | [`scheduler`] | EventBridge Scheduler |
 //! | [`rules`] | the EventBridge rule that starts the sweep |
 //! | [`secrets`] | Secrets Manager |
-//! | [`queues`] | SQS, as dead-letter and failure queues |
+//! | [`queues`] | SQS: delayed messages, dead letters and failure records |
+//! | [`mapping`] | the event source mapping from a queue to a function |
 //! | [`lambda`] | Lambda's Invoke API with its asynchronous queue |
 //! | [`runtime_api`] | the sandbox of one built function binary (Lambda Runtime API) |
 //! | [`gateway`] | the HTTP API in front of the functions |
@@ -20,6 +21,7 @@ pub mod dynamodb;
 mod faults;
 pub mod gateway;
 pub mod lambda;
+pub mod mapping;
 pub mod queues;
 pub mod rules;
 pub mod runtime_api;

@@ -1,7 +1,7 @@
 //! A small SQS: standard queues with delays and visibility time-outs, over the AWS JSON 1.0 protocol.
 //!
-//! The services of this crate use it for dead letters and failure records. Queues are made by [`Queues::create`] or
-//! `CreateQueue`. Left out: FIFO queues, batches, redrive, and `MD5OfMessageBody` (the Rust SDK does not check it).
+//! The functions send delayed messages, and the services of this crate dead letters and failure records. Queues are made by [`Queues::create`] or
+//! `CreateQueue`. Left out: FIFO queues, batches, redrive (the mapping does it), and `MD5OfMessageBody` (the Rust SDK does not check it).
 
 use anyhow::Context;
 use axum::Router;
@@ -39,6 +39,8 @@ const MAX_WAIT_SECONDS: u64 = 20;
 const MAX_RECEIVE: i64 = 10;
 /// The largest message body (1 MiB since August 2025).
 const MAX_BODY_BYTES: usize = 1_048_576;
+/// Who sends, for all messages: nobody signs in here.
+const SENDER: &str = "AROAEXAMPLEID:hourglass";
 /// The most messages that `_state` lists of one queue.
 const MAX_LISTED: i64 = 1_000;
 
@@ -70,6 +72,21 @@ pub struct QueuedMessage {
     pub visible_at: Timestamp,
     /// How often it was received.
     pub receives: u32,
+}
+
+/// A message that was received, and has to be deleted with its receipt.
+#[derive(Debug, Clone)]
+pub(crate) struct Received {
+    /// Its id.
+    pub(crate) id: String,
+    /// The receipt of this reception.
+    pub(crate) receipt: String,
+    /// Its body.
+    pub(crate) body: String,
+    /// What the service says of it.
+    pub(crate) attributes: Value,
+    /// How often it was received, this time included.
+    pub(crate) receives: u32,
 }
 
 impl Queues {
@@ -140,6 +157,44 @@ impl Queues {
     /// When the state can't be read.
     pub fn messages(&self, name: &str) -> anyhow::Result<Vec<QueuedMessage>> {
         Ok(self.inner.state.read(|connection| list_messages(connection, name))?)
+    }
+
+    /// Receives messages of a queue, at most ten, without waiting.
+    pub(crate) fn receive(&self, name: &str, most: u8, visibility: Duration) -> anyhow::Result<Vec<Received>> {
+        let now = self.inner.clock.now().as_millisecond();
+        let seconds = i64::try_from(visibility.as_secs())?;
+        let messages = self
+            .take(name, i64::from(most).clamp(1, MAX_RECEIVE), now, seconds)
+            .map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        let text = |message: &Value, name: &str| {
+            let text = message.get(name).and_then(Value::as_str);
+            text.unwrap_or_default().to_owned()
+        };
+        let received = |message: Value| {
+            let attributes = message.get("Attributes").cloned().unwrap_or_default();
+            let receives = text(&attributes, "ApproximateReceiveCount").parse().unwrap_or(u32::MAX);
+            Received {
+                id: text(&message, "MessageId"),
+                receipt: text(&message, "ReceiptHandle"),
+                body: text(&message, "Body"),
+                attributes,
+                receives,
+            }
+        };
+        Ok(messages.into_iter().map(received).collect())
+    }
+
+    /// Deletes a message that was received.
+    pub(crate) fn delete(&self, name: &str, receipt: &str) -> anyhow::Result<()> {
+        let sql = "DELETE FROM sqs_messages WHERE queue = ?1 AND receipt = ?2";
+        self.inner.state.write(|tx| tx.execute(sql, [name, receipt]))?;
+        Ok(())
+    }
+
+    /// The url of a queue.
+    #[must_use]
+    pub fn url_of(&self, name: &str) -> String {
+        self.queue_url(name)
     }
 
     fn router(&self) -> Router {
@@ -306,6 +361,7 @@ impl Queues {
                     "Body": row.get::<_, String>(1)?,
                     "MessageAttributes": parse_object(&row.get::<_, String>(2)?),
                     "Attributes": {
+                        "SenderId": SENDER,
                         "SentTimestamp": row.get::<_, i64>(3)?.to_string(),
                         "ApproximateReceiveCount": receives.to_string(),
                         "ApproximateFirstReceiveTimestamp": row.get::<_, i64>(5)?.to_string(),

@@ -52,6 +52,8 @@ pub struct EntitlementInput {
     pub ticket: TicketRule,
     /// Whether it is critical.
     pub critical: bool,
+    /// Whether grants end at the second.
+    pub exact_expiry: bool,
     /// Which factor approvers have to show.
     pub factor: FactorPolicy,
     /// The version that was read; refused when another is stored.
@@ -181,6 +183,7 @@ async fn build(
         justification_min: input.justification_min,
         ticket: input.ticket.clone(),
         critical: input.critical,
+        exact_expiry: input.exact_expiry,
         factor: input.factor,
         created_at,
     };
@@ -274,6 +277,7 @@ async fn store(
         .fact("enabled", after.enabled)
         .fact("quorum", after.quorum)
         .fact("critical", after.critical)
+        .fact("exact_expiry", after.expires_exactly())
         .fact(
             "approvers",
             after.approvers.as_ref().map_or_else(|| "default".to_owned(), in_words),

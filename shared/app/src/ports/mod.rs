@@ -4,6 +4,7 @@
 //! and [`Ids`] have a second one, for tests and simulations.
 
 pub mod connector;
+pub mod delays;
 pub mod schedules;
 pub mod secrets;
 pub mod store;
@@ -49,6 +50,8 @@ pub struct Workers {
     pub core: Core,
     /// One-shot schedules.
     pub schedules: Arc<dyn schedules::Schedules>,
+    /// Delayed messages.
+    pub delays: Arc<dyn delays::Delays>,
     /// The targets.
     pub connector: Arc<dyn connector::Connector>,
 }

@@ -1,8 +1,9 @@
 //! Brings one grant to where it should be: runs [`hourglass_domain::protocol::grant`] against the table, the scheduler
 //! and [`super::converge`].
 
+use hourglass_domain::Timestamp;
 use hourglass_domain::audit::{Actor, Draft, StreamId};
-use hourglass_domain::grant::{EndOrder, EndReason, Grant, GrantStatus};
+use hourglass_domain::grant::{EndOrder, EndReason, Grant, GrantStatus, TargetStatus};
 use hourglass_domain::ids::GrantId;
 use hourglass_domain::membership::{HoldState, Holds, MembershipKey};
 use hourglass_domain::protocol::Production;
@@ -43,6 +44,10 @@ pub async fn advance(workers: &Workers, id: GrantId) -> Result<bool> {
                 Verdict::Unknown(why) => Input::VerifyFailed(why),
             },
             Effect::CreateSchedule { name, at } => match workers.schedules.create(&name, at).await {
+                Ok(()) => Input::Scheduled,
+                Err(error) => Input::ScheduleFailed(error.to_string()),
+            },
+            Effect::SendMessage { seconds } => match workers.delays.send(id, seconds).await {
                 Ok(()) => Input::Scheduled,
                 Err(error) => Input::ScheduleFailed(error.to_string()),
             },
@@ -137,7 +142,7 @@ async fn commit(workers: &Workers, worker: &Worker, next: Next) -> Result<Input>
     }
     match change.commit(store).await {
         Ok(()) => {
-            tell(before, grant, next.action);
+            tell(before, grant, next.action, now);
             Ok(Input::Committed)
         }
         Err(ChangeError::Conflict(_)) => conflict(workers, worker, None).await,
@@ -177,7 +182,7 @@ async fn holds_writes(workers: &Workers, mut change: Change, grant: &Grant, to: 
     Ok(change)
 }
 
-fn event(grant: &Grant, action: &'static str, now: hourglass_domain::Timestamp) -> Draft {
+fn event(grant: &Grant, action: &'static str, now: Timestamp) -> Draft {
     let mut draft = Draft::new(now, Actor::system("worker"), action)
         .fact("grant", grant.id)
         .fact("expires_at", grant.expires_at);
@@ -199,7 +204,7 @@ fn event(grant: &Grant, action: &'static str, now: hourglass_domain::Timestamp) 
 }
 
 /// Logs and measures what operators watch.
-fn tell(before: &Grant, grant: &Grant, action: Option<&'static str>) {
+fn tell(before: &Grant, grant: &Grant, action: Option<&'static str>, now: Timestamp) {
     if grant.attempts > before.attempts {
         // Each attempt counts, so that what fails for long, a removal above all, keeps its alarm.
         tracing::info!(target: "metric", metric = "convergence_failures", value = 1_u64, unit = "Count");
@@ -215,15 +220,18 @@ fn tell(before: &Grant, grant: &Grant, action: Option<&'static str>) {
         let millis = active_at.millis().saturating_sub(grant.starts_at.millis()).max(0);
         metric("time_to_grant_seconds", millis);
     }
-    if grant.status == GrantStatus::Ended
-        && let Some(ended_at) = grant.ended_at
-    {
+    // The moment that counts is when the last target says that the member is gone; the proof comes later.
+    let removing = |grant: &Grant| {
+        let mut targets = grant.targets.iter();
+        targets.any(|target| target.status == TargetStatus::Removing)
+    };
+    if removing(before) && !removing(grant) {
         let planned = grant
             .ending_at
             .map_or(grant.expires_at, |ending| ending.min(grant.expires_at));
         metric(
             "revocation_lateness_seconds",
-            ended_at.millis().saturating_sub(planned.millis()).max(0),
+            now.millis().saturating_sub(planned.millis()).max(0),
         );
     }
 }

@@ -16,11 +16,15 @@ pub mod sweep;
 pub mod verify;
 
 use hourglass_domain::directory::Gone;
+use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::{ApplicationId, GrantId, GroupId, ProbeId, UserId};
+use hourglass_domain::protocol::grant::message_due;
 
+use crate::change::read;
 use crate::error::Result;
 use crate::keys;
 use crate::ports::Workers;
+use crate::records::Stored;
 
 /// What a key of the table's stream asks to look at.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -81,13 +85,21 @@ pub async fn on_hint(workers: &Workers, hint: &Hint) -> Result<()> {
     }
 }
 
-/// A schedule fired: ends the grant if it is due. A trigger for a grant that nobody knows alarms (invariant I8).
+/// A schedule fired or a delayed message arrived: ends the grant if it is due. Shortly before the end of an exact grant
+/// it sends a message that arrives at the end; nothing waits inside a function. A trigger for a grant that nobody knows
+/// alarms (invariant I8).
 ///
 /// # Errors
 /// When the grant could not be brought forward; its due-entry stays.
-pub async fn on_schedule(workers: &Workers, id: GrantId) -> Result<()> {
+pub async fn on_trigger(workers: &Workers, id: GrantId) -> Result<()> {
+    let core = &workers.core;
+    let grant: Option<Stored<Grant>> = read(&*core.store, &keys::grant(id)).await?;
+    if let Some(seconds) = grant.and_then(|grant| message_due(&grant.value, core.clock.now())) {
+        tracing::info!(grant.id = %id, seconds, "a message ends the grant at its second");
+        return Ok(workers.delays.send(id, seconds).await?);
+    }
     if !advance::advance(workers, id).await? {
-        tracing::error!(grant.id = %id, "a schedule fired for a grant that does not exist");
+        tracing::error!(grant.id = %id, "a trigger came for a grant that does not exist");
         tracing::info!(target: "metric", metric = "orphan_trigger", value = 1_u64, unit = "Count");
     }
     Ok(())

@@ -28,18 +28,23 @@ fn production() -> BTreeMap<&'static str, String> {
             ("HOURGLASS_SCHEDULE_ROLE_ARN", role),
             ("HOURGLASS_SCHEDULE_TARGET_ARN", function),
             ("HOURGLASS_SCHEDULE_DLQ_ARN", queue),
+            (
+                "HOURGLASS_EXACT_QUEUE_URL",
+                "https://sqs.eu-central-1.amazonaws.com/111122223333/exact",
+            ),
             ("HOURGLASS_SECRET_PREFIX", "hourglass/"),
         ]
         .map(|(name, value)| (name, value.to_owned())),
     )
 }
 
-const ENDPOINTS: [&str; 5] = [
+const ENDPOINTS: [&str; 6] = [
     "HOURGLASS_GRAPH_ENDPOINT",
     "HOURGLASS_LOGIN_ENDPOINT",
     "AWS_ENDPOINT_URL_DYNAMODB",
     "AWS_ENDPOINT_URL_SCHEDULER",
     "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    "AWS_ENDPOINT_URL_SQS",
 ];
 
 fn laptop() -> BTreeMap<&'static str, String> {
@@ -173,6 +178,15 @@ fn a_wrong_value_is_named_and_not_repeated() {
         (
             "HOURGLASS_SCHEDULE_DLQ_ARN",
             &["arn:aws:lambda:eu-central-1:111122223333:function:f"],
+        ),
+        (
+            "HOURGLASS_EXACT_QUEUE_URL",
+            &[
+                "arn:aws:sqs:eu-central-1:111122223333:q",
+                "http://sqs.eu-central-1.amazonaws.com/111122223333/q",
+                "https://sqs.eu-central-1.amazonaws.com/q",
+                "https://sqs.eu-central-1.amazonaws.com/111122223333/q?x",
+            ],
         ),
         ("HOURGLASS_SECRET_PREFIX", &["a b/", "*"]),
     ] {

@@ -7,6 +7,9 @@
 //!  ending:     converge every membership until each is proved ─▶ store `ended` ─▶ delete the schedule
 //! ```
 //!
+//! The timer of an exact grant fires a minute early and hands over to a delayed message, which comes at the second; with
+//! less than two minutes left the message is the timer.
+//!
 //! The timer exists before a member does (invariant I1), and every state has a due-entry, so that a worker that dies
 //! anywhere is followed by another.
 
@@ -21,6 +24,12 @@ use crate::protocol::{LONGEST_RETRY_SECONDS, Rules, retry_at};
 pub const STALLED_SECONDS: i64 = 10;
 /// How soon (seconds) the sweep looks after a fresh approval: the design's `activate` promise.
 pub const ACTIVATE_SECONDS: i64 = 60;
+/// How long (seconds) before the end the schedule of an exact grant fires: Scheduler starts a trigger anywhere within the
+/// minute asked for (EventBridge Scheduler User Guide, "Schedule types").
+pub const EARLY_SECONDS: i64 = 60;
+/// From how many seconds before the end on a delayed message carries an exact grant to its second. A schedule that is not
+/// made before that may lie in the past when it is made.
+pub const MESSAGE_SECONDS: i64 = 120;
 /// Most conversations of one worker with one grant in one run.
 const MOST_TURNS: u32 = 16;
 
@@ -35,9 +44,9 @@ pub enum Input {
     NotVerified(String),
     /// It could not be found out.
     VerifyFailed(String),
-    /// The schedule exists.
+    /// The schedule exists, or the delayed message is on its way.
     Scheduled,
-    /// It could not be made.
+    /// It could not be made, or the message not be sent.
     ScheduleFailed(String),
     /// The change was stored.
     Committed,
@@ -67,6 +76,11 @@ pub enum Effect {
         name: ScheduleName,
         /// When it fires.
         at: Timestamp,
+    },
+    /// Send the delayed message that ends the grant: too little time is left for a schedule.
+    SendMessage {
+        /// After how many seconds it arrives.
+        seconds: u32,
     },
     /// Store the grant and its holds in one transaction, if nothing has changed.
     Commit(Box<Change>),
@@ -104,7 +118,7 @@ pub enum HoldsChange {
 enum Stage {
     Start,
     Verifying,
-    Scheduling(ScheduleName),
+    Scheduling(Option<ScheduleName>),
     Committing { then: Then },
     Converging,
     DeletingSchedule,
@@ -174,10 +188,12 @@ pub fn step<R: Rules>(mut worker: Worker, input: Input, now: Timestamp) -> (Work
         }
         (Stage::Scheduling(name), Input::Scheduled) => {
             let mut grant = worker.grant.clone();
-            if R::SCHEDULE_NAMES_RISE {
+            if let Some(name) = &name
+                && R::SCHEDULE_NAMES_RISE
+            {
                 grant.next_schedule = name.n.saturating_add(1);
             }
-            grant.schedule = Some(name);
+            grant.schedule = name;
             activate(worker, grant, now)
         }
         (Stage::Committing { then }, Input::Committed) => {
@@ -257,10 +273,35 @@ fn create_schedule(mut worker: Worker, now: Timestamp) -> (Worker, Effect) {
     if now >= worker.grant.expires_at {
         return end(worker, EndReason::Expired, now);
     }
+    if let Some(seconds) = message_due(&worker.grant, now) {
+        worker.stage = Stage::Scheduling(None);
+        return (worker, Effect::SendMessage { seconds });
+    }
     let name = worker.grant.schedule_name();
-    let at = worker.grant.expires_at;
-    worker.stage = Stage::Scheduling(name.clone());
+    let at = schedule_at(&worker.grant);
+    worker.stage = Stage::Scheduling(Some(name.clone()));
     (worker, Effect::CreateSchedule { name, at })
+}
+
+/// When the schedule of a grant fires: at its end, or that of an exact grant so much earlier that it never comes late.
+#[must_use]
+pub const fn schedule_at(grant: &Grant) -> Timestamp {
+    if grant.exact {
+        grant.expires_at.plus_seconds(-EARLY_SECONDS)
+    } else {
+        grant.expires_at
+    }
+}
+
+/// Whether a delayed message is what ends the grant on time from here on, and after how many seconds (1 to
+/// [`MESSAGE_SECONDS`]) it has to arrive: the grant is exact, live, and its end is near. A trigger that comes then sends
+/// one, whoever it is from; one more changes nothing.
+#[must_use]
+pub fn message_due(grant: &Grant, now: Timestamp) -> Option<u32> {
+    let left = grant.expires_at.millis().saturating_sub(now.millis());
+    let near = grant.exact && grant.status.is_live() && (1..=MESSAGE_SECONDS * 1_000).contains(&left);
+    // Rounded up: a message that comes a moment early would only have to be sent again.
+    near.then(|| u32::try_from(left.saturating_add(999) / 1_000).unwrap_or(1))
 }
 
 fn delete_schedule(mut worker: Worker) -> (Worker, Effect) {

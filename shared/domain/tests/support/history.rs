@@ -156,6 +156,7 @@ impl History {
             Op::Approve(groups, starts_in, lasts) => {
                 if self.grants.len() < MOST_GRANTS {
                     let groups: Vec<u128> = (0..GROUPS).filter(|n| groups & (1 << n) != 0).collect();
+                    self.world.exact = lasts % 2 == 1;
                     let grant = self.world.approve_later(&groups, starts_in, lasts);
                     self.grants.push(grant);
                     self.start(grant);

@@ -16,7 +16,7 @@ use hourglass_domain::directory::Party;
 use hourglass_domain::grant::{EndReason, Grant, GrantStatus, GrantTarget, ScheduleName};
 use hourglass_domain::ids::{EntitlementId, GrantId, ObjectId, PersonId, RequestId, TenantId, UserId, WorkerId};
 use hourglass_domain::membership::MembershipKey;
-use hourglass_domain::protocol::grant::{Worker, first_promises};
+use hourglass_domain::protocol::grant::{Worker, first_promises, message_due};
 use hourglass_domain::protocol::{CONFIRM_AFTER_SECONDS, Rules};
 use hourglass_domain::target::{Cloud, Target};
 use uuid::Uuid;
@@ -75,6 +75,10 @@ pub(crate) struct World {
     pub(crate) table: Table,
     pub(crate) directory: Directory,
     pub(crate) schedules: BTreeMap<ScheduleName, Timestamp>,
+    /// Delayed messages under way: which grant, and when they arrive.
+    pub(crate) messages: Vec<(GrantId, Timestamp)>,
+    /// Whether the grants that are approved from now on end at the second.
+    pub(crate) exact: bool,
     /// What broke a rule.
     pub(crate) violations: Vec<String>,
     /// What happened, for people who read a failure.
@@ -128,6 +132,8 @@ impl World {
             table: Table::default(),
             directory: Directory::default(),
             schedules: BTreeMap::new(),
+            messages: Vec::new(),
+            exact: false,
             violations: Vec::new(),
             log: Vec::new(),
             shown_present: BTreeSet::new(),
@@ -217,6 +223,7 @@ impl World {
             approved_at: self.now,
             starts_at,
             expires_at: starts_at.plus_seconds(lasts),
+            exact: self.exact,
             targets: targets.iter().map(|n| GrantTarget::waiting(target(*n))).collect(),
             next_schedule: 1,
             schedule: None,
@@ -294,9 +301,12 @@ impl World {
             .collect()
     }
 
-    /// Takes the schedules that fire now: each deletes itself.
+    /// Takes the schedules that fire now, each of which deletes itself, and the messages that arrive now. A trigger of an
+    /// exact grant whose end is near sends a message instead.
     pub(crate) fn take_fired(&mut self) -> Vec<GrantId> {
         let now = self.now;
+        let arrived = self.messages.extract_if(.., |(_, at)| *at <= now);
+        let arrived: Vec<GrantId> = arrived.map(|(grant, _)| grant).collect();
         let fired: Vec<_> = self
             .schedules
             .iter()
@@ -306,7 +316,17 @@ impl World {
         for name in &fired {
             self.schedules.remove(name);
         }
-        fired.into_iter().map(|name| name.grant).collect()
+        let mut triggered = Vec::new();
+        for grant in fired.into_iter().map(|name| name.grant).chain(arrived) {
+            match message_due(self.grant(grant), now) {
+                Some(seconds) => {
+                    self.reached.insert("handed over to a message");
+                    self.messages.push((grant, now.plus_seconds(i64::from(seconds))));
+                }
+                None => triggered.push(grant),
+            }
+        }
+        triggered
     }
 
     /// One sweep without faults.

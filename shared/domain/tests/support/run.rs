@@ -295,7 +295,8 @@ fn has_timed_hold(world: &World, key: &MembershipKey) -> bool {
             && hold.starts_at <= world.now
             && hold.expires_at > world.now
             && world.status(hold.grant).is_live()
-            && world.schedules.keys().any(|name| name.grant == hold.grant)
+            && (world.schedules.keys().any(|name| name.grant == hold.grant)
+                || world.messages.iter().any(|(grant, _)| *grant == hold.grant))
     })
 }
 
@@ -461,6 +462,17 @@ impl GrantRun {
                 }
                 if fault.happens() {
                     world.schedules.insert(name, at);
+                }
+                if fault == Fault::None {
+                    grants::Input::Scheduled
+                } else {
+                    grants::Input::ScheduleFailed("no answer".to_owned())
+                }
+            }
+            grants::Effect::SendMessage { seconds } => {
+                if fault.happens() {
+                    let at = world.now.plus_seconds(i64::from(seconds));
+                    world.messages.push((self.grant(), at));
                 }
                 if fault == Fault::None {
                     grants::Input::Scheduled
