@@ -241,6 +241,23 @@ async fn access_to_a_group_that_is_no_longer_provisioned_ends_and_cannot_be_aske
     let found = http.get(&groups).query(&query).bearer_auth(&scim.token).send().await?;
     let found: serde_json::Value = found.json().await?;
     let id = found["Resources"][0]["id"].as_str().expect("the provisioned group");
+    // Under another name it is the same group, and what was granted goes on.
+    let rename = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{"op": "Replace", "path": "displayName", "value": "prod-admins-renamed"}]});
+    let renamed = http
+        .patch(format!("{groups}/{id}"))
+        .bearer_auth(&scim.token)
+        .json(&rename)
+        .send()
+        .await?;
+    assert_eq!(renamed.status(), 204);
+    let (_, other) = running.granted(&dana, &entitlement, "1h").await?;
+    running
+        .grant_until(&dana, &other, |grant| grant["status"] == "active")
+        .await?;
+    running
+        .grant_until(&dana, &grant, |grant| grant["status"] == "active")
+        .await?;
     let deleted = http
         .delete(format!("{groups}/{id}"))
         .bearer_auth(&scim.token)
@@ -258,14 +275,22 @@ async fn access_to_a_group_that_is_no_longer_provisioned_ends_and_cannot_be_aske
         .grant_until(&dana, &grant, |grant| grant["status"] == "ended")
         .await?;
     assert_eq!(ended["ended_because"], "target_gone");
-    running.member_is(&group, &account, false).await?;
     running
-        .until("orders, their promises and markers are gone", || async {
+        .grant_until(&dana, &other, |grant| grant["status"] == "ended")
+        .await?;
+    running.member_is(&group, &account, false).await?;
+    let members = format!("SCIM#MEMBERS#contoso.example#G#{id}");
+    running
+        .until("memberships, orders, their promises and markers are gone", || async {
             let left = hourglass_tests::table(&running.system.world)?.into_iter().find(|item| {
                 let pk = item["pk"]["S"].as_str().unwrap_or_default();
-                pk.starts_with("END#GROUP#")
+                pk == members
+                    || pk.starts_with("END#GROUP#")
+                    || pk.starts_with("END#MEMBERS#")
                     || pk.starts_with("LIVE#")
-                    || item["sk"]["S"].as_str().is_some_and(|sk| sk.contains("#group_gone#"))
+                    || item["sk"]["S"]
+                        .as_str()
+                        .is_some_and(|sk| sk.contains("#group_gone#") || sk.contains("#memberships#"))
             });
             Ok(left.map_or(Ok(()), |item| Err(item.to_string())))
         })

@@ -7,3 +7,4 @@ mod drift;
 mod entra_trouble;
 mod life_of_a_grant;
 mod restart;
+mod scim_secrets;

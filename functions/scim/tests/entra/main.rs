@@ -10,6 +10,8 @@ mod groups;
 #[cfg(test)]
 mod lookups;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod protocol;
 #[cfg(test)]
 mod support;
