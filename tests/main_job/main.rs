@@ -5,6 +5,7 @@
 mod bad_input;
 mod drift;
 mod entra_trouble;
+mod extension;
 mod life_of_a_grant;
 mod restart;
 mod scim_secrets;

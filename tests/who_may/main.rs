@@ -72,6 +72,11 @@ fn table() -> Vec<Row> {
         ),
         post("/v1/grants/{grant}/check-in", json!({}), "---y---"),
         post("/v1/grants/{grant}/revoke", json!({"reason": ""}), "----yy-"),
+        post(
+            "/v1/grants/{grant}/extend",
+            json!({"duration": "9h", "justification": "x"}),
+            "---y---",
+        ),
         get("/v1/admin/applications", "-----y-"),
         post(
             "/v1/admin/applications",

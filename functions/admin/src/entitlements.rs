@@ -144,6 +144,10 @@ pub(crate) struct EntitlementBody {
     /// Allowed durations; the template's where it is left out, otherwise both lists apply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     durations: Option<Vec<String>>,
+    /// How long access may last in all, its extensions included, such as `7d`. Where it is left out: a week, or the
+    /// longest allowed duration if that is longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    absolute_maximum: Option<String>,
     /// Fewest characters of a justification.
     #[serde(default = "ten")]
     justification_min: u16,
@@ -202,6 +206,12 @@ impl EntitlementBody {
                 EligibleView::Only(people) => Eligibility::Only(people.read("eligible")?),
             },
             durations: self.durations.as_deref().map(durations).transpose()?,
+            absolute_maximum: self
+                .absolute_maximum
+                .as_deref()
+                .map(str::parse)
+                .transpose()
+                .map_err(|_| Refusal::invalid("absolute_maximum", "must be a duration such as 12h or 7d"))?,
             justification_min: self.justification_min,
             ticket: TicketRule {
                 required: self.ticket.required,
@@ -256,6 +266,7 @@ impl From<&Stored<Entitlement>> for EntitlementView {
                     .durations
                     .as_ref()
                     .map(|all| all.iter().map(ToString::to_string).collect()),
+                absolute_maximum: entitlement.absolute_maximum.map(|maximum| maximum.to_string()),
                 justification_min: entitlement.justification_min,
                 ticket: TicketView {
                     required: entitlement.ticket.required,

@@ -22,6 +22,8 @@ pub(crate) struct OfferView {
     targets: Vec<String>,
     /// The durations it may be asked for.
     durations: Vec<String>,
+    /// How long access may last in all, its extensions included.
+    absolute_maximum: String,
     /// How many people have to approve.
     quorum: u8,
     /// Fewest characters of a justification.
@@ -49,6 +51,7 @@ impl From<&Offer> for OfferView {
             description: entitlement.description.clone(),
             targets: entitlement.targets.iter().map(ToString::to_string).collect(),
             durations: offer.durations.iter().map(ToString::to_string).collect(),
+            absolute_maximum: offer.absolute_maximum.to_string(),
             quorum: entitlement.quorum,
             justification_min: entitlement.justification_min,
             ticket_required: entitlement.ticket.required,

@@ -39,6 +39,7 @@ pub fn api() -> OpenApiRouter<Api> {
         .routes(routes!(grants::get))
         .routes(routes!(grants::check_in))
         .routes(routes!(grants::revoke))
+        .routes(routes!(grants::extend))
         .routes(routes!(catalogue::list))
         .routes(routes!(history::list))
         .routes(routes!(me::get))

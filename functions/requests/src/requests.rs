@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use hourglass_app::idempotency::Answer;
 use hourglass_app::requests::{self, NewRequest};
 use hourglass_domain::duration::AccessDuration;
 use hourglass_domain::ids::{EntitlementId, RequestId, UserId};
@@ -37,6 +38,12 @@ pub(crate) struct RequestBody {
     beneficiary: Option<String>,
 }
 
+/// Reads a duration.
+pub(crate) fn duration(text: &str) -> Result<AccessDuration, Refusal> {
+    text.parse()
+        .map_err(|_| Refusal::invalid("duration", "must be a duration such as 30m, 1h or 2d"))
+}
+
 impl RequestBody {
     /// Reads the fields. An entitlement that is no id is unknown, like one that nobody made.
     fn read(&self) -> Result<NewRequest, Refusal> {
@@ -44,10 +51,7 @@ impl RequestBody {
             .entitlement
             .parse()
             .map_err(|_| Refusal::NotFound { what: "entitlement" })?;
-        let duration: AccessDuration = self
-            .duration
-            .parse()
-            .map_err(|_| Refusal::invalid("duration", "must be a duration such as 30m, 1h or 2d"))?;
+        let duration = duration(&self.duration)?;
         let starts_at = self
             .starts_at
             .as_deref()
@@ -103,6 +107,11 @@ pub(crate) async fn create(
     let answer = requests::create(&api.core, &caller.who, &new, once.as_ref(), &render)
         .await
         .map_err(|error| caller.fail(&error))?;
+    Ok(made(answer))
+}
+
+/// The answer to a request that was made, with where to find it.
+pub(crate) fn made(answer: Answer) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::CREATED);
     let location = answer
         .body
@@ -113,7 +122,7 @@ pub(crate) async fn create(
     if let Some(location) = location.and_then(|location| HeaderValue::from_str(&location).ok()) {
         response.headers_mut().insert(header::LOCATION, location);
     }
-    Ok(response)
+    response
 }
 
 /// See what a request would be

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hourglass_domain::Refusal;
-use hourglass_domain::audit::{Draft, Head, StreamId};
+use hourglass_domain::audit::{Actor, Draft, Head, StreamId};
 use hourglass_domain::decision::{Decided, DecisionFacts, Verdict, Vote, decide as judge};
 use hourglass_domain::directory::{Party, User};
 use hourglass_domain::due::{DueEntry, DueKind};
@@ -25,7 +25,7 @@ use crate::keys;
 use crate::policy;
 use crate::ports::Core;
 use crate::ports::store::{Key, List, Page, Query};
-use crate::records::{LiveGrant, LiveInGroup, Stored};
+use crate::records::{LiveGrant, LiveInGroup, OpenRequest, Record as _, Stored};
 use crate::requests;
 
 /// Most requests of an application's inbox that are looked at for one page.
@@ -57,6 +57,7 @@ pub async fn decide(
             Ok(prepared) => prepared,
             Err(error) => {
                 note_refusal(core, who, id, &error).await;
+                close_if_grant_ended(core, id, &error).await;
                 return Err(error);
             }
         };
@@ -106,6 +107,39 @@ async fn note_refusal(core: &Core, who: &Who, id: RequestId, error: &AppError) {
     }
 }
 
+/// Closes a request for more time whose grant ended before the approval: nobody can approve it any more. The answer
+/// stays what it is if that fails; the request then lapses.
+async fn close_if_grant_ended(core: &Core, id: RequestId, error: &AppError) {
+    let AppError::Refused(Refusal::GrantNotLive { .. } | Refusal::GrantOver { .. }) = error else {
+        return;
+    };
+    let closed = async {
+        let request: Option<Stored<Request>> = read(&*core.store, &keys::request(id)).await?;
+        let Some(extends) = request.and_then(|request| request.value.kind.extends()) else {
+            return Ok(());
+        };
+        match read::<Grant>(&*core.store, &keys::grant(extends)).await? {
+            Some(grant) => requests::close_extension_of(core, &grant.value, &Actor::system("approvals")).await,
+            None => Ok(()),
+        }
+    };
+    if let Err(error) = closed.await {
+        tracing::error!(request.id = %id, %error, "a request for more time of an ended grant could not be closed");
+    }
+}
+
+/// The grant that a request would extend, and whether it is ordered to end.
+async fn extended_grant(core: &Core, request: &Request) -> Result<Option<(Stored<Grant>, bool)>> {
+    let Some(id) = request.kind.extends() else {
+        return Ok(None);
+    };
+    let Some(grant) = read::<Grant>(&*core.store, &keys::grant(id)).await? else {
+        return Ok(None);
+    };
+    let ordered = requests::is_ordered_to_end(core, id).await?;
+    Ok(Some((grant, ordered)))
+}
+
 async fn prepare(core: &Core, who: &Who, id: RequestId, vote: &Vote) -> Result<(Change, Decided)> {
     let store = &*core.store;
     let now = core.clock.now();
@@ -121,6 +155,7 @@ async fn prepare(core: &Core, who: &Who, id: RequestId, vote: &Vote) -> Result<(
     let eligible = policy::eligible(store, &in_force.entitlement.value, beneficiary).await?;
     let loop_group = policy::loop_group(store, &in_force).await?;
     let policy = in_force.policy()?;
+    let extends = extended_grant(core, request).await?;
     let facts = DecisionFacts {
         request: (request, stored.version),
         entitlement: &in_force.entitlement.value,
@@ -133,26 +168,18 @@ async fn prepare(core: &Core, who: &Who, id: RequestId, vote: &Vote) -> Result<(
         loop_group,
         target_facts: &in_force.facts,
         factor: &who.caller.factor,
+        extends: extends
+            .as_ref()
+            .map(|(grant, ordered)| requests::extension_facts(&in_force, &grant.value, *ordered)),
     };
     let ids = (DecisionId::new(core.ids.uuid()), GrantId::new(core.ids.uuid()));
     let mut decided = judge(ids, vote.clone(), &facts, now)?;
-    decided.grant = decided.grant.map(|grant| first_promises(grant, now));
+    if extends.is_none() {
+        decided.grant = decided.grant.map(|grant| first_promises(grant, now));
+    }
 
     let decision = &decided.decision;
-    let draft = Draft::new(now, who.actor(), action(&decided))
-        .fact(
-            "verdict",
-            if decision.verdict == Verdict::Approve {
-                "approve"
-            } else {
-                "deny"
-            },
-        )
-        .fact("duration", decision.duration)
-        .fact("request_version", decision.request_version)
-        .fact("policy", decision.policy.hash)
-        .fact("evidence", evidence_kind(decision))
-        .personal(personal(&*core.ids, &[("comment", decision.comment.as_deref())]));
+    let draft = event(core, who, &decided);
     let mut change = Change::new()
         .replace(stored.version, &decided.request)?
         .create(decision)?
@@ -165,7 +192,7 @@ async fn prepare(core: &Core, who: &Who, id: RequestId, vote: &Vote) -> Result<(
     }
     if decided.request.status != RequestStatus::Pending {
         change = change
-            .delete_any(keys::open_request(request.requester.user, request.entitlement))
+            .delete_any(OpenRequest::of(request).key())
             .due(&[DueEntry::new(request.lapses_at, DueKind::Lapse, request.id)], &[])?;
     }
     if let Some(grant) = &decided.grant {
@@ -178,9 +205,40 @@ async fn prepare(core: &Core, who: &Who, id: RequestId, vote: &Vote) -> Result<(
         if let Some(eligible) = eligible {
             change = eligible.checked(change, &request.application, beneficiary);
         }
-        change = grant_writes(core, change, grant).await?;
+        change = match &extends {
+            None => grant_writes(core, change, grant).await?,
+            Some((before, _)) => {
+                let draft = Draft::new(now, who.actor(), "grant.extended")
+                    .fact("grant", grant.id)
+                    .fact("request", id)
+                    .fact("expires_at", grant.expires_at)
+                    .fact("expired_before_at", before.value.expires_at);
+                extension_writes(core, change, before, grant)
+                    .await?
+                    .event(StreamId::request(grant.request), draft)
+            }
+        };
     }
     Ok((change, decided))
+}
+
+/// The event of a decision.
+fn event(core: &Core, who: &Who, decided: &Decided) -> Draft {
+    let decision = &decided.decision;
+    let verdict = match decision.verdict {
+        Verdict::Approve => "approve",
+        Verdict::Deny => "deny",
+    };
+    let mut draft = Draft::new(decision.at, who.actor(), action(decided))
+        .fact("verdict", verdict)
+        .fact("duration", decision.duration)
+        .fact("request_version", decision.request_version)
+        .fact("policy", decision.policy.hash)
+        .fact("evidence", evidence_kind(decision));
+    if let (Some(extends), Some(grant)) = (decided.request.kind.extends(), &decided.grant) {
+        draft = draft.fact("extends", extends).fact("expires_at", grant.expires_at);
+    }
+    draft.personal(personal(&*core.ids, &[("comment", decision.comment.as_deref())]))
 }
 
 const fn action(decided: &Decided) -> &'static str {
@@ -197,13 +255,16 @@ const fn evidence_kind(decision: &hourglass_domain::decision::Decision) -> &'sta
     }
 }
 
-/// The grant, its holds (waiting), its promises, and that the beneficiary is still active.
-async fn grant_writes(core: &Core, mut change: Change, grant: &Grant) -> Result<Change> {
-    let store = &*core.store;
-    let beneficiary = directory::user(store, &grant.application, grant.beneficiary.user).await?;
-    let beneficiary: Stored<User> = beneficiary
+/// The beneficiary, who is still active.
+async fn active_beneficiary(core: &Core, grant: &Grant) -> Result<Stored<User>> {
+    let beneficiary = directory::user(&*core.store, &grant.application, grant.beneficiary.user).await?;
+    Ok(beneficiary
         .filter(|user| user.value.active)
-        .ok_or(Refusal::AccountInactive)?;
+        .ok_or(Refusal::AccountInactive)?)
+}
+
+/// The holds on the grant's memberships, with their versions.
+async fn holds_of(core: &Core, grant: &Grant) -> Result<Vec<(Holds, u64)>> {
     let members: Vec<MembershipKey> = grant
         .targets
         .iter()
@@ -213,9 +274,37 @@ async fn grant_writes(core: &Core, mut change: Change, grant: &Grant) -> Result<
         })
         .collect();
     let keys: Vec<Key> = members.iter().map(keys::holds).collect();
-    let stored = read_many::<Holds>(store, &keys).await?;
-    for (key, stored) in members.into_iter().zip(stored) {
-        let (holds, version) = stored.map_or_else(|| (Holds::none(key), 0), |holds| (holds.value, holds.version));
+    let stored = read_many::<Holds>(&*core.store, &keys).await?;
+    let or_none = |(key, stored): (MembershipKey, Option<Stored<Holds>>)| {
+        stored.map_or_else(|| (Holds::none(key), 0), |holds| (holds.value, holds.version))
+    };
+    Ok(members.into_iter().zip(stored).map(or_none).collect())
+}
+
+/// The grant and its holds with their new end, the promises of that end, and that the beneficiary is still active. The
+/// promise of the old end stays: this function deletes nothing that a grant's end hangs on, and the sweep forgets what no
+/// grant names any more.
+async fn extension_writes(core: &Core, change: Change, before: &Stored<Grant>, grant: &Grant) -> Result<Change> {
+    let beneficiary = active_beneficiary(core, grant).await?;
+    let mut change = change
+        .replace(before.version, grant)?
+        .due(&[], &grant.due)?
+        .check(&beneficiary);
+    for (holds, version) in holds_of(core, grant).await? {
+        if holds.state_of(grant.id).is_none() {
+            // A live grant holds all of its memberships: what was read belongs to different moments.
+            return Err(Refusal::Changed.into());
+        }
+        change = change.replace(version, &holds.extended(grant.id, grant.expires_at))?;
+    }
+    Ok(change)
+}
+
+/// The grant, its holds (waiting), its promises, and that the beneficiary is still active.
+async fn grant_writes(core: &Core, mut change: Change, grant: &Grant) -> Result<Change> {
+    let store = &*core.store;
+    let beneficiary = active_beneficiary(core, grant).await?;
+    for (holds, version) in holds_of(core, grant).await? {
         if holds.holds.len() >= MOST_HOLDS {
             let what = format!("There are already {MOST_HOLDS} grants on {}.", holds.key.target);
             return Err(Refusal::NotConfigured { what }.into());

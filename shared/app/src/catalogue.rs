@@ -25,6 +25,8 @@ pub struct Offer {
     pub entitlement: Stored<Entitlement>,
     /// The durations it may be asked for.
     pub durations: Vec<AccessDuration>,
+    /// How long a grant may last in all, its extensions included.
+    pub absolute_maximum: AccessDuration,
     /// Why it cannot be asked for now.
     pub problem: Option<Refusal>,
 }
@@ -63,10 +65,12 @@ pub async fn list(core: &Core, who: &Who, after: Option<String>, limit: usize) -
             let facts = facts.next().unwrap_or_default();
             let problem = check_requestable(&entitlement.value, &facts).err();
             let durations = entitlement.value.durations_in_force(&template.value);
+            let absolute_maximum = entitlement.value.absolute_maximum_in_force(&template.value);
             let at = entitlement.value.id.to_string();
             offers.push(Offer {
                 entitlement,
                 durations,
+                absolute_maximum,
                 problem,
             });
             if offers.len() >= limit {

@@ -20,7 +20,7 @@ pub const DECIDE_AGAIN: u32 = 4;
 pub struct Change {
     writes: Vec<Write>,
     objects: Vec<Changed>,
-    event: Option<(StreamId, Draft)>,
+    events: Vec<(StreamId, Draft)>,
 }
 
 /// Why a change did not happen.
@@ -175,10 +175,13 @@ impl Change {
         Ok(self)
     }
 
-    /// Writes `draft` to `stream`, naming every object that the change creates, replaces or deletes.
+    /// Writes `draft` to `stream`, naming every object that the change creates, replaces or deletes. A change that
+    /// belongs to two histories (an extension's request and the grant's, say) writes to the stream of each; one stream
+    /// takes one event.
     #[must_use]
     pub fn event(mut self, stream: StreamId, draft: Draft) -> Self {
-        self.event = Some((stream, draft));
+        self.events.retain(|(named, _)| *named != stream);
+        self.events.push((stream, draft));
         self
     }
 
@@ -209,7 +212,7 @@ impl Change {
         let own = self.writes.len();
         for _ in 0..HEAD_RETRIES {
             let mut writes = self.writes.clone();
-            if let Some((stream, draft)) = &self.event {
+            for (stream, draft) in &self.events {
                 writes.extend(audit_writes(store, stream, draft, self.objects.clone()).await?);
             }
             let keys: Vec<Key> = writes.iter().map(|write| write.key().clone()).collect();

@@ -12,7 +12,7 @@ use hourglass_domain::text::{LONGEST_JUSTIFICATION, check_free_text};
 
 use crate::caller::Who;
 use crate::change::{Change, ChangeError, DECIDE_AGAIN, personal, read};
-use crate::error::Result;
+use crate::error::{AppError, Result};
 use crate::keys;
 use crate::ports::Core;
 use crate::records::Stored;
@@ -42,6 +42,26 @@ async fn visible(core: &Core, who: &Who, id: GrantId) -> Result<(Stored<Grant>, 
     }
 }
 
+/// A grant whose beneficiary the caller is, with this account.
+///
+/// # Errors
+/// When the caller is not the beneficiary, or may not even see it.
+pub(crate) async fn of_beneficiary(core: &Core, who: &Who, id: GrantId) -> Result<Stored<Grant>> {
+    let (grant, _) = visible(core, who, id).await?;
+    let (user, _) = who.party()?;
+    if grant.value.beneficiary.user != user.value.id {
+        return Err(not_beneficiary());
+    }
+    Ok(grant)
+}
+
+fn not_beneficiary() -> AppError {
+    Refusal::RoleMissing {
+        role: "of the beneficiary",
+    }
+    .into()
+}
+
 /// The beneficiary ends their own grant.
 ///
 /// # Errors
@@ -51,10 +71,7 @@ pub async fn check_in(core: &Core, who: &Who, id: GrantId) -> Result<Grant> {
     let (grant, _) = visible(core, who, id).await?;
     let (_, party) = who.party()?;
     if !grant.value.beneficiary.same_person(&party) {
-        return Err(Refusal::RoleMissing {
-            role: "of the beneficiary",
-        }
-        .into());
+        return Err(not_beneficiary());
     }
     order_end(core, who, &grant.value, EndReason::CheckedIn, None).await
 }

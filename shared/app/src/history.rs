@@ -3,9 +3,10 @@
 use hourglass_domain::Refusal;
 use hourglass_domain::audit::{Event, StreamId};
 use hourglass_domain::grant::Grant;
-use hourglass_domain::ids::RequestId;
+use hourglass_domain::ids::{GrantId, RequestId};
 use hourglass_domain::request::Request;
 use hourglass_domain::roles::Scope;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::caller::Who;
 use crate::change::{read_many, read_page};
@@ -26,7 +27,7 @@ const MOST_MONTHS: usize = 12;
 pub struct Entry {
     /// The request.
     pub request: Stored<Request>,
-    /// The grant, where there is one.
+    /// The grant that it led to, extended or would extend, where there is one.
     pub grant: Option<Stored<Grant>>,
     /// Its timeline, oldest first, at most [`MOST_EVENTS_IN_LIST`].
     pub events: Vec<Event>,
@@ -61,15 +62,14 @@ pub async fn list(core: &Core, who: &Who, whose: Whose, cursor: Option<String>, 
         .into_iter()
         .flatten()
         .collect();
-    let grant_keys: Vec<Key> = requests
-        .iter()
-        .filter_map(|request| request.value.grant)
-        .map(keys::grant)
-        .collect();
-    let mut grants: Vec<Stored<Grant>> = read_many(&*core.store, &grant_keys)
+    // A grant and its extensions name the same one, and a batch must not name a key twice.
+    let named: BTreeSet<GrantId> = requests.iter().filter_map(|request| grant_of(&request.value)).collect();
+    let grant_keys: Vec<Key> = named.into_iter().map(keys::grant).collect();
+    let grants: BTreeMap<GrantId, Stored<Grant>> = read_many::<Grant>(&*core.store, &grant_keys)
         .await?
         .into_iter()
         .flatten()
+        .map(|grant| (grant.value.id, grant))
         .collect();
     let mut items = Vec::with_capacity(requests.len());
     let timelines = requests
@@ -77,12 +77,16 @@ pub async fn list(core: &Core, who: &Who, whose: Whose, cursor: Option<String>, 
         .map(|request| stream(core, request.value.id, None, MOST_EVENTS_IN_LIST));
     let timelines = futures_util::future::join_all(timelines).await;
     for (request, timeline) in requests.into_iter().zip(timelines) {
-        let at = grants.iter().position(|grant| grant.value.request == request.value.id);
-        let grant = at.map(|at| grants.swap_remove(at));
+        let grant = grant_of(&request.value).and_then(|grant| grants.get(&grant).cloned());
         let events = timeline?.items;
         items.push(Entry { request, grant, events });
     }
     Ok(Page { items, next: page.next })
+}
+
+/// The grant that a request led to, extended, or would extend.
+fn grant_of(request: &Request) -> Option<GrantId> {
+    request.grant.or_else(|| request.kind.extends())
 }
 
 fn newest_first(pk: String, after: Option<String>, limit: usize) -> Query {

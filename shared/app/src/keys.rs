@@ -231,6 +231,12 @@ pub fn open_request(user: UserId, entitlement: EntitlementId) -> Key {
     Key::new(open_requests(user), entitlement.to_string())
 }
 
+/// That a user has an open request to extend a grant.
+#[must_use]
+pub fn open_extension(user: UserId, grant: GrantId) -> Key {
+    Key::new(open_requests(user), format!("EXT#{grant}"))
+}
+
 /// Partition of the decisions on a request.
 #[must_use]
 pub fn decisions(request: RequestId) -> String {

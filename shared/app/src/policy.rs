@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hourglass_domain::Refusal;
 use hourglass_domain::directory::{Party, User};
 use hourglass_domain::entitlement::{Eligibility, Entitlement, PolicyRef, Principals, Template};
+use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::{ApplicationId, EntitlementId, GroupId, ObjectId, PersonId, TenantId, UserId};
 use hourglass_domain::target::{Target, TargetFacts, TargetProblem};
+use hourglass_domain::{Refusal, Timestamp};
 
 use crate::change::{Change, read, read_many};
 use crate::directory;
@@ -122,6 +123,13 @@ impl InForce {
             .entitlement
             .value
             .policy(self.entitlement.version, template, *version)?)
+    }
+
+    /// The latest end of any extension of `grant`: its start and the absolute maximum, on the minute as every end.
+    #[must_use]
+    pub fn latest_end(&self, grant: &Grant) -> Timestamp {
+        let maximum = self.entitlement.value.absolute_maximum_in_force(&self.template.value);
+        maximum.end_from(grant.starts_at)
     }
 
     /// The approvers as they are now.

@@ -189,7 +189,10 @@ record!(
 record!(
     OpenRequest,
     "open_request",
-    |o| keys::open_request(o.user, o.entitlement),
+    |o| match o.extends {
+        None => keys::open_request(o.user, o.entitlement),
+        Some(grant) => keys::open_extension(o.user, grant),
+    },
     o.request
 );
 record!(LiveGrant, "live_grant", |l| keys::live_grant(l.user, l.grant), l.grant);
@@ -386,15 +389,31 @@ pub struct GroupUse {
     pub source_of: BTreeSet<EntitlementId>,
 }
 
-/// That a user has an open request for an entitlement.
+/// That a user has an open request for an entitlement, or to extend a grant.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct OpenRequest {
     /// Whose.
     pub user: UserId,
     /// For what.
     pub entitlement: EntitlementId,
+    /// The grant that it would extend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extends: Option<GrantId>,
     /// Which.
     pub request: RequestId,
+}
+
+impl OpenRequest {
+    /// The marker of a pending request.
+    #[must_use]
+    pub const fn of(request: &Request) -> Self {
+        Self {
+            user: request.requester.user,
+            entitlement: request.entitlement,
+            extends: request.kind.extends(),
+            request: request.id,
+        }
+    }
 }
 
 /// That a user has a grant that has not ended.

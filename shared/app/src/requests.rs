@@ -1,10 +1,13 @@
-//! Asking for access, taking a request back, and who may see one.
+//! Asking for access or for more time, taking a request back, and who may see one.
 
 use hourglass_domain::audit::{Actor, Draft, StreamId};
 use hourglass_domain::directory::{Party, User};
 use hourglass_domain::due::{DueEntry, DueKind};
-use hourglass_domain::ids::{EntitlementId, RequestId, UserId};
-use hourglass_domain::request::{Ask, AskFacts, MOST_OPEN_REQUESTS, Request, RequestStatus, ask};
+use hourglass_domain::grant::{EndOrder, Grant};
+use hourglass_domain::ids::{EntitlementId, GrantId, RequestId, UserId};
+use hourglass_domain::request::{
+    Ask, AskFacts, CloseReason, ExtensionFacts, MOST_OPEN_REQUESTS, Request, RequestStatus, ask, ask_to_extend,
+};
 use hourglass_domain::roles::{Role, Scope};
 use hourglass_domain::{Refusal, Timestamp};
 use serde_json::Value;
@@ -12,12 +15,13 @@ use serde_json::Value;
 use crate::caller::Who;
 use crate::change::{Change, ChangeError, DECIDE_AGAIN, personal, read, read_page};
 use crate::error::Result;
+use crate::grants;
 use crate::idempotency::{Answer, Once, replay};
 use crate::keys;
 use crate::policy::{self, InForce, Named};
 use crate::ports::Core;
 use crate::ports::store::Query;
-use crate::records::{OpenRequest, Stored};
+use crate::records::{OpenRequest, Record as _, Stored};
 
 /// What somebody asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,26 +34,45 @@ pub struct NewRequest {
     pub ask: Ask,
 }
 
+/// What somebody wants.
+#[derive(Clone, Copy, Debug)]
+enum Wanted<'a> {
+    /// Access.
+    New(&'a NewRequest),
+    /// More time for a grant.
+    Extension(GrantId, &'a Ask),
+}
+
 /// A request as it would be made, with what it rests on.
 struct Prepared {
     request: Request,
     in_force: InForce,
     requester: Stored<User>,
     eligible: Named,
+    extends: Option<Stored<Grant>>,
 }
 
-async fn prepare(core: &Core, who: &Who, new: &NewRequest, now: Timestamp) -> Result<Prepared> {
+async fn prepare(core: &Core, who: &Who, wanted: Wanted<'_>, now: Timestamp) -> Result<Prepared> {
     who.require_scope(Scope::RequestsReadWrite)?;
     who.require_role(Role::Requester)?;
     let (requester, party) = who.party()?;
     let requester = requester.clone();
     let application = &who.application.value.id;
     let store = &*core.store;
-    let in_force = policy::in_force(store, application, new.entitlement).await?;
+    let (extends, entitlement) = match wanted {
+        Wanted::New(new) => (None, new.entitlement),
+        Wanted::Extension(grant, _) => {
+            let grant = grants::of_beneficiary(core, who, grant).await?;
+            let entitlement = grant.value.entitlement;
+            (Some(grant), entitlement)
+        }
+    };
+    let in_force = policy::in_force(store, application, entitlement).await?;
     let eligible = policy::eligible(store, &in_force.entitlement.value, requester.value.id).await?;
-    if new
-        .beneficiary
-        .is_some_and(|beneficiary| beneficiary != requester.value.id)
+    if let Wanted::New(new) = wanted
+        && new
+            .beneficiary
+            .is_some_and(|beneficiary| beneficiary != requester.value.id)
     {
         let rule = "must be yourself: this entitlement gives access to requesters only";
         return Err(Refusal::invalid("beneficiary", rule).into());
@@ -78,16 +101,44 @@ async fn prepare(core: &Core, who: &Who, new: &NewRequest, now: Timestamp) -> Re
         available_approvers,
         target_facts: &in_force.facts,
         open_requests: open.len(),
-        asked_already: open.iter().any(|open| open.value.entitlement == new.entitlement),
+        asked_already: open.iter().any(|open| match &extends {
+            None => open.value.extends.is_none() && open.value.entitlement == entitlement,
+            Some(grant) => open.value.extends == Some(grant.value.id),
+        }),
     };
     let id = RequestId::new(core.ids.uuid());
-    let request = ask(id, new.ask.clone(), &facts, now)?;
+    let request = match (wanted, &extends) {
+        (Wanted::Extension(_, wanted), Some(grant)) => {
+            let ordered_to_end = is_ordered_to_end(core, grant.value.id).await?;
+            let extends = extension_facts(&in_force, &grant.value, ordered_to_end);
+            ask_to_extend(id, wanted.clone(), &facts, extends, now)?
+        }
+        (Wanted::New(NewRequest { ask: wanted, .. }) | Wanted::Extension(_, wanted), _) => {
+            ask(id, wanted.clone(), &facts, now)?
+        }
+    };
     Ok(Prepared {
         request,
         in_force,
         requester,
         eligible: eligible.unwrap_or(Named::InPerson),
+        extends,
     })
+}
+
+/// Whether somebody has ordered the grant to end.
+pub(crate) async fn is_ordered_to_end(core: &Core, grant: GrantId) -> Result<bool> {
+    let order: Option<Stored<EndOrder>> = read(&*core.store, &keys::end_order(grant)).await?;
+    Ok(order.is_some())
+}
+
+/// What an extension of `grant` is judged by.
+pub(crate) fn extension_facts<'a>(in_force: &InForce, grant: &'a Grant, ordered_to_end: bool) -> ExtensionFacts<'a> {
+    ExtensionFacts {
+        grant,
+        ordered_to_end,
+        latest_end: in_force.latest_end(grant),
+    }
 }
 
 /// What a request would be, without making it.
@@ -96,7 +147,7 @@ async fn prepare(core: &Core, who: &Who, new: &NewRequest, now: Timestamp) -> Re
 /// As [`create`].
 pub async fn preview(core: &Core, who: &Who, new: &NewRequest) -> Result<Request> {
     let now = core.clock.now();
-    Ok(prepare(core, who, new, now).await?.request)
+    Ok(prepare(core, who, Wanted::New(new), now).await?.request)
 }
 
 /// Makes a request, in one transaction with its audit event, the promise that it lapses, and the stored answer.
@@ -110,46 +161,60 @@ pub async fn create(
     once: Option<&Once>,
     render: &(dyn Fn(&Request) -> Value + Sync),
 ) -> Result<Answer> {
+    make(core, who, Wanted::New(new), once, render).await
+}
+
+/// Makes a request for more time for a live grant of the caller's. It waits for the same approvers as a new one, and
+/// lapses with the grant at the latest. The transaction rests on the grant being as it was read.
+///
+/// # Errors
+/// The rule that refuses it.
+pub async fn extend(
+    core: &Core,
+    who: &Who,
+    grant: GrantId,
+    ask: &Ask,
+    once: Option<&Once>,
+    render: &(dyn Fn(&Request) -> Value + Sync),
+) -> Result<Answer> {
+    make(core, who, Wanted::Extension(grant, ask), once, render).await
+}
+
+async fn make(
+    core: &Core,
+    who: &Who,
+    wanted: Wanted<'_>,
+    once: Option<&Once>,
+    render: &(dyn Fn(&Request) -> Value + Sync),
+) -> Result<Answer> {
     for _ in 0..DECIDE_AGAIN {
         let (answer, replaced) = replay(core, once).await?;
         if let Some(answer) = answer {
             return Ok(answer);
         }
         let now = core.clock.now();
-        let prepared = prepare(core, who, new, now).await?;
+        let prepared = prepare(core, who, wanted, now).await?;
         let request = &prepared.request;
         let answer = Answer {
             status: 201,
             body: render(request),
         };
         let lapse = DueEntry::new(request.lapses_at, DueKind::Lapse, request.id);
-        let open = OpenRequest {
-            user: request.requester.user,
-            entitlement: request.entitlement,
-            request: request.id,
-        };
-        let draft = Draft::new(now, who.actor(), "request.created")
-            .fact("entitlement", request.entitlement)
-            .fact("duration", request.duration)
-            .fact("quorum", request.quorum)
-            .fact("policy", request.policy.hash)
-            .fact("lapses_at", request.lapses_at)
-            .fact("client", &who.caller.client)
-            .personal(personal(
-                &*core.ids,
-                &[
-                    ("justification", Some(&request.justification)),
-                    ("ticket", request.ticket.as_deref()),
-                ],
-            ));
         let mut change = Change::new()
             .create(request)?
-            .create(&open)?
+            .create(&OpenRequest::of(request))?
             .due(&[], &[lapse])?
             .check(&prepared.requester)
             .check(&prepared.in_force.entitlement)
             .check(&prepared.in_force.template)
-            .event(StreamId::request(request.id), draft);
+            .event(StreamId::request(request.id), created(core, who, request, now));
+        if let Some(grant) = &prepared.extends {
+            let draft = Draft::new(now, who.actor(), "grant.extension_requested")
+                .fact("grant", grant.value.id)
+                .fact("request", request.id)
+                .fact("duration", request.duration);
+            change = change.check(grant).event(StreamId::request(grant.value.request), draft);
+        }
         change = prepared
             .eligible
             .checked(change, &request.application, request.requester.user);
@@ -158,7 +223,12 @@ pub async fn create(
         }
         match change.commit(&*core.store).await {
             Ok(()) => {
-                tracing::info!(request.id = %request.id, entitlement.id = %request.entitlement, "request made");
+                tracing::info!(
+                    request.id = %request.id,
+                    entitlement.id = %request.entitlement,
+                    extends = ?request.kind.extends(),
+                    "request made"
+                );
                 return Ok(answer);
             }
             // Something it was judged by changed, or the same call came twice: judge again.
@@ -167,6 +237,27 @@ pub async fn create(
         }
     }
     Err(Refusal::Changed.into())
+}
+
+/// The event of a new request.
+fn created(core: &Core, who: &Who, request: &Request, now: Timestamp) -> Draft {
+    let mut draft = Draft::new(now, who.actor(), "request.created")
+        .fact("entitlement", request.entitlement)
+        .fact("duration", request.duration)
+        .fact("quorum", request.quorum)
+        .fact("policy", request.policy.hash)
+        .fact("lapses_at", request.lapses_at)
+        .fact("client", &who.caller.client);
+    if let Some(grant) = request.kind.extends() {
+        draft = draft.fact("extends", grant);
+    }
+    draft.personal(personal(
+        &*core.ids,
+        &[
+            ("justification", Some(&request.justification)),
+            ("ticket", request.ticket.as_deref()),
+        ],
+    ))
 }
 
 /// Takes a pending request back.
@@ -214,26 +305,80 @@ pub async fn close(
     wanted: &'static str,
     actor: Actor,
 ) -> Result<Request, ChangeError> {
+    close_because(core, stored, status, wanted, actor, None).await
+}
+
+/// As [`close`], with a reason where the state does not say it.
+///
+/// # Errors
+/// As [`close`].
+pub(crate) async fn close_because(
+    core: &Core,
+    stored: &Stored<Request>,
+    status: RequestStatus,
+    wanted: &'static str,
+    actor: Actor,
+    because: Option<CloseReason>,
+) -> Result<Request, ChangeError> {
     let now = core.clock.now();
-    let request = stored
+    let mut request = stored
         .value
         .close(status, wanted, now)
         .map_err(|refusal| ChangeError::App(refusal.into()))?;
+    request.closed_because = because;
     let action = match status {
         RequestStatus::Cancelled => "request.cancelled",
         RequestStatus::Lapsed => "request.lapsed",
         RequestStatus::Denied => "request.denied",
         RequestStatus::Approved | RequestStatus::Pending => "request.closed",
     };
+    let mut draft = Draft::new(now, actor, action);
+    if let Some(because) = because {
+        draft = draft.fact("because", because.name());
+    }
     Change::new()
         .replace(stored.version, &request)?
-        .delete_any(keys::open_request(request.requester.user, request.entitlement))
+        .delete_any(OpenRequest::of(&request).key())
         .due(&[DueEntry::new(request.lapses_at, DueKind::Lapse, request.id)], &[])?
-        .event(StreamId::request(request.id), Draft::new(now, actor, action))
+        .event(StreamId::request(request.id), draft)
         .commit(&*core.store)
         .await?;
     tracing::info!(request.id = %request.id, status = ?status, "request closed");
     Ok(request)
+}
+
+/// Closes the open request to extend a grant that has ended or is ending, if there is one: nobody can approve it any
+/// more.
+///
+/// # Errors
+/// When the table does not answer. The request then lapses at the grant's old end at the latest.
+pub(crate) async fn close_extension_of(core: &Core, grant: &Grant, actor: &Actor) -> Result<()> {
+    let store = &*core.store;
+    for _ in 0..DECIDE_AGAIN {
+        let key = keys::open_extension(grant.requester.user, grant.id);
+        let Some(open) = read::<OpenRequest>(store, &key).await? else {
+            return Ok(());
+        };
+        let request: Option<Stored<Request>> = read(store, &keys::request(open.value.request)).await?;
+        let Some(request) = request.filter(|request| request.value.status == RequestStatus::Pending) else {
+            return Ok(());
+        };
+        let because = Some(CloseReason::GrantEnded);
+        let closed = close_because(
+            core,
+            &request,
+            RequestStatus::Cancelled,
+            "cancelled",
+            actor.clone(),
+            because,
+        );
+        match closed.await {
+            Ok(_) => return Ok(()),
+            Err(ChangeError::Conflict(_)) => {}
+            Err(ChangeError::App(error)) => return Err(error),
+        }
+    }
+    Err(Refusal::Changed.into())
 }
 
 /// A request that the caller may see.

@@ -8,7 +8,7 @@ use crate::entitlement::{ApprovalMode, Entitlement, PolicyRef};
 use crate::grant::{Grant, GrantTarget};
 use crate::ids::{DecisionId, GrantId, RequestId};
 use crate::refusal::StepUpProblem;
-use crate::request::{Approval, Request, RequestStatus, check_requestable};
+use crate::request::{Approval, ExtensionFacts, Request, RequestKind, RequestStatus, check_requestable};
 use crate::target::TargetFacts;
 use crate::text::{LONGEST_JUSTIFICATION, check_free_text};
 use crate::{Refusal, Timestamp};
@@ -151,6 +151,8 @@ pub struct DecisionFacts<'a> {
     pub target_facts: &'a [Option<TargetFacts>],
     /// What the token proves.
     pub factor: &'a FactorClaims,
+    /// The grant that the request would extend, where it asks for that.
+    pub extends: Option<ExtensionFacts<'a>>,
 }
 
 /// What a decision leads to.
@@ -160,7 +162,7 @@ pub struct Decided {
     pub decision: Decision,
     /// The request afterwards.
     pub request: Request,
-    /// The grant, when the quorum is reached.
+    /// The grant, when the quorum is reached: the new one, or the extended one with its new end.
     pub grant: Option<Grant>,
 }
 
@@ -235,6 +237,7 @@ pub fn decide(
         duration,
         at: now,
     });
+    let grant = granted(ids.1, &request, facts, now)?;
     if counted(&request, facts) < usize::from(request.quorum) {
         return Ok(Decided {
             decision,
@@ -242,8 +245,6 @@ pub fn decide(
             grant: None,
         });
     }
-    let mut grant = approved_grant(ids.1, &request, now);
-    grant.exact = facts.entitlement.expires_exactly();
     request = request.close(RequestStatus::Approved, wanted, now)?;
     request.grant = Some(grant.id);
     Ok(Decided {
@@ -302,14 +303,29 @@ fn check_approvable(facts: &DecisionFacts<'_>) -> Result<(), Refusal> {
     check_requestable(facts.entitlement, facts.target_facts)
 }
 
-/// The grant that enough approvals lead to: the shortest approved duration, from now or from the scheduled start.
-fn approved_grant(id: GrantId, request: &Request, now: Timestamp) -> Grant {
+/// The grant that enough approvals lead to: the shortest approved duration, from now, from the scheduled start, or from
+/// the end of the grant that is extended.
+fn granted(id: GrantId, request: &Request, facts: &DecisionFacts<'_>, now: Timestamp) -> Result<Grant, Refusal> {
     let duration = request
         .approvals
         .iter()
         .map(|approval| approval.duration)
         .min()
         .unwrap_or(request.duration);
+    match (request.kind, &facts.extends) {
+        (RequestKind::New, _) => {
+            let mut grant = approved_grant(id, request, duration, now);
+            grant.exact = facts.entitlement.expires_exactly();
+            Ok(grant)
+        }
+        (RequestKind::Extension { grant }, Some(extends)) if extends.grant.id == grant => {
+            extends.extended(facts.entitlement, request.id, duration, now)
+        }
+        (RequestKind::Extension { .. }, _) => Err(Refusal::NotFound { what: "grant" }),
+    }
+}
+
+fn approved_grant(id: GrantId, request: &Request, duration: AccessDuration, now: Timestamp) -> Grant {
     let starts_at = request.starts_at.map_or(now, |start| start.max(now));
     Grant::approved(
         id,
@@ -321,13 +337,69 @@ fn approved_grant(id: GrantId, request: &Request, now: Timestamp) -> Grant {
     )
 }
 
-/// Verifies an approved grant from its evidence: the request and the decisions on it, not the grant's own row
-/// (invariant I1). A grant that somebody wrote by hand fails here and adds nobody.
+/// A request and the decisions on it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Approved {
+    /// The request.
+    pub request: Request,
+    /// The decisions.
+    pub decisions: Vec<Decision>,
+}
+
+/// Verifies an approved grant from its evidence: the request and the decisions on it and on each of its extensions, in
+/// the order in which the grant names them, not the grant's own row (invariant I1). A grant that somebody wrote by hand
+/// fails here and adds nobody, and one whose end somebody moved ends.
 ///
 /// # Errors
 /// What does not fit, for the alarm and the audit event.
-pub fn verify_evidence(grant: &Grant, request: &Request, decisions: &[Decision]) -> Result<(), &'static str> {
-    if request.status != RequestStatus::Approved || request.grant != Some(grant.id) || grant.request != request.id {
+pub fn verify_evidence(grant: &Grant, first: &Approved, extensions: &[Approved]) -> Result<(), &'static str> {
+    if grant.request != first.request.id || first.request.kind != RequestKind::New {
+        return Err("the request does not name this grant as its result");
+    }
+    let (counted, shortest) = verify_approved(grant, first)?;
+    let start = first
+        .request
+        .starts_at
+        .map_or(grant.approved_at, |start| start.max(grant.approved_at));
+    if grant.starts_at != start {
+        return Err("the grant does not start when it was approved to");
+    }
+    if counted.iter().all(|decision| decision.at < grant.approved_at) {
+        return Err("the grant is younger than every approval");
+    }
+    let mut end = shortest.end_from(start);
+    let named = extensions.iter().map(|extension| &extension.request.id);
+    if !grant.extensions.iter().eq(named) {
+        return Err("the grant's extensions are not those that were found");
+    }
+    for (at, extension) in extensions.iter().enumerate() {
+        let request = &extension.request;
+        let again = extensions
+            .iter()
+            .take(at)
+            .any(|earlier| earlier.request.id == request.id);
+        if again || request.kind != (RequestKind::Extension { grant: grant.id }) {
+            return Err("an extension belongs to another grant or counts twice");
+        }
+        let (counted, shortest) = verify_approved(grant, extension)?;
+        if counted.iter().any(|decision| decision.at >= end) {
+            return Err("an extension was approved after the grant's end");
+        }
+        end = shortest.end_from(end);
+    }
+    if grant.expires_at > end {
+        return Err("the grant lasts longer than was approved");
+    }
+    Ok(())
+}
+
+/// The decisions that count towards one of a grant's requests, one a person, and the shortest duration of them.
+fn verify_approved<'a>(
+    grant: &Grant,
+    approved: &'a Approved,
+) -> Result<(Vec<&'a Decision>, AccessDuration), &'static str> {
+    let Approved { request, decisions } = approved;
+    if request.status != RequestStatus::Approved || request.grant != Some(grant.id) {
         return Err("the request does not name this grant as its result");
     }
     let same_parties = grant.beneficiary == request.beneficiary
@@ -371,16 +443,7 @@ pub fn verify_evidence(grant: &Grant, request: &Request, decisions: &[Decision])
         .map(|decision| decision.duration)
         .min()
         .unwrap_or(request.duration);
-    let start = request
-        .starts_at
-        .map_or(grant.approved_at, |start| start.max(grant.approved_at));
-    if grant.starts_at != start || grant.expires_at > shortest.end_from(start) {
-        return Err("the grant lasts longer than was approved");
-    }
-    if counted.iter().all(|decision| decision.at < grant.approved_at) {
-        return Err("the grant is younger than every approval");
-    }
-    Ok(())
+    Ok((counted, shortest))
 }
 
 /// Verifies that the rules in force are those that were approved, and that the approvals satisfy them: `standing` are
@@ -423,11 +486,15 @@ mod tests {
     use super::*;
     use crate::entitlement::Template;
     use crate::entitlement::tests::entitlement;
+    use crate::grant::GrantStatus;
+    use crate::protocol::grant::MOST_EXTENSIONS;
     use crate::request::tests::{an_ask, good_facts, party};
     use crate::request::{AskFacts, ask};
     use uuid::Uuid;
 
     const NOW: Timestamp = Timestamp::from_seconds(10_000);
+    /// The latest end of any extension.
+    const LATEST: Timestamp = Timestamp::from_seconds(36_000);
 
     struct Case {
         entitlement: Entitlement,
@@ -440,6 +507,8 @@ mod tests {
         standing: Vec<Party>,
         eligible: bool,
         guest: bool,
+        extends: Option<(Grant, bool)>,
+        now: Timestamp,
     }
 
     fn case() -> Case {
@@ -486,6 +555,8 @@ mod tests {
             standing: vec![party(11)],
             eligible: true,
             guest: false,
+            extends: None,
+            now: NOW,
         }
     }
 
@@ -506,9 +577,155 @@ mod tests {
                 loop_group: None,
                 target_facts: &target_facts,
                 factor: &case.factor,
+                extends: case.extends.as_ref().map(|(grant, ordered_to_end)| ExtensionFacts {
+                    grant,
+                    ordered_to_end: *ordered_to_end,
+                    latest_end: LATEST,
+                }),
             },
-            NOW,
+            case.now,
         )
+    }
+
+    /// A grant of an hour from [`NOW`] on, with its evidence, and the case of its extension by another hour.
+    fn extension() -> (Grant, Approved, Case) {
+        let decided = run(&case()).unwrap();
+        let grant = decided.grant.unwrap();
+        let first = Approved {
+            request: decided.request,
+            decisions: vec![decided.decision],
+        };
+        let mut case = case();
+        case.request.id = RequestId::new(Uuid::from_u128(50));
+        case.request.kind = RequestKind::Extension { grant: grant.id };
+        case.now = NOW.plus_seconds(600);
+        case.factor.auth_time = Some(case.now);
+        case.extends = Some((grant.clone(), false));
+        (grant, first, case)
+    }
+
+    #[test]
+    fn an_extension_moves_the_end_of_its_grant_and_nothing_else() {
+        let (grant, first, mut case) = extension();
+        case.vote.duration = Some("30m".parse().unwrap());
+        let decided = run(&case).unwrap();
+        let longer = decided.grant.unwrap();
+        assert_eq!(
+            longer.expires_at,
+            grant.expires_at.plus_seconds(1_800),
+            "from the old end, and for less time than was asked"
+        );
+        assert_eq!(longer.next_schedule, grant.next_schedule + 1);
+        assert_eq!(longer.extensions, [decided.request.id]);
+        assert_eq!(decided.request.grant, Some(grant.id));
+        assert_eq!(
+            Grant {
+                expires_at: grant.expires_at,
+                next_schedule: grant.next_schedule,
+                extensions: Vec::new(),
+                due: Vec::new(),
+                ..longer.clone()
+            },
+            grant
+        );
+        let extension = Approved {
+            request: decided.request,
+            decisions: vec![decided.decision],
+        };
+        assert_eq!(verify_evidence(&longer, &first, &[extension]), Ok(()));
+    }
+
+    #[test]
+    fn only_a_grant_that_lives_is_extended_and_only_up_to_its_maximum() {
+        type Change = fn(&mut Case);
+        let cases: [(&str, Change); 6] = [
+            ("grant-not-live", |c| {
+                c.extends.as_mut().unwrap().0.status = GrantStatus::Ending
+            }),
+            ("grant-not-live", |c| c.extends.as_mut().unwrap().1 = true),
+            ("grant-over", |c| c.extends.as_mut().unwrap().0.expires_at = c.now),
+            ("beyond-maximum", |c| {
+                c.extends.as_mut().unwrap().0.expires_at = LATEST.plus_seconds(-3_599);
+            }),
+            ("extended-too-often", |c| {
+                c.extends.as_mut().unwrap().0.extensions = vec![RequestId::new(Uuid::from_u128(9)); MOST_EXTENSIONS];
+            }),
+            ("not-found", |c| c.extends = None),
+        ];
+        for (code, change) in cases {
+            let (_, _, mut case) = extension();
+            change(&mut case);
+            assert_eq!(run(&case).unwrap_err().code(), code);
+            case.vote.verdict = Verdict::Deny;
+            assert!(run(&case).is_ok(), "a no is always safe");
+        }
+        let (_, _, mut first_of_two) = extension();
+        first_of_two.request.quorum = 2;
+        first_of_two.extends.as_mut().unwrap().1 = true;
+        assert!(run(&first_of_two).is_err(), "nor does a first of two approvals count");
+        let (_, _, mut longest) = extension();
+        longest.extends.as_mut().unwrap().0.expires_at = LATEST.plus_seconds(-3_600);
+        assert_eq!(run(&longest).unwrap().grant.unwrap().expires_at, LATEST);
+    }
+
+    #[test]
+    fn an_extension_that_nobody_approved_proves_nothing() {
+        let (grant, first, case) = extension();
+        let decided = run(&case).unwrap();
+        let longer = decided.grant.unwrap();
+        let extension = Approved {
+            request: decided.request,
+            decisions: vec![decided.decision],
+        };
+        assert_eq!(verify_evidence(&grant, &first, &[]), Ok(()));
+        assert_eq!(
+            verify_evidence(&longer, &first, std::slice::from_ref(&extension)),
+            Ok(())
+        );
+        assert!(
+            verify_evidence(&longer, &first, &[]).is_err(),
+            "the extension is missing"
+        );
+        assert!(
+            verify_evidence(&grant, &first, std::slice::from_ref(&extension)).is_err(),
+            "not named"
+        );
+        type Forge = fn(&mut Grant, &mut Approved, &mut Vec<Approved>);
+        let forgeries: [Forge; 12] = [
+            |g, _, _| g.expires_at = g.expires_at.plus_seconds(1),
+            |g, _, e| {
+                g.extensions.push(e[0].request.id);
+                e.push(e[0].clone());
+                g.expires_at = g.expires_at.plus_seconds(3_600);
+            },
+            |_, _, e| e[0].decisions.clear(),
+            |_, _, e| e[0].request.status = RequestStatus::Pending,
+            |_, _, e| e[0].request.grant = None,
+            |_, _, e| e[0].request.kind = RequestKind::New,
+            |_, _, e| {
+                e[0].request.kind = RequestKind::Extension {
+                    grant: GrantId::new(Uuid::from_u128(99)),
+                };
+            },
+            |_, _, e| e[0].request.beneficiary = party(77),
+            |_, _, e| e[0].request.quorum = 2,
+            |_, _, e| e[0].decisions[0].approver = party(10),
+            |g, _, e| e[0].decisions[0].at = g.expires_at.plus_seconds(-3_600),
+            // The extension in the place of the first request.
+            |g, f, e| {
+                *f = e[0].clone();
+                g.request = f.request.id;
+                g.approved_at = f.decisions[0].at;
+                g.starts_at = g.approved_at;
+                g.extensions.clear();
+                e.clear();
+            },
+        ];
+        for (index, forge) in forgeries.iter().enumerate() {
+            let (mut grant, mut first, mut extensions) = (longer.clone(), first.clone(), vec![extension.clone()]);
+            forge(&mut grant, &mut first, &mut extensions);
+            assert!(verify_evidence(&grant, &first, &extensions).is_err(), "forgery {index}");
+        }
     }
 
     #[test]
@@ -690,8 +907,15 @@ mod tests {
     fn evidence_verifies_for_what_was_decided_and_for_nothing_else() {
         let decided = run(&case()).unwrap();
         let (grant, request, decisions) = (decided.grant.unwrap(), decided.request, vec![decided.decision]);
-        assert_eq!(verify_evidence(&grant, &request, &decisions), Ok(()));
-        assert!(verify_evidence(&grant, &request, &[]).is_err(), "no decision");
+        let verify = |grant: &Grant, request: &Request, decisions: &[Decision]| {
+            let first = Approved {
+                request: request.clone(),
+                decisions: decisions.to_vec(),
+            };
+            verify_evidence(grant, &first, &[])
+        };
+        assert_eq!(verify(&grant, &request, &decisions), Ok(()));
+        assert!(verify(&grant, &request, &[]).is_err(), "no decision");
         type Forge = fn(&mut Grant, &mut Request, &mut Vec<Decision>);
         let forgeries: [Forge; 9] = [
             |g, _, _| g.id = GrantId::new(Uuid::from_u128(99)),
@@ -710,10 +934,7 @@ mod tests {
         for (index, forge) in forgeries.iter().enumerate() {
             let (mut grant, mut request, mut decisions) = (grant.clone(), request.clone(), decisions.clone());
             forge(&mut grant, &mut request, &mut decisions);
-            assert!(
-                verify_evidence(&grant, &request, &decisions).is_err(),
-                "forgery {index}"
-            );
+            assert!(verify(&grant, &request, &decisions).is_err(), "forgery {index}");
         }
     }
 }

@@ -35,6 +35,9 @@ impl AccessDuration {
         Self { seconds: 172_800 },
     ];
 
+    /// Seven days.
+    pub const WEEK: Self = Self { seconds: 7 * 86_400 };
+
     /// A duration of `seconds`; `None` unless it lies between one second and [`LONGEST_SECONDS`].
     #[must_use]
     pub const fn from_seconds(seconds: u32) -> Option<Self> {

@@ -125,6 +125,9 @@ pub struct Entitlement {
     pub eligible: Eligibility,
     /// Allowed durations; `None` takes the template's list, otherwise both lists apply.
     pub durations: Option<BTreeSet<AccessDuration>>,
+    /// How long one grant may last, its extensions included; see [`Entitlement::absolute_maximum_in_force`] for `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absolute_maximum: Option<AccessDuration>,
     /// Fewest characters of a justification.
     pub justification_min: u16,
     /// Whether and which ticket reference is needed.
@@ -275,6 +278,7 @@ impl Entitlement {
         if let Some(durations) = &self.durations {
             check_durations(durations, short_durations)?;
         }
+        self.check_absolute_maximum(short_durations)?;
         if usize::from(self.justification_min) > LONGEST_JUSTIFICATION {
             return Err(Refusal::invalid(
                 "justification_min",
@@ -287,19 +291,48 @@ impl Entitlement {
         Ok(())
     }
 
+    fn check_absolute_maximum(&self, short_durations: bool) -> Result<(), Refusal> {
+        let field = "absolute_maximum";
+        let Some(maximum) = self.absolute_maximum else {
+            return Ok(());
+        };
+        if maximum.is_sub_minute() && !short_durations {
+            return Err(Refusal::invalid(field, format!("{maximum} is shorter than a minute")));
+        }
+        match self.durations.iter().flatten().find(|duration| **duration > maximum) {
+            Some(longer) => Err(Refusal::invalid(
+                field,
+                format!("must not be shorter than {longer}, which may be asked for at once"),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// How long one grant may last, its extensions included: what is configured, else a week, or the longest duration
+    /// that may be asked for where that is longer.
+    #[must_use]
+    pub fn absolute_maximum_in_force(&self, template: &Template) -> AccessDuration {
+        self.absolute_maximum.unwrap_or_else(|| {
+            let longest = self.durations_in_force(template).into_iter().max();
+            longest.map_or(AccessDuration::WEEK, |longest| longest.max(AccessDuration::WEEK))
+        })
+    }
+
     /// The approvers in force.
     #[must_use]
     pub fn approvers_in_force<'a>(&'a self, template: &'a Template) -> &'a Principals {
         self.approvers.as_ref().unwrap_or(&template.default_approvers)
     }
 
-    /// The durations in force: those on the template's list and, where there is one, on the entitlement's.
+    /// The durations in force: those on the template's list and, where there is one, on the entitlement's, up to the
+    /// absolute maximum.
     #[must_use]
     pub fn durations_in_force(&self, template: &Template) -> Vec<AccessDuration> {
         template
             .durations
             .iter()
             .filter(|duration| self.durations.as_ref().is_none_or(|own| own.contains(duration)))
+            .filter(|duration| self.absolute_maximum.is_none_or(|maximum| **duration <= maximum))
             .copied()
             .collect()
     }
@@ -403,6 +436,7 @@ pub(crate) mod tests {
             approvers: None,
             eligible: Eligibility::Everyone,
             durations: None,
+            absolute_maximum: None,
             justification_min: 10,
             ticket: TicketRule::default(),
             critical: false,
@@ -422,9 +456,32 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn nothing_may_be_asked_for_beyond_the_absolute_maximum() {
+        let mut template = Template::new("contoso.example".parse().unwrap());
+        let mut entitlement = entitlement();
+        assert_eq!(
+            entitlement.absolute_maximum_in_force(&template),
+            "7d".parse().unwrap(),
+            "a week, where nothing is configured"
+        );
+        template.durations.insert("14d".parse().unwrap());
+        assert_eq!(
+            entitlement.absolute_maximum_in_force(&template),
+            "14d".parse().unwrap(),
+            "never in the way of a duration that is allowed"
+        );
+        entitlement.absolute_maximum = Some("2h".parse().unwrap());
+        assert_eq!(entitlement.absolute_maximum_in_force(&template), "2h".parse().unwrap());
+        assert_eq!(
+            entitlement.durations_in_force(&template).last().copied(),
+            "2h".parse().ok()
+        );
+    }
+
+    #[test]
     fn each_broken_rule_names_its_field() {
         type Break = fn(&mut Entitlement);
-        let cases: [(&str, Break); 8] = [
+        let cases: [(&str, Break); 10] = [
             ("name", |e| e.name = " x".to_owned()),
             ("targets", |e| e.targets.clear()),
             ("targets", |e| e.targets.extend_from_within(..)),
@@ -436,6 +493,11 @@ pub(crate) mod tests {
             ("approvers", |e| e.approvers = Some(Principals::default())),
             ("durations", |e| e.durations = Some(BTreeSet::new())),
             ("durations", |e| e.durations = Some(["5s".parse().unwrap()].into())),
+            ("absolute_maximum", |e| e.absolute_maximum = Some("5s".parse().unwrap())),
+            ("absolute_maximum", |e| {
+                e.durations = Some(["1h".parse().unwrap(), "2h".parse().unwrap()].into());
+                e.absolute_maximum = Some("1h".parse().unwrap());
+            }),
         ];
         assert_eq!(entitlement().check(false), Ok(()));
         for (field, change) in cases {
@@ -480,6 +542,9 @@ pub(crate) mod tests {
         assert_eq!(entitlement.policy(1, &texts, 2).unwrap().hash, before);
         let mut other = entitlement;
         other.quorum = 2;
-        assert_ne!(other.policy(2, &template, 1).unwrap().hash, before);
+        let quorum = other.policy(2, &template, 1).unwrap().hash;
+        assert_ne!(quorum, before);
+        other.absolute_maximum = Some("2d".parse().unwrap());
+        assert_ne!(other.policy(2, &template, 1).unwrap().hash, quorum);
     }
 }

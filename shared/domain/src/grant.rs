@@ -235,9 +235,17 @@ pub struct Grant {
     pub exact: bool,
     /// Each target and where it stands.
     pub targets: Vec<GrantTarget>,
-    /// Number of the next schedule.
+    /// The requests that extended it, in the order in which they were approved: with the first request they are the
+    /// evidence of its end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extensions: Vec<RequestId>,
+    /// Number of the schedule that it wants. Rises with each change of expiry.
     pub next_schedule: u32,
-    /// The schedule that exists, once it does.
+    /// Number of the timer in force, be it a schedule or a message; 0 before there is one. After an extension it is not
+    /// yet the one that is wanted.
+    #[serde(default)]
+    pub timed: u32,
+    /// The schedule in force, once there is one.
     pub schedule: Option<ScheduleName>,
     /// When a target first confirmed the member.
     pub active_at: Option<Timestamp>,
@@ -279,7 +287,9 @@ impl Grant {
             expires_at,
             exact: false,
             targets,
+            extensions: Vec::new(),
             next_schedule: 1,
+            timed: 0,
             schedule: None,
             active_at: None,
             ending_at: None,
@@ -303,13 +313,19 @@ impl Grant {
         }
     }
 
-    /// The name that the next schedule will have.
+    /// The name of the schedule that it wants.
     #[must_use]
     pub const fn schedule_name(&self) -> ScheduleName {
         ScheduleName {
             grant: self.id,
             n: self.next_schedule,
         }
+    }
+
+    /// Whether the timer in force was made for an end that has moved since.
+    #[must_use]
+    pub const fn timer_is_outdated(&self) -> bool {
+        self.timed != 0 && self.timed != self.next_schedule
     }
 }
 

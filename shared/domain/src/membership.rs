@@ -93,6 +93,19 @@ impl Holds {
         self
     }
 
+    /// With the hold of `grant` moved to the end `expires_at`. It waits again: until the timer of the new end exists it
+    /// keeps and does not add.
+    #[must_use]
+    pub fn extended(mut self, grant: GrantId, expires_at: Timestamp) -> Self {
+        for hold in self.holds.iter_mut().filter(|hold| hold.grant == grant) {
+            hold.expires_at = hold.expires_at.max(expires_at);
+            if hold.state == HoldState::Adding {
+                hold.state = HoldState::Waiting;
+            }
+        }
+        self
+    }
+
     /// With the hold of `grant` in `state`. A released hold stays released: an end is final.
     #[must_use]
     pub fn with_state(mut self, grant: GrantId, state: HoldState) -> Self {
@@ -282,6 +295,25 @@ mod tests {
         assert_eq!(holds.state_of(grant(1)), Some(HoldState::Released));
         assert_eq!(holds.kept_until(at(50)), None);
         assert_eq!(holds.without(grant(1)).holds.len(), 0);
+    }
+
+    #[test]
+    fn a_hold_that_is_extended_keeps_and_waits_for_its_timer() {
+        let holds = holds()
+            .with_waiting(grant(1), at(0), at(100))
+            .with_state(grant(1), HoldState::Adding)
+            .with_waiting(grant(2), at(0), at(50))
+            .with_state(grant(2), HoldState::Released)
+            .extended(grant(1), at(200))
+            .extended(grant(2), at(900));
+        assert_eq!(holds.kept_until(at(150)), Some(at(200)));
+        assert_eq!(holds.addable_until(at(50)), None, "the new timer does not exist yet");
+        assert_eq!(holds.state_of(grant(2)), Some(HoldState::Released), "an end is final");
+        assert_eq!(
+            holds.extended(grant(1), at(10)).kept_until(at(150)),
+            Some(at(200)),
+            "never shorter"
+        );
     }
 
     #[test]

@@ -196,6 +196,35 @@ pub enum Refusal {
         /// `ended`, `extended`, …
         wanted: &'static str,
     },
+    /// The grant's time is up, though nothing has been stored of its end yet.
+    #[error("This grant ended at {at}, so it cannot be extended; ask for access anew.")]
+    GrantOver {
+        /// When it ended.
+        at: Timestamp,
+    },
+    /// The extension would make the grant last longer than the entitlement allows.
+    #[error("{name} may last until {latest} at the most when it is extended; ask for less time, or anew.")]
+    BeyondMaximum {
+        /// The entitlement's name.
+        name: String,
+        /// The latest end.
+        latest: Timestamp,
+    },
+    /// There is an open request to extend the grant.
+    #[error("There is already an open request to extend this grant.")]
+    AlreadyExtending,
+    /// The grant was extended as often as may be.
+    #[error("This grant was extended {limit} times already; ask for access anew.")]
+    ExtendedTooOften {
+        /// How often it may be.
+        limit: usize,
+    },
+    /// The entitlement gives something else than it did when the grant was approved.
+    #[error("The targets of {name} are others than when this access was approved, so it cannot be extended; ask anew.")]
+    TargetsChanged {
+        /// The entitlement's name.
+        name: String,
+    },
     /// Somebody else changed it first.
     #[error("It was changed by someone else in the meantime; read it again.")]
     Changed,
@@ -253,6 +282,7 @@ impl Refusal {
             Self::InvalidField { .. }
             | Self::DurationNotAllowed { .. }
             | Self::DurationLonger { .. }
+            | Self::BeyondMaximum { .. }
             | Self::KeyReused => RefusalKind::Invalid,
             Self::NotFound { .. } => RefusalKind::NotFound,
             Self::RoleMissing { .. }
@@ -276,6 +306,10 @@ impl Refusal {
             | Self::NoLongerEligible { .. }
             | Self::ApproverLoop { .. }
             | Self::GrantNotLive { .. }
+            | Self::GrantOver { .. }
+            | Self::AlreadyExtending
+            | Self::ExtendedTooOften { .. }
+            | Self::TargetsChanged { .. }
             | Self::Changed
             | Self::Taken { .. }
             | Self::NotConfigured { .. } => RefusalKind::Conflict,
@@ -315,6 +349,11 @@ impl Refusal {
             Self::StepUpRequired { .. } => "step-up-required",
             Self::ApproverLoop { .. } => "approver-loop",
             Self::GrantNotLive { .. } => "grant-not-live",
+            Self::GrantOver { .. } => "grant-over",
+            Self::BeyondMaximum { .. } => "beyond-maximum",
+            Self::AlreadyExtending => "already-extending",
+            Self::ExtendedTooOften { .. } => "extended-too-often",
+            Self::TargetsChanged { .. } => "targets-changed",
             Self::Changed => "changed",
             Self::KeyReused => "key-reused",
             Self::Taken { .. } => "taken",
@@ -327,7 +366,9 @@ impl Refusal {
     pub const fn field(&self) -> Option<&'static str> {
         match self {
             Self::InvalidField { field, .. } | Self::Taken { field, .. } => Some(field),
-            Self::DurationNotAllowed { .. } | Self::DurationLonger { .. } => Some("duration"),
+            Self::DurationNotAllowed { .. } | Self::DurationLonger { .. } | Self::BeyondMaximum { .. } => {
+                Some("duration")
+            }
             Self::KeyReused => Some("Idempotency-Key"),
             Self::EntitlementDisabled { .. }
             | Self::TargetUnchecked { .. }

@@ -6,7 +6,10 @@ use crate::Refusal;
 use crate::directory::Party;
 use crate::duration::AccessDuration;
 use crate::entitlement::{Entitlement, PolicyRef, Template};
+use crate::grant::{Grant, GrantStatus};
 use crate::ids::{ApplicationId, EntitlementId, GrantId, RequestId};
+use crate::protocol::Production;
+use crate::protocol::grant::extended;
 use crate::target::{Target, TargetFacts};
 use crate::text::{LONGEST_JUSTIFICATION, check_free_text};
 use crate::time::Timestamp;
@@ -46,6 +49,49 @@ impl RequestStatus {
     }
 }
 
+/// What a request asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum RequestKind {
+    /// A grant.
+    #[default]
+    New,
+    /// More time for a grant that is live.
+    Extension {
+        /// Which.
+        grant: GrantId,
+    },
+}
+
+impl RequestKind {
+    /// The grant that would be extended.
+    #[must_use]
+    pub const fn extends(self) -> Option<GrantId> {
+        match self {
+            Self::New => None,
+            Self::Extension { grant } => Some(grant),
+        }
+    }
+}
+
+/// Why a request was closed that nobody denied, took back or let lapse.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CloseReason {
+    /// The grant that it would have extended ended first.
+    GrantEnded,
+}
+
+impl CloseReason {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::GrantEnded => "grant_ended",
+        }
+    }
+}
+
 /// A request for access.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Request {
@@ -53,6 +99,9 @@ pub struct Request {
     pub id: RequestId,
     /// The application.
     pub application: ApplicationId,
+    /// Whether it asks for a grant or for more time.
+    #[serde(default)]
+    pub kind: RequestKind,
     /// What is asked for.
     pub entitlement: EntitlementId,
     /// Its name at that moment, for people.
@@ -79,7 +128,7 @@ pub struct Request {
     pub status: RequestStatus,
     /// Who has approved so far.
     pub approvals: Vec<Approval>,
-    /// The grant, once approved.
+    /// The grant that it led to or extended, once approved.
     pub grant: Option<GrantId>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -87,6 +136,9 @@ pub struct Request {
     pub lapses_at: Timestamp,
     /// When it left `pending`.
     pub closed_at: Option<Timestamp>,
+    /// Why, where the state does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_because: Option<CloseReason>,
 }
 
 /// One approval that counts towards the quorum.
@@ -199,6 +251,7 @@ pub fn ask(id: RequestId, ask: Ask, facts: &AskFacts<'_>, now: Timestamp) -> Res
     Ok(Request {
         id,
         application: entitlement.application.clone(),
+        kind: RequestKind::New,
         entitlement: entitlement.id,
         entitlement_name: entitlement.name.clone(),
         targets: entitlement.targets.clone(),
@@ -216,7 +269,89 @@ pub fn ask(id: RequestId, ask: Ask, facts: &AskFacts<'_>, now: Timestamp) -> Res
         created_at: now,
         lapses_at: now.plus_seconds(i64::from(template.request_ttl_seconds)),
         closed_at: None,
+        closed_because: None,
     })
+}
+
+/// The grant that a request would extend, strongly consistent.
+#[derive(Clone, Copy, Debug)]
+pub struct ExtensionFacts<'a> {
+    /// The grant.
+    pub grant: &'a Grant,
+    /// Whether somebody has ordered it to end.
+    pub ordered_to_end: bool,
+    /// The latest end that the entitlement allows it.
+    pub latest_end: Timestamp,
+}
+
+impl ExtensionFacts<'_> {
+    /// The grant with its end moved by `duration`.
+    ///
+    /// # Errors
+    /// When it is ending, over, or would last too long.
+    pub fn extended(
+        &self,
+        entitlement: &Entitlement,
+        request: RequestId,
+        duration: AccessDuration,
+        now: Timestamp,
+    ) -> Result<Grant, Refusal> {
+        if self.ordered_to_end {
+            return Err(Refusal::GrantNotLive {
+                status: GrantStatus::Ending,
+                wanted: "extended",
+            });
+        }
+        let extended = extended::<Production>(self.grant, request, duration, now)?;
+        if extended.expires_at > self.latest_end {
+            return Err(Refusal::BeyondMaximum {
+                name: entitlement.name.clone(),
+                latest: self.latest_end,
+            });
+        }
+        Ok(extended)
+    }
+}
+
+/// Decides on a request for more time: everything that a new request has to satisfy, and that the grant is live, gives
+/// what the entitlement gives now, and would not last longer than the entitlement allows. `facts.asked_already` says
+/// whether there is an open request to extend this grant.
+///
+/// # Errors
+/// The first rule that refuses it.
+pub fn ask_to_extend(
+    id: RequestId,
+    asked: Ask,
+    facts: &AskFacts<'_>,
+    extends: ExtensionFacts<'_>,
+    now: Timestamp,
+) -> Result<Request, Refusal> {
+    let (entitlement, _) = facts.entitlement;
+    let grant = extends.grant;
+    if facts.eligible && facts.asked_already {
+        return Err(Refusal::AlreadyExtending);
+    }
+    let facts = AskFacts {
+        asked_already: false,
+        ..facts.clone()
+    };
+    let asked = Ask {
+        starts_at: None,
+        ..asked
+    };
+    let duration = asked.duration;
+    let mut request = ask(id, asked, &facts, now)?;
+    let same = grant.targets.iter().map(|target| &target.target).eq(&request.targets);
+    if !same || grant.entitlement != entitlement.id {
+        return Err(Refusal::TargetsChanged {
+            name: entitlement.name.clone(),
+        });
+    }
+    extends.extended(entitlement, id, duration, now)?;
+    request.kind = RequestKind::Extension { grant: grant.id };
+    // Nobody can approve more time for what is over.
+    request.lapses_at = request.lapses_at.min(grant.expires_at);
+    Ok(request)
 }
 
 /// Whether an entitlement can be requested and granted at all: switched on, and each target known to be manageable.
@@ -385,6 +520,90 @@ pub(crate) mod tests {
             change(&mut input);
             assert_eq!(asked(&entitlement(), input, |_| {}).unwrap_err().field(), Some(field));
         }
+    }
+
+    fn asked_to_extend(
+        grant: &Grant,
+        duration: &str,
+        change: impl Fn(&mut AskFacts<'_>, &mut ExtensionFacts<'_>),
+    ) -> Result<Request, Refusal> {
+        let entitlement = entitlement();
+        let template = Template::new("contoso.example".parse().unwrap());
+        let dana = party(10);
+        let target_facts = good_facts(&entitlement);
+        let mut facts = AskFacts {
+            entitlement: (&entitlement, 3),
+            template: (&template, 1),
+            requester: &dana,
+            beneficiary: &dana,
+            eligible: true,
+            available_approvers: 1,
+            target_facts: &target_facts,
+            open_requests: 1,
+            asked_already: false,
+        };
+        let mut extends = ExtensionFacts {
+            grant,
+            ordered_to_end: false,
+            latest_end: Timestamp::from_seconds(100_000),
+        };
+        change(&mut facts, &mut extends);
+        let ask = Ask {
+            duration: duration.parse().unwrap(),
+            starts_at: Some(Timestamp::from_seconds(9_999)),
+            ..an_ask()
+        };
+        let id = RequestId::new(Uuid::from_u128(6));
+        ask_to_extend(id, ask, &facts, extends, Timestamp::from_seconds(2_000))
+    }
+
+    #[test]
+    fn more_time_is_asked_for_under_the_rules_of_a_new_request_and_those_of_the_grant() {
+        let request = asked(&entitlement(), an_ask(), |_| {}).unwrap();
+        let targets = request.targets.iter().cloned().map(crate::grant::GrantTarget::waiting);
+        let at = Timestamp::from_seconds;
+        let id = GrantId::new(Uuid::from_u128(8));
+        let grant = Grant::approved(id, &request, at(1_200), at(4_800), targets.collect(), at(1_200));
+        let extension = asked_to_extend(&grant, "1h", |_, _| {}).unwrap();
+        assert_eq!(extension.kind.extends(), Some(id));
+        assert_eq!(extension.lapses_at, grant.expires_at, "not a second after the grant");
+        assert_eq!((extension.starts_at, extension.grant), (None, None));
+
+        type Facts = fn(&mut AskFacts<'_>, &mut ExtensionFacts<'_>);
+        let cases: [(&str, Facts); 7] = [
+            ("not-eligible", |f, _| f.eligible = false),
+            ("target-unchecked", |f, _| f.target_facts = &[None]),
+            ("too-few-approvers", |f, _| f.available_approvers = 0),
+            ("already-extending", |f, _| f.asked_already = true),
+            ("too-many-open-requests", |f, _| f.open_requests = MOST_OPEN_REQUESTS),
+            ("grant-not-live", |_, e| e.ordered_to_end = true),
+            ("beyond-maximum", |_, e| e.latest_end = Timestamp::from_seconds(8_399)),
+        ];
+        for (code, change) in cases {
+            assert_eq!(asked_to_extend(&grant, "1h", change).unwrap_err().code(), code);
+        }
+        assert!(asked_to_extend(&grant, "1h", |_, e| e.latest_end = Timestamp::from_seconds(8_400)).is_ok());
+        assert_eq!(
+            asked_to_extend(&grant, "3h", |_, _| {}).unwrap_err().code(),
+            "duration-not-allowed"
+        );
+        let mut over = grant.clone();
+        over.expires_at = Timestamp::from_seconds(2_000);
+        assert_eq!(
+            asked_to_extend(&over, "1h", |_, _| {}).unwrap_err().code(),
+            "grant-over"
+        );
+        over.status = GrantStatus::Ended;
+        assert_eq!(
+            asked_to_extend(&over, "1h", |_, _| {}).unwrap_err().code(),
+            "grant-not-live"
+        );
+        let mut other = grant;
+        other.targets.push(other.targets[0].clone());
+        assert_eq!(
+            asked_to_extend(&other, "1h", |_, _| {}).unwrap_err().code(),
+            "targets-changed"
+        );
     }
 
     #[test]

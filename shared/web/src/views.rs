@@ -49,6 +49,9 @@ pub struct RequestView {
     pub id: String,
     /// `pending`, `approved`, `denied`, `cancelled` or `lapsed`.
     pub status: String,
+    /// The grant that it asks more time for; absent where it asks for a new one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extends: Option<String>,
     /// What is asked for.
     pub entitlement: String,
     /// Its name at that moment.
@@ -73,7 +76,7 @@ pub struct RequestView {
     pub quorum: u8,
     /// The approvals so far.
     pub approvals: Vec<ApprovalView>,
-    /// The grant, once approved.
+    /// The grant, once approved: the new one or the extended one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grant: Option<String>,
     /// When it was made.
@@ -83,6 +86,9 @@ pub struct RequestView {
     /// When it left `pending`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<String>,
+    /// Why, where `status` does not say it: `grant_ended`, when the grant that it would have extended ended first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_because: Option<String>,
 }
 
 impl From<&Request> for RequestView {
@@ -90,6 +96,7 @@ impl From<&Request> for RequestView {
         Self {
             id: request.id.to_string(),
             status: name(request.status),
+            extends: request.kind.extends().map(|grant| grant.to_string()),
             entitlement: request.entitlement.to_string(),
             entitlement_name: request.entitlement_name.clone(),
             targets: request.targets.iter().map(ToString::to_string).collect(),
@@ -113,6 +120,7 @@ impl From<&Request> for RequestView {
             created_at: request.created_at.to_string(),
             lapses_at: request.lapses_at.to_string(),
             closed_at: request.closed_at.map(|at| at.to_string()),
+            closed_because: request.closed_because.map(|because| because.name().to_owned()),
         }
     }
 }
@@ -137,6 +145,9 @@ pub struct GrantView {
     pub id: String,
     /// The request it came from.
     pub request: String,
+    /// The requests that extended it, in the order in which they were approved.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extensions: Vec<String>,
     /// What was granted.
     pub entitlement: String,
     /// Its name at that moment.
@@ -167,6 +178,7 @@ impl From<&Grant> for GrantView {
         Self {
             id: grant.id.to_string(),
             request: grant.request.to_string(),
+            extensions: grant.extensions.iter().map(ToString::to_string).collect(),
             entitlement: grant.entitlement.to_string(),
             entitlement_name: grant.entitlement_name.clone(),
             beneficiary: (&grant.beneficiary).into(),

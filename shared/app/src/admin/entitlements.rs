@@ -46,6 +46,8 @@ pub struct EntitlementInput {
     pub eligible: Eligibility,
     /// Allowed durations.
     pub durations: Option<BTreeSet<AccessDuration>>,
+    /// How long one grant may last, its extensions included.
+    pub absolute_maximum: Option<AccessDuration>,
     /// Fewest characters of a justification.
     pub justification_min: u16,
     /// The ticket rule.
@@ -180,6 +182,7 @@ async fn build(
         approvers: input.approvers.clone(),
         eligible: input.eligible.clone(),
         durations: input.durations.clone(),
+        absolute_maximum: input.absolute_maximum,
         justification_min: input.justification_min,
         ticket: input.ticket.clone(),
         critical: input.critical,

@@ -19,6 +19,7 @@ use crate::keys;
 use crate::ports::Workers;
 use crate::ports::store::Key;
 use crate::records::Stored;
+use crate::requests;
 
 /// Most effects of one run; the domain's own bound is lower.
 const MOST_EFFECTS: usize = 64;
@@ -143,10 +144,22 @@ async fn commit(workers: &Workers, worker: &Worker, next: Next) -> Result<Input>
     match change.commit(store).await {
         Ok(()) => {
             tell(before, grant, next.action, now);
+            if before.status != grant.status && !grant.status.is_live() {
+                close_extension(workers, grant).await;
+            }
             Ok(Input::Committed)
         }
         Err(ChangeError::Conflict(_)) => conflict(workers, worker, None).await,
         Err(ChangeError::App(error)) => Err(error),
+    }
+}
+
+/// Nobody can approve more time for a grant that is ending. What cannot be closed now lapses at the grant's old end at
+/// the latest, and must not keep the end waiting.
+async fn close_extension(workers: &Workers, grant: &Grant) {
+    let actor = Actor::system("worker");
+    if let Err(error) = requests::close_extension_of(&workers.core, grant, &actor).await {
+        tracing::error!(grant.id = %grant.id, %error, "a request to extend an ended grant could not be closed");
     }
 }
 

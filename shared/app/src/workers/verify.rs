@@ -1,10 +1,11 @@
 //! Re-verifies a grant from its evidence before anything is added. Never before a removal.
 
-use hourglass_domain::decision::{Decision, verify_evidence, verify_rules};
+use hourglass_domain::decision::{Approved, Decision, verify_evidence, verify_rules};
 use hourglass_domain::directory::User;
 use hourglass_domain::entitlement::Entitlement;
 use hourglass_domain::grant::Grant;
-use hourglass_domain::ids::GrantId;
+use hourglass_domain::ids::{GrantId, RequestId};
+use hourglass_domain::protocol::grant::MOST_EXTENSIONS;
 use hourglass_domain::request::Request;
 
 use crate::change::{read, read_page};
@@ -48,17 +49,17 @@ pub async fn verify(workers: &Workers, grant: &Grant) -> Result<Verdict> {
     if !beneficiary.is_some_and(|user| as_then(&user.value)) {
         return Ok(Verdict::Bad("the beneficiary is no longer active".to_owned()));
     }
-    let changed = rules_changed(workers, grant, &evidence.request, &evidence.decisions).await?;
+    let changed = rules_changed(workers, grant, &evidence).await?;
     Ok(changed.map_or(Verdict::Good, Verdict::Bad))
 }
 
 /// What a grant came from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Evidence {
-    /// The request.
-    pub request: Request,
-    /// The decisions on it.
-    pub decisions: Vec<Decision>,
+    /// The request, and the decisions on it.
+    pub first: Approved,
+    /// The requests that extended it, in their order, and the decisions on each.
+    pub extensions: Vec<Approved>,
 }
 
 /// The evidence of a grant, or why it has none. A grant that somebody wrote by hand alarms here and adds nobody; what
@@ -76,7 +77,7 @@ pub async fn evidence(store: &dyn Store, grant: &Grant) -> Result<std::result::R
         Err(error) => return Err(error.into()),
     };
     let verified = found.ok_or("the grant has no request").and_then(|evidence| {
-        verify_evidence(grant, &evidence.request, &evidence.decisions)?;
+        verify_evidence(grant, &evidence.first, &evidence.extensions)?;
         Ok(evidence)
     });
     if let Err(why) = verified {
@@ -86,11 +87,30 @@ pub async fn evidence(store: &dyn Store, grant: &Grant) -> Result<std::result::R
 }
 
 async fn load(store: &dyn Store, grant: &Grant) -> std::result::Result<Option<Evidence>, StoreError> {
-    let Some(request) = read::<Request>(store, &keys::request(grant.request)).await? else {
+    // A list that no extension could have made this long is not read to its end: it verifies no better for that.
+    let ids = grant.extensions.iter().take(MOST_EXTENSIONS).copied();
+    let approved = std::iter::once(grant.request).chain(ids).map(|id| approved(store, id));
+    let mut found = Vec::new();
+    for approved in futures_util::future::join_all(approved).await {
+        match approved? {
+            Some(approved) => found.push(approved),
+            None => return Ok(None),
+        }
+    }
+    let mut found = found.into_iter();
+    Ok(found.next().map(|first| Evidence {
+        first,
+        extensions: found.collect(),
+    }))
+}
+
+/// A request and the decisions on it.
+async fn approved(store: &dyn Store, id: RequestId) -> std::result::Result<Option<Approved>, StoreError> {
+    let Some(request) = read::<Request>(store, &keys::request(id)).await? else {
         return Ok(None);
     };
-    let decisions = read_page::<Decision>(store, &Query::partition(keys::decisions(grant.request))).await?;
-    Ok(Some(Evidence {
+    let decisions = read_page::<Decision>(store, &Query::partition(keys::decisions(id))).await?;
+    Ok(Some(Approved {
         request: request.value,
         decisions: decisions.items.into_iter().map(|decision| decision.value).collect(),
     }))
@@ -103,12 +123,7 @@ pub(super) fn alarm(grant: GrantId, why: &str) {
 }
 
 /// Rules that were tightened after the approval count as well, and so does whoever may no longer approve or ask.
-async fn rules_changed(
-    workers: &Workers,
-    grant: &Grant,
-    request: &Request,
-    decisions: &[Decision],
-) -> Result<Option<String>> {
+async fn rules_changed(workers: &Workers, grant: &Grant, evidence: &Evidence) -> Result<Option<String>> {
     let store = &*workers.core.store;
     let key = keys::entitlement(&grant.application, grant.entitlement);
     let Some(entitlement) = read::<Entitlement>(store, &key).await? else {
@@ -119,14 +134,16 @@ async fn rules_changed(
         .value
         .policy(entitlement.version, &template.value, template.version)?;
     let approvers = entitlement.value.approvers_in_force(&template.value);
-    let parties = decisions.iter().map(|decision| &decision.approver);
-    let standing = policy::standing(store, &grant.application, approvers, parties).await?;
-    let standing: Vec<&Decision> = decisions
-        .iter()
-        .filter(|decision| standing.iter().any(|standing| standing.party == decision.approver))
-        .collect();
-    if let Err(why) = verify_rules(request, &entitlement.value, &now, &standing) {
-        return Ok(Some(why.to_owned()));
+    for Approved { request, decisions } in std::iter::once(&evidence.first).chain(&evidence.extensions) {
+        let parties = decisions.iter().map(|decision| &decision.approver);
+        let standing = policy::standing(store, &grant.application, approvers, parties).await?;
+        let standing: Vec<&Decision> = decisions
+            .iter()
+            .filter(|decision| standing.iter().any(|standing| standing.party == decision.approver))
+            .collect();
+        if let Err(why) = verify_rules(request, &entitlement.value, &now, &standing) {
+            return Ok(Some(why.to_owned()));
+        }
     }
     let eligible = policy::eligible(store, &entitlement.value, grant.beneficiary.user).await?;
     if eligible.is_none() {
@@ -138,6 +155,9 @@ async fn rules_changed(
         template,
         facts,
     };
+    if grant.expires_at > in_force.latest_end(grant) {
+        return Ok(Some("it lasts longer than its entitlement allows".to_owned()));
+    }
     let group = policy::loop_group(store, &in_force).await?;
     Ok(group.map(|group| format!("{group} feeds approvers and can be requested itself")))
 }

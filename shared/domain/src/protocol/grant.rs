@@ -10,15 +10,21 @@
 //! The timer of an exact grant fires a minute early and hands over to a delayed message, which comes at the second; with
 //! less than two minutes left the message is the timer.
 //!
+//! An extension is a change of the stored grant (see [`extended`]) that a worker finds: the schedule in force is then
+//! not the one that is wanted. The wanted one is created and stored, and only then the old one deleted; until it exists
+//! the grant's holds keep and do not add.
+//!
 //! The timer exists before a member does (invariant I1), and every state has a due-entry, so that a worker that dies
 //! anywhere is followed by another.
 
-use crate::Timestamp;
 use crate::due::{DueEntry, DueKind};
+use crate::duration::AccessDuration;
 use crate::grant::{EndReason, Grant, GrantStatus, GrantTarget, ScheduleName, TargetStatus};
+use crate::ids::RequestId;
 use crate::membership::HoldState;
 use crate::protocol::membership::{Outcome, View};
 use crate::protocol::{LONGEST_RETRY_SECONDS, Rules, retry_at};
+use crate::{Refusal, Timestamp};
 
 /// How soon (seconds) the sweep looks after a grant that a worker should be bringing forward right now.
 pub const STALLED_SECONDS: i64 = 10;
@@ -32,6 +38,8 @@ pub const EARLY_SECONDS: i64 = 60;
 pub const MESSAGE_SECONDS: i64 = 120;
 /// Most conversations of one worker with one grant in one run.
 const MOST_TURNS: u32 = 16;
+/// Most extensions of one grant: each is read and verified again whenever the grant is.
+pub const MOST_EXTENSIONS: usize = 20;
 
 /// What happened.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -61,7 +69,7 @@ pub enum Input {
     },
     /// Every membership was converged; in the order of the grant's targets.
     Converged(Vec<Outcome>),
-    /// The schedule is gone, or deletes itself when it fires.
+    /// The schedule is gone, or it stays, fires once, changes nothing and deletes itself.
     ScheduleDeleted,
 }
 
@@ -119,9 +127,15 @@ enum Stage {
     Start,
     Verifying,
     Scheduling(Option<ScheduleName>),
-    Committing { then: Then },
+    Committing {
+        then: Then,
+    },
     Converging,
-    DeletingSchedule,
+    /// Deletes the schedules from `n` to `last`.
+    Deleting {
+        n: u32,
+        last: u32,
+    },
     Over,
 }
 
@@ -129,7 +143,10 @@ enum Stage {
 enum Then {
     Plan,
     Finish,
-    DeleteSchedule,
+    /// Delete the schedules from this number on that are not wanted any more.
+    DeleteSchedules {
+        from: u32,
+    },
 }
 
 /// A worker's whole knowledge of one grant.
@@ -171,8 +188,8 @@ pub fn step<R: Rules>(mut worker: Worker, input: Input, now: Timestamp) -> (Work
     let stage = std::mem::replace(&mut worker.stage, Stage::Over);
     match (stage, input) {
         (Stage::Start, Input::Start) if waits(&worker, now) => (worker, Effect::Finish),
-        (Stage::Start, Input::Start) => plan(worker, now),
-        (Stage::Verifying, Input::Verified) if R::TIMER_BEFORE_ADD => create_schedule(worker, now),
+        (Stage::Start, Input::Start) => plan::<R>(worker, now),
+        (Stage::Verifying, Input::Verified) if R::TIMER_BEFORE_ADD => create_schedule::<R>(worker, now),
         (Stage::Verifying, Input::Verified) => {
             let grant = worker.grant.clone();
             activate(worker, grant, now)
@@ -186,25 +203,16 @@ pub fn step<R: Rules>(mut worker: Worker, input: Input, now: Timestamp) -> (Work
         (Stage::Verifying, Input::VerifyFailed(why)) | (Stage::Scheduling(_), Input::ScheduleFailed(why)) => {
             retry_later(worker, why, now)
         }
-        (Stage::Scheduling(name), Input::Scheduled) => {
-            let mut grant = worker.grant.clone();
-            if let Some(name) = &name
-                && R::SCHEDULE_NAMES_RISE
-            {
-                grant.next_schedule = name.n.saturating_add(1);
-            }
-            grant.schedule = name;
-            activate(worker, grant, now)
-        }
+        (Stage::Scheduling(name), Input::Scheduled) => scheduled(worker, name, now),
         (Stage::Committing { then }, Input::Committed) => {
             if let Some(stored) = worker.pending.take() {
                 worker.grant = stored;
                 worker.version = worker.version.saturating_add(1);
             }
             match then {
-                Then::Plan => plan(worker, now),
+                Then::Plan => plan::<R>(worker, now),
                 Then::Finish => (worker, Effect::Finish),
-                Then::DeleteSchedule => delete_schedule(worker),
+                Then::DeleteSchedules { from } => delete_schedules::<R>(worker, from, now),
             }
         }
         (Stage::Committing { .. }, Input::Conflict { grant, version, order }) => {
@@ -212,7 +220,17 @@ pub fn step<R: Rules>(mut worker: Worker, input: Input, now: Timestamp) -> (Work
             worker.version = version;
             worker.order = order;
             worker.pending = None;
-            plan(worker, now)
+            plan::<R>(worker, now)
+        }
+        (Stage::Deleting { n, last }, Input::ScheduleDeleted) if n < last => {
+            delete_schedule(worker, n.saturating_add(1), last)
+        }
+        // What was replaced is gone, and the grant lives on.
+        (Stage::Deleting { .. }, Input::ScheduleDeleted) if worker.grant.status.is_live() => {
+            if !R::NEW_TIMER_FIRST && worker.grant.schedule.is_none() {
+                return create_schedule::<R>(worker, now);
+            }
+            plan::<R>(worker, now)
         }
         (Stage::Converging, Input::Converged(outcomes)) => converged::<R>(worker, &outcomes, now),
         _ => (worker, Effect::Finish),
@@ -224,7 +242,8 @@ pub fn step<R: Rules>(mut worker: Worker, input: Input, now: Timestamp) -> (Work
 fn waits(worker: &Worker, now: Timestamp) -> bool {
     let grant = &worker.grant;
     let urgent = grant.status.is_live() && (worker.order.is_some() || now >= grant.expires_at);
-    let untouched = grant.status == GrantStatus::Approved && grant.attempts == 0;
+    let fresh = grant.status == GrantStatus::Approved || (grant.status.is_live() && grant.timer_is_outdated());
+    let untouched = fresh && grant.attempts == 0;
     let promised = grant
         .due
         .iter()
@@ -233,7 +252,7 @@ fn waits(worker: &Worker, now: Timestamp) -> bool {
 }
 
 /// What the grant needs now.
-fn plan(mut worker: Worker, now: Timestamp) -> (Worker, Effect) {
+fn plan<R: Rules>(mut worker: Worker, now: Timestamp) -> (Worker, Effect) {
     let grant = &worker.grant;
     if grant.status.is_live() {
         if let Some(because) = worker.order {
@@ -250,6 +269,15 @@ fn plan(mut worker: Worker, now: Timestamp) -> (Worker, Effect) {
             worker.stage = Stage::Verifying;
             (worker, Effect::Verify)
         }
+        // Extended: the timer of the new end comes before anything else.
+        GrantStatus::Activating | GrantStatus::Active if grant.timer_is_outdated() => {
+            if !R::NEW_TIMER_FIRST
+                && let Some(outdated) = worker.grant.schedule.take()
+            {
+                return delete_schedule(worker, outdated.n, outdated.n);
+            }
+            create_schedule::<R>(worker, now)
+        }
         GrantStatus::Active
             if grant
                 .targets
@@ -264,22 +292,26 @@ fn plan(mut worker: Worker, now: Timestamp) -> (Worker, Effect) {
         }
         // Ended before its time, and the worker that stored it may have died before it deleted the schedule. Later the
         // schedule has fired and deleted itself.
-        GrantStatus::Ended if now < grant.expires_at => delete_schedule(worker),
+        GrantStatus::Ended if now < grant.expires_at => delete_all_schedules(worker),
         GrantStatus::Ended => (worker, Effect::Finish),
     }
 }
 
-fn create_schedule(mut worker: Worker, now: Timestamp) -> (Worker, Effect) {
+fn create_schedule<R: Rules>(mut worker: Worker, now: Timestamp) -> (Worker, Effect) {
     if now >= worker.grant.expires_at {
         return end(worker, EndReason::Expired, now);
     }
+    let wanted = worker.grant.schedule_name();
     if let Some(seconds) = message_due(&worker.grant, now) {
         worker.stage = Stage::Scheduling(None);
         return (worker, Effect::SendMessage { seconds });
     }
-    let name = worker.grant.schedule_name();
     let at = schedule_at(&worker.grant);
-    worker.stage = Stage::Scheduling(Some(name.clone()));
+    worker.stage = Stage::Scheduling(Some(wanted.clone()));
+    let name = match &worker.grant.schedule {
+        Some(old) if !R::SCHEDULE_NAMES_RISE => old.clone(),
+        _ => wanted,
+    };
     (worker, Effect::CreateSchedule { name, at })
 }
 
@@ -304,14 +336,64 @@ pub fn message_due(grant: &Grant, now: Timestamp) -> Option<u32> {
     near.then(|| u32::try_from(left.saturating_add(999) / 1_000).unwrap_or(1))
 }
 
-fn delete_schedule(mut worker: Worker) -> (Worker, Effect) {
-    match worker.grant.schedule.clone() {
-        Some(name) => {
-            worker.stage = Stage::DeletingSchedule;
-            (worker, Effect::DeleteSchedule(name))
+/// The timer exists, as a schedule or as a message: the grant may go ahead, or its new end has its timer.
+fn scheduled(worker: Worker, name: Option<ScheduleName>, now: Timestamp) -> (Worker, Effect) {
+    let mut grant = worker.grant.clone();
+    let replaced = std::mem::replace(&mut grant.schedule, name);
+    grant.timed = grant.next_schedule;
+    if grant.status == GrantStatus::Approved {
+        return activate(worker, grant, now);
+    }
+    grant.attempts = 0;
+    let present = |target: &GrantTarget| target.status == TargetStatus::Present;
+    for target in grant.targets.iter_mut().filter(|target| present(target)) {
+        target.last_error = None;
+    }
+    let complete = grant.targets.iter().all(present);
+    if complete {
+        grant.failing_since = None;
+    }
+    promise(&mut grant, (!complete).then(|| now.plus_seconds(STALLED_SECONDS)));
+    let then = replaced.map_or(Then::Plan, |replaced| Then::DeleteSchedules { from: replaced.n });
+    commit(
+        worker,
+        grant,
+        HoldsChange::To(HoldState::Adding),
+        Some("grant.rescheduled"),
+        then,
+    )
+}
+
+/// Deletes the schedules from number `from` on that are not wanted: all of an ended grant, and of a live one those of
+/// its earlier ends.
+fn delete_schedules<R: Rules>(worker: Worker, from: u32, now: Timestamp) -> (Worker, Effect) {
+    if !worker.grant.status.is_live() {
+        return delete_all_schedules(worker);
+    }
+    let last = worker.grant.next_schedule.saturating_sub(1);
+    if from <= last {
+        delete_schedule(worker, from, last)
+    } else {
+        plan::<R>(worker, now)
+    }
+}
+
+/// Deletes whatever schedule there may be of a grant that is over: the one in force, and the one that was wanted, which
+/// a worker may have made without storing it.
+fn delete_all_schedules(worker: Worker) -> (Worker, Effect) {
+    match worker.grant.schedule.as_ref().map(|schedule| schedule.n) {
+        Some(from) => {
+            let last = worker.grant.next_schedule.max(from);
+            delete_schedule(worker, from, last)
         }
         None => (worker, Effect::Finish),
     }
+}
+
+fn delete_schedule(mut worker: Worker, n: u32, last: u32) -> (Worker, Effect) {
+    let grant = worker.grant.id;
+    worker.stage = Stage::Deleting { n, last };
+    (worker, Effect::DeleteSchedule(ScheduleName { grant, n }))
 }
 
 fn commit(
@@ -402,6 +484,50 @@ pub fn first_promises(mut grant: Grant, now: Timestamp) -> Grant {
     grant
 }
 
+/// The grant with its end moved by `duration`, as an approved extension stores it: later, never earlier, on the minute
+/// as every end, with a schedule of its own to be made and the promises of the new end. What is stored of the old end, its
+/// schedule and its promise, wakes somebody who then finds nothing to do.
+///
+/// # Errors
+/// When the grant is ending or its time is up, or when it was extended too often.
+pub fn extended<R: Rules>(
+    grant: &Grant,
+    request: RequestId,
+    duration: AccessDuration,
+    now: Timestamp,
+) -> Result<Grant, Refusal> {
+    if R::EXTENDS_LIVE_ONLY {
+        grant.check_live("extended")?;
+        if now >= grant.expires_at {
+            return Err(Refusal::GrantOver { at: grant.expires_at });
+        }
+    }
+    if grant.extensions.len() >= MOST_EXTENSIONS {
+        return Err(Refusal::ExtendedTooOften { limit: MOST_EXTENSIONS });
+    }
+    let mut grant = grant.clone();
+    grant.expires_at = duration.end_from(grant.expires_at).max(grant.expires_at);
+    grant.extensions.push(request);
+    if let Some(schedule) = grant.schedule.as_ref().filter(|_| grant.timed == 0) {
+        // Stored by a version that did not keep count.
+        grant.timed = schedule.n;
+    }
+    grant.next_schedule = grant.next_schedule.saturating_add(1);
+    let promised = grant.due.iter().find(|entry| entry.kind == DueKind::Advance);
+    let promised = promised.map(|entry| entry.at);
+    let soon = now.plus_seconds(STALLED_SECONDS);
+    let look = match grant.status {
+        // Nothing to do before it starts: its timer is made then.
+        GrantStatus::Approved => promised,
+        _ => Some(promised.map_or(soon, |at| at.min(soon))),
+    };
+    if grant.status != GrantStatus::Approved {
+        grant.attempts = 0;
+    }
+    promise(&mut grant, look);
+    Ok(grant)
+}
+
 fn converged<R: Rules>(worker: Worker, outcomes: &[Outcome], now: Timestamp) -> (Worker, Effect) {
     let mut grant = worker.grant.clone();
     let ending = grant.status == GrantStatus::Ending;
@@ -442,7 +568,7 @@ fn ending_converged<R: Rules>(
             grant,
             HoldsChange::Drop,
             Some("grant.ended"),
-            Then::DeleteSchedule,
+            Then::DeleteSchedules { from: 1 },
         );
     }
     let at = soonest.unwrap_or_else(|| now.plus_seconds(STALLED_SECONDS));

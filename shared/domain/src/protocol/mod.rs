@@ -43,9 +43,13 @@ pub trait Rules {
     const INTENT_BEFORE_ADD: bool = true;
     /// Whether a target's answer to a removal is taken for absence. It never is: only reads prove it (invariant I4).
     const REMOVAL_PROVES_ABSENCE: bool = false;
-    /// Whether each schedule of a grant has a name of its own. One under a name that exists is taken for made already,
-    /// though it may fire at another time.
+    /// Whether each end of a grant gets a schedule under a name of its own. One under a name that exists is taken for
+    /// made already, though it may fire at another time or be about to delete itself.
     const SCHEDULE_NAMES_RISE: bool = true;
+    /// Whether only a grant that is live and whose time is not up is extended: an end that has begun is final.
+    const EXTENDS_LIVE_ONLY: bool = true;
+    /// Whether the schedule of the new end is made before the one of the old end is deleted.
+    const NEW_TIMER_FIRST: bool = true;
 
     /// Until when a membership may be kept.
     #[must_use]
