@@ -24,6 +24,7 @@ fn open(user: u128, request: u128) -> OpenRequest {
     OpenRequest {
         user: UserId::new(Uuid::from_u128(user)),
         entitlement: EntitlementId::new(Uuid::from_u128(1)),
+        extends: None,
         request: RequestId::new(Uuid::from_u128(request)),
     }
 }
