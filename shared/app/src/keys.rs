@@ -234,7 +234,7 @@ pub fn open_request(user: UserId, entitlement: EntitlementId) -> Key {
 /// That a user has an open request to extend a grant.
 #[must_use]
 pub fn open_extension(user: UserId, grant: GrantId) -> Key {
-    Key::new(open_requests(user), format!("EXT#{grant}"))
+    Key::new(open_requests(user), format!("extends:{grant}"))
 }
 
 /// Partition of the decisions on a request.
