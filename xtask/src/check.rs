@@ -3,7 +3,7 @@
 use crate::{
     package,
     process::{self, Figures, Shell},
-    scim, tidy, tools,
+    scim, sim, tidy, tools,
 };
 use anyhow::Result;
 
@@ -20,6 +20,7 @@ pub(crate) fn everything(shell: &Shell, figures: &mut Figures) -> Result<()> {
         process::run_tests(&mut shell.cargo(&["test", "--locked", "--workspace"]))
     })?;
     figures.count_tests(passed);
+    figures.step("sim", || sim::run(shell, &sim::Options::default()))?;
     scim(shell, figures)?;
     template(shell, figures)?;
     figures.step("package", || package::build(shell, &package::Options::default()))?;

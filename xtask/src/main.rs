@@ -9,6 +9,7 @@ mod check;
 mod package;
 mod process;
 mod scim;
+mod sim;
 mod tidy;
 mod tools;
 
@@ -46,6 +47,8 @@ enum Command {
     Openapi,
     /// Build the six functions for Lambda into target/lambda
     Package(package::Options),
+    /// Histories of the whole system in which every call may fail, hang, die or lie
+    Sim(sim::Options),
     /// Measure something; the figures are the last line
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -74,6 +77,7 @@ fn obey(command: &Command) -> Result<()> {
         Command::Scim => check::scim(&shell, &mut figures)?,
         Command::Template => check::template(&shell, &mut figures)?,
         Command::Openapi => check::openapi(&shell, &mut figures)?,
+        Command::Sim(options) => return sim::run(&shell, options),
         Command::Bench(bench) => return bench::run(&shell, bench),
         Command::Package(options) => figures.step("package", || package::build(&shell, options))?,
     }

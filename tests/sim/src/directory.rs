@@ -1,0 +1,208 @@
+//! The directory: groups and their true members, behind the `Connector` port.
+//!
+//! It keeps the port's contract and no more than that. Reads lag behind writes while faults last, never by as much as
+//! `CONFIRM_AFTER`: against a directory that hides a change for longer no proof is possible, and the re-checks after a
+//! grant's end are for those. The wire protocol of the real one is the business of the adapter's own tests.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use hourglass_app::ports::Clock as _;
+use hourglass_app::ports::connector::{Connector, ConnectorError, Member, Members, NewMember, Place};
+use hourglass_app::ports::secrets::{Freshness, Secrets};
+use hourglass_domain::Timestamp;
+use hourglass_domain::ids::{ApplicationId, ObjectId, TenantId};
+use hourglass_domain::protocol::membership::{Answer, Inspection};
+use hourglass_domain::target::{Cloud, Target, TargetFacts};
+
+use crate::checks;
+use crate::world::{Moved, Truth, World};
+
+/// How far, in milliseconds, a read may lag behind.
+const LAG_MILLIS: (u64, u64) = (0, 20_000);
+/// How many reads in a hundred do.
+const LAGGING: u64 = 30;
+/// How many writes in a hundred are put off, and how many are refused.
+const THROTTLED: u64 = 3;
+const REFUSED: u64 = 1;
+
+/// The directory, as one process signs in to it.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    world: Arc<World>,
+    secrets: Arc<dyn Secrets>,
+}
+
+const fn group_of(place: &Place) -> ObjectId {
+    let Target::Entra { group, .. } = place.target;
+    group
+}
+
+/// The members as they were `lag` milliseconds ago.
+fn seen(truth: &Truth, since: Timestamp) -> BTreeSet<(ObjectId, ObjectId)> {
+    let mut members = truth.members.clone();
+    for moved in truth.moved.iter().rev().take_while(|moved| moved.at > since) {
+        if moved.before {
+            members.insert((moved.group, moved.account));
+        } else {
+            members.remove(&(moved.group, moved.account));
+        }
+    }
+    members
+}
+
+fn moves(truth: &mut Truth, now: Timestamp, group: ObjectId, account: ObjectId, to: bool) {
+    let before = if to {
+        !truth.members.insert((group, account))
+    } else {
+        truth.members.remove(&(group, account))
+    };
+    if before != to {
+        truth.moved.push(Moved {
+            at: now,
+            group,
+            account,
+            before,
+        });
+    }
+}
+
+impl Directory {
+    pub(crate) const fn new(world: Arc<World>, secrets: Arc<dyn Secrets>) -> Self {
+        Self { world, secrets }
+    }
+
+    async fn sign_in(&self, application: &ApplicationId) -> Result<(), ConnectorError> {
+        let signed_in = self.secrets.azure(application, Freshness::Cached).await;
+        signed_in
+            .map(drop)
+            .map_err(|error| ConnectorError::Unavailable(error.to_string()))
+    }
+
+    /// Members are added, whoever is waiting for it.
+    pub(crate) fn add_now(world: &World, place: &Place, members: &[NewMember]) {
+        let (now, group) = (world.now(), group_of(place));
+        world.trace(|| format!("{group} gets {members:?}"));
+        let truth = &mut *world.truth();
+        for member in members {
+            checks::on_add(truth, group, member.account, now);
+            moves(truth, now, group, member.account, true);
+        }
+    }
+
+    /// Members are removed, whoever is waiting for it.
+    pub(crate) fn remove_now(world: &World, place: &Place, accounts: &[ObjectId]) {
+        let (now, group) = (world.now(), group_of(place));
+        world.trace(|| format!("{group} loses {accounts:?}"));
+        let truth = &mut *world.truth();
+        for account in accounts {
+            checks::on_remove(truth, group, *account, now);
+            moves(truth, now, group, *account, false);
+        }
+    }
+
+    /// What a directory answers that does not know, and says so of nobody who was there before us.
+    pub(crate) fn lie_absent(world: &World, place: &Place, accounts: &[ObjectId]) -> Vec<Inspection> {
+        let (truth, group) = (world.truth(), group_of(place));
+        let standing = |account: &ObjectId| truth.baseline.contains(&(group, *account));
+        let answer = |account| {
+            if standing(account) {
+                Inspection::Present
+            } else {
+                Inspection::Absent
+            }
+        };
+        accounts.iter().map(answer).collect()
+    }
+
+    /// The answer of a directory that does not do as asked this time.
+    fn puts_off(&self) -> Option<Answer> {
+        if self.world.mishap("throttled", THROTTLED) {
+            let why = "too many requests, as planned".to_owned();
+            return Some(Answer::RetryAfter { seconds: 5, why });
+        }
+        self.world
+            .mishap("refused", REFUSED)
+            .then(|| Answer::Refused("forbidden, as planned".to_owned()))
+    }
+}
+
+#[async_trait]
+impl Connector for Directory {
+    async fn inspect(&self, place: &Place, accounts: &[ObjectId]) -> Vec<Inspection> {
+        if let Err(error) = self.sign_in(&place.application).await {
+            return vec![Inspection::Unknown(error.to_string()); accounts.len()];
+        }
+        let lag = if self.world.mishap("lagging_read", LAGGING) {
+            self.world.between(LAG_MILLIS)
+        } else {
+            0
+        };
+        let now = self.world.now();
+        let since = Timestamp::from_millis(now.millis().saturating_sub(i64::try_from(lag).unwrap_or_default()));
+        let members = seen(&self.world.truth(), since);
+        let group = group_of(place);
+        let answer = |account: &ObjectId| {
+            if members.contains(&(group, *account)) {
+                Inspection::Present
+            } else {
+                Inspection::Absent
+            }
+        };
+        accounts.iter().map(answer).collect()
+    }
+
+    async fn add(&self, place: &Place, members: &[NewMember]) -> Vec<Answer> {
+        if let Err(error) = self.sign_in(&place.application).await {
+            return vec![Answer::Unknown(error.to_string()); members.len()];
+        }
+        if let Some(answer) = self.puts_off() {
+            return vec![answer; members.len()];
+        }
+        Self::add_now(&self.world, place, members);
+        vec![Answer::Done; members.len()]
+    }
+
+    async fn remove(&self, place: &Place, accounts: &[ObjectId]) -> Vec<Answer> {
+        if let Err(error) = self.sign_in(&place.application).await {
+            return vec![Answer::Unknown(error.to_string()); accounts.len()];
+        }
+        if let Some(answer) = self.puts_off() {
+            return vec![answer; accounts.len()];
+        }
+        Self::remove_now(&self.world, place, accounts);
+        vec![Answer::Done; accounts.len()]
+    }
+
+    async fn list(&self, place: &Place, _: Option<&str>) -> Result<Members, ConnectorError> {
+        self.sign_in(&place.application).await?;
+        let group = group_of(place);
+        let truth = self.world.truth();
+        let members = truth.members.iter().filter(|(of, _)| *of == group);
+        Ok(Members {
+            members: members
+                .map(|(_, account)| Member {
+                    account: *account,
+                    name: None,
+                })
+                .collect(),
+            next: None,
+        })
+    }
+
+    async fn preflight(&self, place: &Place, now: Timestamp) -> Result<TargetFacts, ConnectorError> {
+        self.sign_in(&place.application).await?;
+        Ok(TargetFacts {
+            target: place.target.clone(),
+            display_name: None,
+            problem: None,
+            role_assignable: false,
+            checked_at: now,
+        })
+    }
+
+    async fn test(&self, application: &ApplicationId, _: TenantId, _: Cloud) -> Result<(), ConnectorError> {
+        self.sign_in(application).await
+    }
+}

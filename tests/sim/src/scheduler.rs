@@ -1,0 +1,73 @@
+//! One-shot schedules: late by up to a minute, and while faults last sometimes lost or fired twice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hourglass_app::ports::Clock as _;
+use hourglass_app::ports::schedules::{ScheduleError, Schedules};
+use hourglass_domain::Timestamp;
+use hourglass_domain::grant::ScheduleName;
+
+use crate::world::{Trigger, World};
+
+/// The precision that EventBridge Scheduler promises: within the minute.
+const LATE_MILLIS: (u64, u64) = (0, 60_000);
+/// How often, in a hundred, a schedule is lost, and how often it fires twice.
+const LOST: u64 = 10;
+const TWICE: u64 = 10;
+
+/// The scheduler.
+#[derive(Debug)]
+pub(crate) struct Scheduler {
+    world: Arc<World>,
+}
+
+impl Scheduler {
+    pub(crate) const fn new(world: Arc<World>) -> Self {
+        Self { world }
+    }
+}
+
+#[async_trait]
+impl Schedules for Scheduler {
+    async fn create(&self, name: &ScheduleName, at: Timestamp) -> Result<(), ScheduleError> {
+        {
+            let truth = &mut *self.world.truth();
+            match truth.schedules.get(name) {
+                Some(other) if *other != at => return Err(ScheduleError(format!("{name} exists with another time"))),
+                Some(_) => return Ok(()),
+                None => {}
+            }
+            truth.schedules.insert(name.clone(), at);
+            truth.made.insert(name.clone());
+        }
+        tokio::spawn(fire(Arc::clone(&self.world), name.clone(), at));
+        Ok(())
+    }
+
+    async fn delete(&self, name: &ScheduleName) -> Result<(), ScheduleError> {
+        self.world.truth().schedules.remove(name);
+        Ok(())
+    }
+}
+
+async fn fire(world: Arc<World>, name: ScheduleName, at: Timestamp) {
+    let wait = at.millis().saturating_sub(world.now().millis());
+    let late = world.between(LATE_MILLIS);
+    let wait = u64::try_from(wait).unwrap_or_default().saturating_add(late);
+    tokio::time::sleep(Duration::from_millis(wait)).await;
+    // One that was deleted meanwhile, or deleted and made again, is not this one's to fire.
+    if world.truth().schedules.get(&name) != Some(&at) {
+        return;
+    }
+    world.truth().schedules.remove(&name);
+    if world.mishap("schedule_lost", LOST) {
+        return;
+    }
+    world.trace(|| format!("{name} fires"));
+    world.start(Trigger::Schedule(name.grant));
+    if world.mishap("schedule_twice", TWICE) {
+        world.start(Trigger::Schedule(name.grant));
+    }
+}
