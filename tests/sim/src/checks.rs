@@ -49,7 +49,9 @@ pub(crate) fn on_add(truth: &mut Truth, group: ObjectId, account: ObjectId, now:
     let good = covering(truth, group, account).any(|grant| {
         let began = !matches!(grant.status, GrantStatus::Approved);
         let lasts = grant.expires_at > recently && grant.ending_at.is_none_or(|ending| ending > recently);
-        let timer = grant.schedule.as_ref().is_some_and(|name| truth.made.contains(name));
+        let scheduled = grant.schedule.as_ref().is_some_and(|name| truth.made.contains(name));
+        // An exact grant with little time left has a message instead.
+        let timer = scheduled || (grant.exact && truth.messages.contains(&grant.id));
         let approved = truth.items.get(&keys::request(grant.request)).is_some_and(|item| {
             from_item::<Request>(item.clone()).is_ok_and(|request| request.value.status == RequestStatus::Approved)
         });

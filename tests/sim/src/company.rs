@@ -146,7 +146,7 @@ pub(crate) async fn seed(core: &Core) -> anyhow::Result<()> {
                 "id": entitlement(n), "application": APPLICATION, "name": format!("Operators {n}"), "description": "",
                 "targets": [target(n), target(n + 1)], "enabled": true, "approval": "required", "quorum": 1,
                 "approvers": null, "eligible": {"who": "everyone"}, "durations": null, "justification_min": 0,
-                "ticket": {"required": false}, "critical": false, "factor": "passkey_or_step_up", "created_at": now,
+                "ticket": {"required": false}, "critical": false, "factor": "passkey_or_step_up", "exact_expiry": n == 0, "created_at": now,
             }))?,
         )?;
     }

@@ -109,7 +109,7 @@ impl Plan {
             active: false,
             left: rng.between(FAULTS.0, FAULTS.1),
             way: rng.between(1, LONGEST_WAY),
-            aimed: aimed.map(|(method, fault)| (method, fault, rng.between(1, 4))),
+            aimed: aimed.map(|(method, fault)| (method, fault, rng.between(1, 2))),
             lied: false,
             hit: BTreeSet::new(),
             kinds: BTreeMap::new(),

@@ -13,7 +13,7 @@ use hourglass_app::ports::Clock as _;
 use hourglass_app::ports::connector::Place;
 use hourglass_app::ports::store::Store;
 use hourglass_app::requests::{self, NewRequest};
-use hourglass_app::workers::{on_hint, on_schedule, sweep::sweep};
+use hourglass_app::workers::{on_hint, on_trigger, sweep::sweep};
 use hourglass_app::{AppError, Result as AppResult, approvals, grants};
 use hourglass_domain::Refusal;
 use hourglass_domain::canonical::Digest;
@@ -184,7 +184,7 @@ async fn deliver(world: Arc<World>, trigger: Trigger, number: u64) {
                     Ok(result) => result.is_ok(),
                     Err(_) => false,
                 },
-                Trigger::Schedule(grant) => on_schedule(&workers, grant).await.is_ok(),
+                Trigger::Schedule(grant) => on_trigger(&workers, grant).await.is_ok(),
             }
         });
         if matches!(end.await, End::Answered(true)) {

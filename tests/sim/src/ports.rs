@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hourglass_app::ports::connector::{Connector, ConnectorError, Members, NewMember, Place};
+use hourglass_app::ports::delays::{DelayError, Delays};
 use hourglass_app::ports::schedules::{ScheduleError, Schedules};
 use hourglass_app::ports::secrets::{AzureCredentials, Freshness, SecretError, SecretWriter, Secrets};
 use hourglass_app::ports::store::{CommitError, Item, Key, List, Page, Query, Store, StoreError, Write};
 use hourglass_domain::Timestamp;
 use hourglass_domain::grant::ScheduleName;
-use hourglass_domain::ids::{ApplicationId, ObjectId, TenantId};
+use hourglass_domain::ids::{ApplicationId, GrantId, ObjectId, TenantId};
 use hourglass_domain::protocol::membership::{Answer, Inspection};
 use hourglass_domain::target::{Cloud, TargetFacts};
 
@@ -32,7 +33,7 @@ const HELD_UP: Duration = Duration::from_secs(50);
 const LATENCY_MILLIS: (u64, u64) = (1, 20);
 
 /// The methods of all ports: the steps are before and after each.
-pub(crate) const METHODS: [&[&str]; 5] = [STORE, SCHEDULES, SECRETS, SECRET_WRITER, CONNECTOR];
+pub(crate) const METHODS: [&[&str]; 6] = [STORE, SCHEDULES, DELAYS, SECRETS, SECRET_WRITER, CONNECTOR];
 /// The methods whose answer can be a lie. An add that is no add gives nobody access, so that there is nothing to prove.
 pub(crate) const LIES: [&str; 2] = ["Connector::inspect", "Connector::remove"];
 
@@ -157,6 +158,13 @@ wrapped!(SCHEDULES: Schedules {
     delete(name: &ScheduleName) -> Result<(), ScheduleError> {
         lost: |why| Err(ScheduleError(why)),
         late: |inner, _world| { let name = name.clone(); async move { drop(inner.delete(&name).await) } },
+    }
+});
+
+wrapped!(DELAYS: Delays {
+    send(grant: GrantId, seconds: u32) -> Result<(), DelayError> {
+        lost: |why| Err(DelayError(why)),
+        late: |inner, _world| async move { drop(inner.send(grant, seconds).await) },
     }
 });
 

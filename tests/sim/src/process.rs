@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hourglass_app::ports::connector::Connector;
+use hourglass_app::ports::delays::Delays;
 use hourglass_app::ports::schedules::Schedules;
 use hourglass_app::ports::secrets::{SecretWriter, Secrets};
 use hourglass_app::ports::store::Store;
@@ -82,6 +83,7 @@ pub(crate) async fn run<T, F: Future<Output = T> + Send>(
 fn ports(world: &Arc<World>, process: &Arc<Process>) -> Ports {
     let faulty_store: Arc<Faulty<dyn Store>> = Arc::new(Faulty::new(world.table(), Arc::clone(process)));
     let schedules: Arc<dyn Schedules> = Arc::new(Scheduler::new(Arc::clone(world)));
+    let delays: Arc<dyn Delays> = Arc::new(Scheduler::new(Arc::clone(world)));
     let secrets: Arc<dyn Secrets> = Arc::new(Vault);
     let secret_writer: Arc<dyn SecretWriter> = Arc::new(Vault);
     let secrets: Arc<Faulty<dyn Secrets>> = Arc::new(Faulty::new(secrets, Arc::clone(process)));
@@ -100,6 +102,7 @@ fn ports(world: &Arc<World>, process: &Arc<Process>) -> Ports {
                 }),
             },
             schedules: Arc::new(Faulty::new(schedules, Arc::clone(process))),
+            delays: Arc::new(Faulty::new(delays, Arc::clone(process))),
             connector: Arc::new(Faulty::new(connector, Arc::clone(process))),
         },
         secret_writer: Arc::new(Faulty::new(secret_writer, Arc::clone(process))),

@@ -1,18 +1,23 @@
-//! One-shot schedules: late by up to a minute, and while faults last sometimes lost or fired twice.
+//! One-shot schedules, late by up to a minute, and delayed messages, late by up to a second. While faults last some of both
+//! are lost or come twice.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use hourglass_app::ports::Clock as _;
+use hourglass_app::ports::delays::{DelayError, Delays};
 use hourglass_app::ports::schedules::{ScheduleError, Schedules};
 use hourglass_domain::Timestamp;
 use hourglass_domain::grant::ScheduleName;
+use hourglass_domain::ids::GrantId;
 
 use crate::world::{Trigger, World};
 
 /// The precision that EventBridge Scheduler promises: within the minute.
 const LATE_MILLIS: (u64, u64) = (0, 60_000);
+/// How late, in milliseconds, a message is.
+const MESSAGE_LATE_MILLIS: (u64, u64) = (0, 1_000);
 /// How often, in a hundred, a schedule is lost, and how often it fires twice.
 const LOST: u64 = 10;
 const TWICE: u64 = 10;
@@ -48,6 +53,27 @@ impl Schedules for Scheduler {
 
     async fn delete(&self, name: &ScheduleName) -> Result<(), ScheduleError> {
         self.world.truth().schedules.remove(name);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Delays for Scheduler {
+    async fn send(&self, grant: GrantId, seconds: u32) -> Result<(), DelayError> {
+        let world = Arc::clone(&self.world);
+        world.truth().messages.insert(grant);
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(seconds.into())).await;
+            world.pass(MESSAGE_LATE_MILLIS).await;
+            if world.mishap("message_lost", LOST) {
+                return;
+            }
+            world.trace(|| format!("a message for {grant} arrives"));
+            world.start(Trigger::Schedule(grant));
+            if world.mishap("message_twice", TWICE) {
+                world.start(Trigger::Schedule(grant));
+            }
+        });
         Ok(())
     }
 }

@@ -28,7 +28,7 @@ const BEGINNING: Timestamp = Timestamp::from_seconds(1_795_348_800);
 pub(crate) enum Trigger {
     /// A stream record.
     Hint(Hint),
-    /// A one-shot schedule.
+    /// A one-shot schedule or a delayed message.
     Schedule(GrantId),
 }
 
@@ -61,6 +61,8 @@ pub(crate) struct Truth {
     pub(crate) schedules: BTreeMap<ScheduleName, Timestamp>,
     /// Every schedule that was ever made.
     pub(crate) made: BTreeSet<ScheduleName>,
+    /// The grants for which a message was ever sent.
+    pub(crate) messages: BTreeSet<GrantId>,
     /// What must never happen and did.
     pub(crate) violations: Vec<String>,
     trace: DefaultHasher,
@@ -103,6 +105,7 @@ impl World {
                 moved: Vec::new(),
                 schedules: BTreeMap::new(),
                 made: BTreeSet::new(),
+                messages: BTreeSet::new(),
                 violations: Vec::new(),
                 trace: DefaultHasher::new(),
                 lines: keep_lines.then(Vec::new),

@@ -68,6 +68,8 @@ fn no_history_goes_wrong_and_faults_are_everywhere() {
         "record_twice",
         "schedule_lost",
         "schedule_twice",
+        "message_lost",
+        "message_twice",
         "sweep_lost",
     ] {
         assert!(
