@@ -26,6 +26,7 @@
 
 mod approvals;
 mod forged;
+mod kill_switch;
 mod lifecycle;
 mod scim;
 mod stage;

@@ -1,5 +1,5 @@
-//! `functions/admin`: applications, entitlements, the template, integrations, probes, drift, and the synced
-//! directory.
+//! `functions/admin`: applications, entitlements, the template, integrations, probes, drift, the synced directory, and
+//! the kill switch.
 //!
 //! HTTP API, JSON under `/v1/admin`. It can write credentials and never read them, and it can touch no target: what has
 //! to be tried outside is stored as a probe, which provisioning answers.
@@ -9,6 +9,7 @@ mod directory;
 mod drift;
 mod entitlements;
 mod integrations;
+mod kill_switch;
 mod probes;
 mod template;
 
@@ -52,6 +53,9 @@ pub fn api() -> OpenApiRouter<AdminApi> {
         .routes(routes!(drift::protected, drift::protect))
         .routes(routes!(template::get, template::put))
         .routes(routes!(integrations::get_azure, integrations::put_azure))
+        .routes(routes!(kill_switch::state, kill_switch::press))
+        .routes(routes!(kill_switch::preview))
+        .routes(routes!(kill_switch::release))
         .routes(routes!(probes::ask))
         .routes(routes!(probes::get))
 }

@@ -8,7 +8,8 @@ use hourglass_domain::decision::{Decided, DecisionFacts, Verdict, Vote, decide a
 use hourglass_domain::directory::{Party, User};
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::Grant;
-use hourglass_domain::ids::{DecisionId, EntitlementId, GrantId, RequestId};
+use hourglass_domain::ids::{DecisionId, EntitlementId, GrantId, RequestId, UserId};
+use hourglass_domain::kill_switch::Pause;
 use hourglass_domain::membership::{Holds, MOST_HOLDS, MembershipKey};
 use hourglass_domain::protocol::grant::first_promises;
 use hourglass_domain::request::{Request, RequestStatus};
@@ -22,10 +23,11 @@ use crate::directory;
 use crate::error::{AppError, Result};
 use crate::idempotency::{Answer, Once, replay};
 use crate::keys;
+use crate::pause;
 use crate::policy;
 use crate::ports::Core;
 use crate::ports::store::{Key, List, Page, Query};
-use crate::records::{LiveGrant, LiveInGroup, OpenRequest, Record as _, Stored};
+use crate::records::{LiveGrant, LiveInApplication, LiveInGroup, OpenRequest, Record as _, Stored};
 use crate::requests;
 
 /// Most requests of an application's inbox that are looked at for one page.
@@ -187,6 +189,9 @@ async fn prepare(core: &Core, who: &Who, id: RequestId, vote: &Vote) -> Result<(
         .check(&in_force.entitlement)
         .check(&in_force.template)
         .event(StreamId::request(id), draft);
+    if decision.verdict == Verdict::Approve {
+        change = pause::checked(change, &not_paused(core, request, approver.value.id).await?);
+    }
     if let Some(named) = named {
         change = named.checked(change, &request.application, approver.value.id);
     }
@@ -239,6 +244,14 @@ fn event(core: &Core, who: &Who, decided: &Decided) -> Draft {
         draft = draft.fact("extends", extends).fact("expires_at", grant.expires_at);
     }
     draft.personal(personal(&*core.ids, &[("comment", decision.comment.as_deref())]))
+}
+
+/// The pause, if it lets this approval pass: the request with everybody who takes part in it, earlier approvers too. To
+/// deny is always possible.
+async fn not_paused(core: &Core, request: &Request, approver: UserId) -> Result<Stored<Pause>> {
+    let mut users = vec![request.requester.user, request.beneficiary.user, approver];
+    users.extend(request.approvals.iter().map(|approval| approval.approver.user));
+    pause::passed(&*core.store, &request.application, request.entitlement, &users).await
 }
 
 const fn action(decided: &Decided) -> &'static str {
@@ -332,6 +345,12 @@ async fn grant_writes(core: &Core, mut change: Change, grant: &Grant) -> Result<
             })?
             .check_exists(keys::group(&grant.application, provisioned));
     }
+    let in_application = LiveInApplication {
+        application: grant.application.clone(),
+        entitlement: grant.entitlement,
+        grant: grant.id,
+        starts_at: grant.starts_at,
+    };
     let live = LiveGrant {
         user: grant.beneficiary.user,
         grant: grant.id,
@@ -340,6 +359,7 @@ async fn grant_writes(core: &Core, mut change: Change, grant: &Grant) -> Result<
     Ok(change
         .create(grant)?
         .create(&live)?
+        .create(&in_application)?
         .due(&[], &grant.due)?
         .check(&beneficiary))
 }

@@ -8,7 +8,7 @@ use hourglass_domain::directory::Gone;
 use hourglass_domain::due::{DueEntry, Lane};
 use hourglass_domain::entitlement::TEMPLATE_KEY;
 use hourglass_domain::ids::{
-    ApplicationId, EntitlementId, GrantId, GroupId, ObjectId, PersonId, ProbeId, RequestId, TenantId, UserId,
+    ApplicationId, EntitlementId, GrantId, GroupId, KillId, ObjectId, PersonId, ProbeId, RequestId, TenantId, UserId,
 };
 use hourglass_domain::membership::MembershipKey;
 use hourglass_domain::target::Target;
@@ -59,6 +59,12 @@ pub fn template(application: &ApplicationId) -> Key {
 #[must_use]
 pub fn azure(application: &ApplicationId) -> Key {
     Key::new(format!("CFG#{application}"), "INTEGRATION#azure")
+}
+
+/// What keeps approvals and activations of an application back.
+#[must_use]
+pub fn pause(application: &ApplicationId) -> Key {
+    Key::new(format!("CFG#{application}"), "PAUSE")
 }
 
 /// What a directory group is used for in the configuration.
@@ -279,6 +285,33 @@ pub fn live_grant_in_group(application: &ApplicationId, group: ObjectId, grant: 
     Key::new(live_in_group(application, group), grant.to_string())
 }
 
+/// Number of partitions of an application's live grants; more than one so that no single partition's write limit bounds
+/// a burst.
+pub const LIVE_SHARDS: u8 = 16;
+
+/// One partition of the grants of an application that have not ended, in order of their entitlements.
+#[must_use]
+pub fn live_in_application(application: &ApplicationId, shard: u8) -> String {
+    format!("LIVE#APP#{application}#{shard}")
+}
+
+/// Beginning of the entries of an entitlement's grants in a partition of [`live_in_application`].
+#[must_use]
+pub fn live_of_entitlement(entitlement: EntitlementId) -> String {
+    format!("{entitlement}#")
+}
+
+/// That an application has a grant that has not ended.
+#[must_use]
+pub fn live_grant_in_application(application: &ApplicationId, entitlement: EntitlementId, grant: GrantId) -> Key {
+    let digest = Digest::of(grant.to_string().as_bytes());
+    let shard = digest.as_bytes().first().map_or(0, |byte| byte % LIVE_SHARDS);
+    Key::new(
+        live_in_application(application, shard),
+        format!("{}{grant}", live_of_entitlement(entitlement)),
+    )
+}
+
 /// The holds on a membership.
 #[must_use]
 pub fn holds(key: &MembershipKey) -> Key {
@@ -330,6 +363,15 @@ pub fn memberships_gone_order(application: &ApplicationId, gone: Gone) -> Key {
 
 /// Partition prefix of orders to remove memberships.
 pub const MEMBERSHIPS_GONE_PREFIX: &str = "END#MEMBERS#";
+
+/// An order of the kill switch.
+#[must_use]
+pub fn kill_order(application: &ApplicationId, id: KillId) -> Key {
+    Key::new(format!("{KILL_PREFIX}{application}#{id}"), "ORDER")
+}
+
+/// Partition prefix of orders of the kill switch.
+pub const KILL_PREFIX: &str = "END#KILL#";
 
 /// Partition of the due-entries of a lane's shard.
 #[must_use]

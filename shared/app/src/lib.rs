@@ -14,6 +14,7 @@ pub mod grants;
 pub mod history;
 pub mod idempotency;
 pub mod keys;
+pub mod pause;
 pub mod policy;
 pub mod ports;
 pub mod records;

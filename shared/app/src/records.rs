@@ -15,6 +15,7 @@ use hourglass_domain::grant::{EndOrder, Grant};
 use hourglass_domain::ids::{
     ApplicationId, EntitlementId, GrantId, GroupId, ObjectId, ProbeId, RequestId, TokenId, UserId,
 };
+use hourglass_domain::kill_switch::{KillOrder, Pause};
 use hourglass_domain::membership::{Holds, Membership};
 use hourglass_domain::request::{Request, RequestStatus};
 use hourglass_domain::target::TargetFacts;
@@ -203,6 +204,13 @@ record!(
     l.grant
 );
 record!(
+    LiveInApplication,
+    "live_in_application",
+    |l| keys::live_grant_in_application(&l.application, l.entitlement, l.grant),
+    l.grant
+);
+record!(Pause, "pause", |p| keys::pause(&p.application), p.application);
+record!(
     GroupGoneOrder,
     "group_gone_order",
     |o| keys::group_gone_order(&o.application, o.group),
@@ -341,6 +349,30 @@ impl Record for Grant {
 /// How long an order to end stays readable after it was given, in seconds.
 const ORDER_SECONDS: i64 = 90 * 86_400;
 
+impl Record for KillOrder {
+    const KIND: &'static str = "kill_order";
+    fn key(&self) -> Key {
+        keys::kill_order(&self.application, self.id)
+    }
+    fn audit_id(&self) -> String {
+        self.id.to_string()
+    }
+    fn expires(&self) -> Option<Timestamp> {
+        // One that is not done is never dropped.
+        self.progress.done_at.map(|at| at.plus_seconds(ORDER_SECONDS))
+    }
+}
+
+/// How soon (seconds) the sweep looks whether an order of the kill switch was carried out.
+const KILL_STALLED_SECONDS: i64 = 5;
+
+/// The promise that an order of the kill switch is carried out even when the stream's record is lost.
+#[must_use]
+pub fn kill_promise(order: &KillOrder) -> DueEntry {
+    let at = order.at.plus_seconds(KILL_STALLED_SECONDS);
+    DueEntry::new(at, DueKind::Kill, format!("{}/{}", order.application, order.id))
+}
+
 impl Record for EndOrder {
     const KIND: &'static str = "end_order";
     fn key(&self) -> Key {
@@ -439,6 +471,20 @@ pub struct LiveInGroup {
     pub provisioned: GroupId,
     /// The grant.
     pub grant: GrantId,
+}
+
+/// That an application has a grant that has not ended: how the kill switch finds it. Ids lie in the key as well, so that
+/// one whose content cannot be read is found all the same.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LiveInApplication {
+    /// The application.
+    pub application: ApplicationId,
+    /// For what.
+    pub entitlement: EntitlementId,
+    /// The grant.
+    pub grant: GrantId,
+    /// From when it gives access.
+    pub starts_at: Timestamp,
 }
 
 /// A value that is unique in an application.

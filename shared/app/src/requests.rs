@@ -5,6 +5,7 @@ use hourglass_domain::directory::{Party, User};
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::{EndOrder, Grant};
 use hourglass_domain::ids::{EntitlementId, GrantId, RequestId, UserId};
+use hourglass_domain::kill_switch::Pause;
 use hourglass_domain::request::{
     Ask, AskFacts, CloseReason, ExtensionFacts, MOST_OPEN_REQUESTS, Request, RequestStatus, ask, ask_to_extend,
 };
@@ -18,6 +19,7 @@ use crate::error::Result;
 use crate::grants;
 use crate::idempotency::{Answer, Once, replay};
 use crate::keys;
+use crate::pause;
 use crate::policy::{self, InForce, Named};
 use crate::ports::Core;
 use crate::ports::store::Query;
@@ -50,6 +52,7 @@ struct Prepared {
     requester: Stored<User>,
     eligible: Named,
     extends: Option<Stored<Grant>>,
+    pause: Stored<Pause>,
 }
 
 async fn prepare(core: &Core, who: &Who, wanted: Wanted<'_>, now: Timestamp) -> Result<Prepared> {
@@ -117,12 +120,15 @@ async fn prepare(core: &Core, who: &Who, wanted: Wanted<'_>, now: Timestamp) -> 
             ask(id, wanted.clone(), &facts, now)?
         }
     };
+    // After the rules: who may not ask learns nothing about the state of things.
+    let pause = pause::passed(store, application, request.entitlement, &[party.user]).await?;
     Ok(Prepared {
         request,
         in_force,
         requester,
         eligible: eligible.unwrap_or(Named::InPerson),
         extends,
+        pause,
     })
 }
 
@@ -218,6 +224,7 @@ async fn make(
         change = prepared
             .eligible
             .checked(change, &request.application, request.requester.user);
+        change = pause::checked(change, &prepared.pause);
         if let Some(once) = once {
             change = change.replace(replaced, &once.record(&answer, now))?;
         }

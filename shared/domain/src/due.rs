@@ -51,6 +51,8 @@ pub enum DueKind {
     GroupGone,
     /// Remove the memberships of a user or group that was deleted.
     Memberships,
+    /// Carry out an order of the kill switch.
+    Kill,
     /// Ask the directory what kind of groups the targets of an entitlement are now.
     Facts,
     /// Compare the members of an entitlement's targets with what explains them.
@@ -69,6 +71,7 @@ impl DueKind {
             Self::Offboard => "offboard",
             Self::GroupGone => "group_gone",
             Self::Memberships => "memberships",
+            Self::Kill => "kill",
             Self::Facts => "facts",
             Self::Drift => "drift",
         }
@@ -77,7 +80,10 @@ impl DueKind {
     /// Whether access ends by it: such work comes before all other.
     #[must_use]
     pub const fn ends_access(self) -> bool {
-        matches!(self, Self::End | Self::Expire | Self::Offboard | Self::GroupGone)
+        matches!(
+            self,
+            Self::End | Self::Expire | Self::Offboard | Self::GroupGone | Self::Kill
+        )
     }
 
     /// Which lane such entries are kept in.
@@ -85,9 +91,13 @@ impl DueKind {
     pub const fn lane(self) -> Lane {
         match self {
             Self::Advance | Self::End | Self::Expire => Lane::Grants,
-            Self::Lapse | Self::Offboard | Self::GroupGone | Self::Memberships | Self::Facts | Self::Drift => {
-                Lane::Rest
-            }
+            Self::Lapse
+            | Self::Offboard
+            | Self::GroupGone
+            | Self::Memberships
+            | Self::Kill
+            | Self::Facts
+            | Self::Drift => Lane::Rest,
         }
     }
 }
@@ -100,7 +110,7 @@ pub struct DueEntry {
     /// What has to be done.
     pub kind: DueKind,
     /// To what: the id of a grant or a request, or of a user or group with its application
-    /// (`<application>/<user>`, `<application>/user:<user>`).
+    /// (`<application>/<user>`, `<application>/user:<user>`), or of a press of the kill switch with its application.
     pub id: String,
 }
 

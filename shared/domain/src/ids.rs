@@ -105,6 +105,14 @@ uuid_id!(
     ProbeId, "probe id"
 );
 uuid_id!(
+    /// One press of the kill switch.
+    KillId, "press id"
+);
+uuid_id!(
+    /// One admin's proposal to release what the kill switch paused.
+    ProposalId, "proposal id"
+);
+uuid_id!(
     /// One run of a worker; owns leases.
     WorkerId, "worker id"
 );

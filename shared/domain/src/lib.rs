@@ -19,6 +19,7 @@ pub mod duration;
 pub mod entitlement;
 pub mod grant;
 pub mod ids;
+pub mod kill_switch;
 pub mod membership;
 pub mod protocol;
 pub mod refusal;

@@ -225,6 +225,23 @@ pub enum Refusal {
         /// The entitlement's name.
         name: String,
     },
+    /// The kill switch keeps approvals and activations back.
+    #[error("{what} has been stopped by the kill switch since {since}; it goes on when two admins release it.")]
+    Paused {
+        /// What is paused, as the subject of the sentence.
+        what: &'static str,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The kill switch's order has not reached everything yet.
+    #[error("The kill switch is still being carried out; it can be released once everything in its scope is ending.")]
+    KillUnderWay,
+    /// Somebody else's proposal to release waits.
+    #[error("Another admin has proposed this release; confirm it by naming the proposal.")]
+    ReleaseProposed,
+    /// One's own proposal cannot be confirmed by oneself.
+    #[error("A release needs two admins: one proposes it, another person confirms it.")]
+    SecondAdmin,
     /// Somebody else changed it first.
     #[error("It was changed by someone else in the meantime; read it again.")]
     Changed,
@@ -310,6 +327,10 @@ impl Refusal {
             | Self::AlreadyExtending
             | Self::ExtendedTooOften { .. }
             | Self::TargetsChanged { .. }
+            | Self::Paused { .. }
+            | Self::KillUnderWay
+            | Self::ReleaseProposed
+            | Self::SecondAdmin
             | Self::Changed
             | Self::Taken { .. }
             | Self::NotConfigured { .. } => RefusalKind::Conflict,
@@ -354,6 +375,10 @@ impl Refusal {
             Self::AlreadyExtending => "already-extending",
             Self::ExtendedTooOften { .. } => "extended-too-often",
             Self::TargetsChanged { .. } => "targets-changed",
+            Self::Paused { .. } => "paused",
+            Self::KillUnderWay => "kill-under-way",
+            Self::ReleaseProposed => "release-proposed",
+            Self::SecondAdmin => "second-admin",
             Self::Changed => "changed",
             Self::KeyReused => "key-reused",
             Self::Taken { .. } => "taken",

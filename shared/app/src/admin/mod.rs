@@ -1,4 +1,4 @@
-//! Configuration: applications, entitlements, the template, integrations and probes.
+//! Configuration: applications, entitlements, the template, integrations and probes; and the kill switch.
 //!
 //! Everything here needs the app role `Admin` and the scope `Admin.ReadWrite`, and concerns the caller's own
 //! application only. Every change is versioned (the version that was read comes back with it) and audited.
@@ -7,6 +7,7 @@ pub mod applications;
 pub mod drift;
 pub mod entitlements;
 pub mod integrations;
+pub mod kill_switch;
 pub mod probes;
 pub mod template;
 

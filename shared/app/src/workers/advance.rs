@@ -5,6 +5,7 @@ use hourglass_domain::Timestamp;
 use hourglass_domain::audit::{Actor, Draft, StreamId};
 use hourglass_domain::grant::{EndOrder, EndReason, Grant, GrantStatus, TargetStatus};
 use hourglass_domain::ids::GrantId;
+use hourglass_domain::kill_switch::Pause;
 use hourglass_domain::membership::{HoldState, Holds, MembershipKey};
 use hourglass_domain::protocol::Production;
 use hourglass_domain::protocol::grant::{Change as Next, Effect, HoldsChange, Input, Worker, step};
@@ -16,6 +17,7 @@ use crate::change::{Change, ChangeError, read, read_many};
 use crate::directory;
 use crate::error::Result;
 use crate::keys;
+use crate::pause;
 use crate::ports::Workers;
 use crate::ports::store::Key;
 use crate::records::Stored;
@@ -88,7 +90,24 @@ async fn load(workers: &Workers, id: GrantId) -> Result<Option<(Grant, u64, Opti
         }
         order = Some(EndReason::Failed);
     }
+    if order.is_none() && paused(workers, &grant).await? {
+        order = Some(EndReason::Killed);
+    }
     Ok(Some((grant, version, order)))
+}
+
+/// Whether a live grant is in the scope of the kill switch: it ends, whether its own order has reached it or not.
+async fn paused(workers: &Workers, grant: &Grant) -> Result<bool> {
+    if !grant.status.is_live() || workers.core.clock.now() >= grant.expires_at {
+        return Ok(false);
+    }
+    let pause = pause::of(&*workers.core.store, &grant.application).await?;
+    Ok(in_scope(&pause.value, grant))
+}
+
+fn in_scope(pause: &Pause, grant: &Grant) -> bool {
+    let users = [grant.beneficiary.user, grant.requester.user];
+    pause.covering(grant.entitlement, &users).is_some()
 }
 
 /// Why a grant that says of itself that it was verified does not verify. Whoever can write a grant by hand can write one
@@ -130,9 +149,20 @@ async fn commit(workers: &Workers, worker: &Worker, next: Next) -> Result<Input>
             Some(user) => change = change.check(&user),
             None => return conflict(workers, worker, Some(EndReason::UserDeactivated)).await,
         }
+        let pause = pause::of(store, &grant.application).await?;
+        if in_scope(&pause.value, grant) {
+            return conflict(workers, worker, Some(EndReason::Killed)).await;
+        }
+        change = pause::checked(change, &pause);
     }
     if grant.status == GrantStatus::Ended {
-        change = change.delete_any(keys::live_grant(grant.beneficiary.user, grant.id));
+        change = change
+            .delete_any(keys::live_grant(grant.beneficiary.user, grant.id))
+            .delete_any(keys::live_grant_in_application(
+                &grant.application,
+                grant.entitlement,
+                grant.id,
+            ));
         for target in &grant.targets {
             let Target::Entra { group, .. } = target.target;
             change = change.delete_any(keys::live_grant_in_group(&grant.application, group, grant.id));

@@ -8,6 +8,7 @@ mod backlog;
 pub mod converge;
 pub mod drift;
 pub mod group_gone;
+pub mod kill;
 pub mod memberships_gone;
 pub mod offboard;
 pub mod probes;
@@ -17,7 +18,7 @@ pub mod verify;
 
 use hourglass_domain::directory::Gone;
 use hourglass_domain::grant::Grant;
-use hourglass_domain::ids::{ApplicationId, GrantId, GroupId, ProbeId, UserId};
+use hourglass_domain::ids::{ApplicationId, GrantId, GroupId, KillId, ProbeId, UserId};
 use hourglass_domain::protocol::grant::message_due;
 
 use crate::change::read;
@@ -37,6 +38,8 @@ pub enum Hint {
     GroupGone(ApplicationId, GroupId),
     /// A user or a provisioned group was deleted, and memberships are left.
     Memberships(ApplicationId, Gone),
+    /// The kill switch was pressed, or its order carried on.
+    Kill(ApplicationId, KillId),
     /// An admin asked something.
     Probe(ProbeId),
 }
@@ -56,6 +59,10 @@ impl Hint {
         if let Some(rest) = pk.strip_prefix(keys::MEMBERSHIPS_GONE_PREFIX) {
             let (application, gone) = rest.split_once('#')?;
             return Some(Self::Memberships(application.parse().ok()?, gone.parse().ok()?));
+        }
+        if let Some(rest) = pk.strip_prefix(keys::KILL_PREFIX) {
+            let (application, order) = rest.split_once('#')?;
+            return Some(Self::Kill(application.parse().ok()?, order.parse().ok()?));
         }
         let (prefix, id) = pk.split_once('#')?;
         match prefix {
@@ -81,6 +88,7 @@ pub async fn on_hint(workers: &Workers, hint: &Hint) -> Result<()> {
                 .await
                 .map(|_| ())
         }
+        Hint::Kill(application, order) => kill::carry_out(workers, application, *order).await.map(|_| ()),
         Hint::Probe(id) => probes::answer(workers, *id).await,
     }
 }
@@ -133,6 +141,10 @@ mod tests {
             );
         }
         assert_eq!(
+            Hint::from_partition(&format!("END#KILL#contoso.example#{id}")),
+            Some(Hint::Kill("contoso.example".parse().unwrap(), id.parse().unwrap()))
+        );
+        assert_eq!(
             Hint::from_partition(&format!("PROBE#{id}")),
             Some(Hint::Probe(id.parse().unwrap()))
         );
@@ -143,6 +155,7 @@ mod tests {
             "END#USER#x",
             "END#GROUP#x",
             "END#MEMBERS#contoso.example#x",
+            "END#KILL#x",
             "REQ#1",
             "GRANT",
         ] {

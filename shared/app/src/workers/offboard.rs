@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use hourglass_domain::audit::{Actor, Draft, StreamId};
 use hourglass_domain::directory::User;
 use hourglass_domain::grant::{EndOrder, EndReason, Grant};
-use hourglass_domain::ids::{ApplicationId, UserId};
+use hourglass_domain::ids::{ApplicationId, RequestId, UserId};
 use hourglass_domain::request::{Request, RequestStatus};
 
 use super::advance;
@@ -62,7 +62,7 @@ pub async fn offboard(workers: &Workers, application: &ApplicationId, user: User
     if !active_again {
         let open = read_page::<OpenRequest>(store, &Query::partition(keys::open_requests(user))).await?;
         for request in open.items {
-            cancel(workers, &request.value).await?;
+            cancel(workers, request.value.request).await?;
         }
     }
     if grants.next.is_some() {
@@ -121,18 +121,18 @@ pub(super) async fn order_end(workers: &Workers, grant: &Grant, because: EndReas
     advance::advance(workers, grant.id).await.map(|_| ())
 }
 
-/// Cancels an open request. A conflict may mean that it was decided, and just as well that one of several approvers
-/// said yes, so it is looked at again.
-async fn cancel(workers: &Workers, open: &OpenRequest) -> Result<()> {
+/// Cancels a request that is pending; answers whether it did. A conflict may mean that it was decided, and just as well
+/// that one of several approvers said yes, so it is looked at again.
+pub(super) async fn cancel(workers: &Workers, id: RequestId) -> Result<bool> {
     let store = &*workers.core.store;
     for _ in 0..DECIDE_AGAIN {
-        let request: Option<Stored<Request>> = read(store, &keys::request(open.request)).await?;
+        let request: Option<Stored<Request>> = read(store, &keys::request(id)).await?;
         let Some(request) = request.filter(|request| request.value.status == RequestStatus::Pending) else {
-            return Ok(());
+            return Ok(false);
         };
         let actor = Actor::system("worker");
         match requests::close(&workers.core, &request, RequestStatus::Cancelled, "cancelled", actor).await {
-            Ok(_) => return Ok(()),
+            Ok(_) => return Ok(true),
             Err(ChangeError::Conflict(_)) => {}
             Err(ChangeError::App(error)) => return Err(error),
         }

@@ -15,7 +15,7 @@ use hourglass_domain::ids::ApplicationId;
 use super::backlog::Backlog;
 use super::memberships_gone::{self, Progress};
 use super::single_flight::Lease;
-use super::{advance, drift, group_gone, offboard, probes};
+use super::{advance, drift, group_gone, kill, offboard, probes};
 use crate::error::Result;
 use crate::keys;
 use crate::ports::Workers;
@@ -266,6 +266,16 @@ async fn work(workers: &Workers, entry: &DueEntry) -> Result<()> {
                 Progress::Done => forget(workers, entry).await,
                 Progress::More => Ok(()),
             }
+        }
+        DueKind::Kill => {
+            let Some((application, order)) = in_application(&entry.id) else {
+                return forget(workers, entry).await;
+            };
+            // It stays until the order is carried out, whose own transaction takes it away.
+            if kill::carry_out(workers, &application, order).await? {
+                forget(workers, entry).await?;
+            }
+            Ok(())
         }
         DueKind::Facts => {
             let Some((application, entitlement)) = in_application(&entry.id) else {
