@@ -3,8 +3,8 @@
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use hourglass_app::scim::{Scim, ScimError, authenticate as authenticate_secret};
-use http::{HeaderMap, header};
+use hourglass_app::scim::{Intent, Kind, ListParams, MOUNT, ScimError};
+use http::{HeaderMap, Method, header};
 use secrecy::SecretString;
 
 use crate::State as Needs;
@@ -13,10 +13,13 @@ use crate::answer::Failure;
 /// Lets a call through with the [`Scim`] of its caller, or answers 401.
 pub(crate) async fn authenticate(State(needs): State<Needs>, mut request: Request, next: Next) -> Response {
     let caller = match bearer(request.headers()) {
-        Some(secret) => authenticate_secret(&needs.core, &secret).await,
+        Some(secret) => {
+            let intent = intent(&request);
+            needs.gate.enter(needs.core.clone(), &secret, &intent).await
+        }
         None => Err(ScimError::Unauthorized),
     };
-    let caller = match caller {
+    let (caller, scim) = match caller {
         Ok(caller) => caller,
         Err(error) => return Failure::from(error).into_response(),
     };
@@ -25,8 +28,29 @@ pub(crate) async fn authenticate(State(needs): State<Needs>, mut request: Reques
     }
     // Handlers get the secret's meaning, never the secret.
     request.headers_mut().remove(header::AUTHORIZATION);
-    request.extensions_mut().insert(Scim::new(needs.core, caller));
+    request.extensions_mut().insert(scim);
     next.run(request).await
+}
+
+/// What a call is going to look up. A guess that is wrong costs nothing but a read.
+fn intent(request: &Request) -> Intent {
+    let path = request.uri().path().strip_prefix(MOUNT).unwrap_or_default();
+    if request.method() != Method::GET {
+        return Intent::Other;
+    }
+    let under = |kind: Kind| path.strip_prefix(kind.endpoint()).map(|rest| (kind, rest));
+    let Some((kind, rest)) = under(Kind::User).or_else(|| under(Kind::Group)) else {
+        return Intent::Other;
+    };
+    if let Some(id) = rest.strip_prefix('/') {
+        return Intent::One(kind, id.to_owned());
+    }
+    let query = request.uri().query().unwrap_or_default();
+    let pairs = url::form_urlencoded::parse(query.as_bytes()).into_owned();
+    match ListParams::from_query(pairs) {
+        Ok(params) if rest.is_empty() => Intent::List(kind, params),
+        _ => Intent::Other,
+    }
 }
 
 /// The secret, if there is exactly one `Authorization` header and it is a bearer's (RFC 6750 section 2.1).

@@ -16,7 +16,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{any, get, post};
 use hourglass_app::ports::Core;
-use hourglass_app::scim::{LastSeen, MOUNT};
+use hourglass_app::scim::{Gate, LastSeen, MOUNT};
 use hourglass_boot::Services;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -29,6 +29,7 @@ pub const LARGEST_BODY: usize = 1_000_000;
 #[derive(Clone, Debug)]
 struct State {
     core: Core,
+    gate: Arc<Gate>,
     seen: Arc<LastSeen>,
 }
 
@@ -41,6 +42,7 @@ pub fn router(services: Services) -> Router {
 pub fn scim_router(core: Core) -> Router {
     let state = State {
         core,
+        gate: Arc::default(),
         seen: Arc::default(),
     };
     let endpoint = Router::new()

@@ -174,13 +174,18 @@ async fn owner<I: std::str::FromStr>(
     what: Unique,
     value: &str,
 ) -> Result<Option<I>> {
-    let key = keys::unique(application, what, value);
-    // No stored value is longer, and the table refuses longer keys.
-    if value.is_empty() || value.len() > MOST_UNIQUE_BYTES {
+    let Some(key) = unique_key(application, what, value) else {
         return Ok(None);
-    }
+    };
     let found: Option<Stored<UniqueValue>> = read(store, &key).await?;
     Ok(found.and_then(|found| found.value.owner.parse().ok()))
+}
+
+/// Where it is kept who has a unique value; `None` for one that nobody can have: no stored value is longer, and the table
+/// refuses longer keys.
+pub(crate) fn unique_key(application: &ApplicationId, what: Unique, value: &str) -> Option<Key> {
+    let possible = !value.is_empty() && value.len() <= MOST_UNIQUE_BYTES;
+    possible.then(|| keys::unique(application, what, value))
 }
 
 /// The e-mail addresses of a user, whatever their type, in the spelling that is compared ([`name_key`]).

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use hourglass_app::keys;
+use hourglass_app::ports::store::{Condition, Write};
 use hourglass_app::records::ScimSeen;
+use hourglass_app::scim::hash_token;
 use http::{Request, header};
 use serde_json::json;
 
-use crate::support::{CUSTOM, PATCH, World, revoke, stored, user_body};
+use crate::support::{CUSTOM, PATCH, World, give, revoke, stored, user_body};
 
 #[tokio::test]
 async fn without_a_valid_secret_there_is_nothing_to_see() {
@@ -42,6 +44,57 @@ async fn without_a_valid_secret_there_is_nothing_to_see() {
     }
     revoke(&world).await;
     world.get("/Users").await.is_error(401, "");
+}
+
+/// The process remembers whose secret it is, and must not believe itself.
+#[tokio::test]
+async fn a_secret_is_judged_with_every_call_by_what_is_stored() {
+    let world = World::start().await;
+    let alex = world.user("alex@contoso.example").await;
+    let lookups = [
+        format!("/Users/{alex}"),
+        format!("/Users?filter=id eq \"{alex}\""),
+        "/Users?filter=userName eq \"alex@contoso.example\"".to_owned(),
+        "/Users?filter=userName eq \"\"".to_owned(),
+        format!("/Users?filter=userName eq \"{}\"", "x".repeat(1_100)),
+    ];
+    for path in &lookups {
+        assert_eq!(world.get(path).await.status, 200, "{path}");
+    }
+    // What was read ahead is not older than the call.
+    let rename = json!([{"op": "Replace", "path": "displayName", "value": "New"}]);
+    for other in [world.clone(), world.clone()] {
+        assert_eq!(other.patch(&lookups[0], rename.clone()).await.status, 200);
+        assert_eq!(world.get(&lookups[0]).await.body["displayName"], "New");
+    }
+    revoke(&world).await;
+    for path in &lookups {
+        world.get(path).await.is_error(401, "");
+    }
+    // The same secret, now another application's: nothing of the first one is shown.
+    let fabrikam = "fabrikam.example".parse().unwrap();
+    give(&world, &fabrikam).await;
+    for path in &lookups[1..] {
+        assert_eq!(world.get(path).await.ids(), Vec::<String>::new(), "{path}");
+    }
+    world.get(&lookups[0]).await.is_error(404, "");
+    // Once more, while the first application is remembered.
+    revoke(&world).await;
+    give(&world, &world.application).await;
+    assert_eq!(world.get(&lookups[0]).await.status, 200);
+    let token = keys::scim_token(hash_token(&world.secret));
+    let mut item = world.store.inner.get(&token).await.unwrap().unwrap();
+    item.body.insert("application".to_owned(), json!(fabrikam));
+    item.version += 1;
+    let condition = Condition::Any;
+    world
+        .store
+        .inner
+        .commit(vec![Write::Put { item, condition }])
+        .await
+        .unwrap();
+    world.get(&lookups[0]).await.is_error(404, "");
+    assert!(world.get(&lookups[2]).await.ids().is_empty());
 }
 
 #[tokio::test]

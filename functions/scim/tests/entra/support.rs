@@ -334,6 +334,21 @@ async fn register(core: &Core, application: &ApplicationId) -> (TokenId, String)
     (token.id, secret)
 }
 
+/// Makes the world's secret an application's.
+pub(crate) async fn give(world: &World, application: &ApplicationId) {
+    let token = ScimToken {
+        id: TokenId::new(world.core.ids.uuid()),
+        hash: hash_token(&world.secret),
+        application: application.clone(),
+        created_at: world.core.clock.now(),
+    };
+    let put = Write::Put {
+        item: to_item(&token, 1).unwrap(),
+        condition: Condition::Absent,
+    };
+    world.core.store.commit(vec![put]).await.unwrap();
+}
+
 /// Deletes the secret, as rotation does.
 pub(crate) async fn revoke(world: &World) {
     let delete = Write::Delete {

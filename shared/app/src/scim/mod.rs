@@ -7,6 +7,7 @@
 //! (what it does, as pure functions), [`members`] (the members of a group, which are never loaded for a change), then
 //! the use cases: users, groups and [`query`].
 
+mod ahead;
 mod alarm;
 pub mod discovery;
 pub mod error;
@@ -34,11 +35,12 @@ use crate::ports::Core;
 use crate::ports::store::{Condition, Store, StoreError, Write};
 use crate::records::{MembershipsGoneOrder, Record, UniqueKind, UniqueValue, to_item};
 
+pub use ahead::{Gate, Intent};
 pub use error::{Result, ScimError, ScimType};
 pub use query::ListParams;
 pub use resource::{Projection, Resource};
 pub use schema::Kind;
-pub use token::{Caller, LastSeen, authenticate, hash_token, new_token};
+pub use token::{Caller, LastSeen, hash_token, new_token};
 pub use value::parse_body;
 
 /// Path of the SCIM endpoint under the deployment's public url.
@@ -57,7 +59,7 @@ pub struct Scim {
 }
 
 impl Scim {
-    /// The endpoint for a caller who has been [authenticated](authenticate).
+    /// The endpoint for a caller whom the [`Gate`] let in.
     #[must_use]
     pub const fn new(core: Core, caller: Caller) -> Self {
         Self { core, caller }

@@ -5,7 +5,7 @@
 //! [`MOST_SCANNED`] resources, and beyond that refused with `tooMany` instead of answered in part; so is sorting.
 
 use hourglass_domain::directory::{Group, User};
-use hourglass_domain::ids::{GroupId, UserId};
+use hourglass_domain::ids::{ApplicationId, GroupId, UserId};
 use serde_json::{Map, Value, json};
 
 use super::Scim;
@@ -17,7 +17,7 @@ use super::schema::{Kind, Named, find, key_in};
 use super::sort::{SortBy, SortKey};
 use crate::directory::{self, external_id_key, name_key};
 use crate::keys::{self, Unique};
-use crate::ports::store::{LARGEST_PAGE, List, Query};
+use crate::ports::store::{Key, LARGEST_PAGE, List, Query};
 use crate::records::Stored;
 
 /// URN of a list.
@@ -586,6 +586,17 @@ fn parse_cursor(cursor: &str) -> Result<Option<String>> {
 
 pub(super) fn invalid_cursor() -> ScimError {
     ScimError::bad(ScimType::InvalidCursor, "cursor is none that this list gave.")
+}
+
+/// The item that a list reads first, where that is one item.
+pub(super) fn first_read(kind: Kind, params: &ListParams, application: &ApplicationId) -> Option<Key> {
+    let filter = parsed(params).ok().flatten()?;
+    match (plan(kind, filter).ok()?.source, kind) {
+        (Source::Id(id), Kind::User) => Some(keys::user(application, id.parse().ok()?)),
+        (Source::Id(id), Kind::Group) => Some(keys::group(application, id.parse().ok()?)),
+        (Source::Unique(what, value), _) => directory::unique_key(application, what, &value),
+        _ => None,
+    }
 }
 
 /// The filter, if there is one.

@@ -12,15 +12,15 @@ use hourglass_domain::Timestamp;
 use hourglass_domain::audit::Actor;
 use hourglass_domain::canonical::Digest;
 use hourglass_domain::ids::{ApplicationId, TokenId};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use subtle::ConstantTimeEq;
 
 use super::error::{Result, ScimError};
 use crate::change::read;
 use crate::keys;
-use crate::ports::store::{Condition, StoreError, Write};
+use crate::ports::store::{Condition, Item, StoreError, Write};
 use crate::ports::{Core, Ids};
-use crate::records::{ScimSeen, ScimToken, Stored, to_item};
+use crate::records::{ScimSeen, ScimToken, Stored, from_item, to_item};
 
 /// How every SCIM secret begins.
 pub const TOKEN_PREFIX: &str = "hgscim_";
@@ -62,7 +62,7 @@ pub fn hash_token(token: &str) -> Digest {
     Digest::of(token.as_bytes())
 }
 
-fn well_formed(token: &str) -> bool {
+pub(super) fn well_formed(token: &str) -> bool {
     token.strip_prefix(TOKEN_PREFIX).is_some_and(|rest| {
         rest.len() == TOKEN_CHARACTERS
             && rest
@@ -71,17 +71,12 @@ fn well_formed(token: &str) -> bool {
     })
 }
 
-/// Whose secret `token` is.
+/// Whose secret it is that has this hash, from what is stored under it.
 ///
 /// # Errors
-/// [`ScimError::Unauthorized`] when it is nobody's; the table's trouble otherwise.
-pub async fn authenticate(core: &Core, token: &SecretString) -> Result<Caller> {
-    let token = token.expose_secret();
-    if !well_formed(token) {
-        return Err(ScimError::Unauthorized);
-    }
-    let hash = hash_token(token);
-    let found: Option<Stored<ScimToken>> = read(core.store.as_ref(), &keys::scim_token(hash)).await?;
+/// [`ScimError::Unauthorized`] when it is nobody's.
+pub(super) fn judge(item: Option<Item>, hash: Digest) -> Result<Caller> {
+    let found: Option<Stored<ScimToken>> = item.map(from_item).transpose()?;
     // The table's own comparison of keys says nothing about the time it takes; ours decides.
     match found {
         Some(found) if bool::from(found.value.hash.as_bytes().ct_eq(hash.as_bytes())) => Ok(Caller {
@@ -146,6 +141,7 @@ impl LastSeen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use secrecy::ExposeSecret as _;
     use uuid::Uuid;
 
     #[derive(Debug)]
