@@ -28,6 +28,7 @@ mod approvals;
 mod forged;
 mod kill_switch;
 mod lifecycle;
+mod overdue;
 mod scim;
 mod stage;
 mod surface;

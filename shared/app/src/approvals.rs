@@ -28,6 +28,7 @@ use crate::policy;
 use crate::ports::Core;
 use crate::ports::store::{Key, List, Page, Query};
 use crate::records::{LiveGrant, LiveInApplication, LiveInGroup, OpenRequest, Record as _, Stored};
+use crate::removals;
 use crate::requests;
 
 /// Most requests of an application's inbox that are looked at for one page.
@@ -191,6 +192,7 @@ async fn prepare(core: &Core, who: &Who, id: RequestId, vote: &Vote) -> Result<(
         .event(StreamId::request(id), draft);
     if decision.verdict == Verdict::Approve {
         change = pause::checked(change, &not_paused(core, request, approver.value.id).await?);
+        removals::check_none_overdue(store, &request.application).await?;
     }
     if let Some(named) = named {
         change = named.checked(change, &request.application, approver.value.id);
@@ -201,6 +203,7 @@ async fn prepare(core: &Core, who: &Who, id: RequestId, vote: &Vote) -> Result<(
             .due(&[DueEntry::new(request.lapses_at, DueKind::Lapse, request.id)], &[])?;
     }
     if let Some(grant) = &decided.grant {
+        change = change.check(&removals::check(store, &request.application, grant.expires_at).await?);
         for other in &standing {
             let user = other.user.value.id;
             change = other

@@ -115,6 +115,18 @@ pub fn facts(target: &Target) -> Key {
     Key::new(format!("FACT#{}", target.key()), "FACT")
 }
 
+/// Partition of an application's removals that are overdue, the oldest first.
+#[must_use]
+pub fn overdue_removals(application: &ApplicationId) -> String {
+    format!("FACT#OVERDUE#{application}")
+}
+
+/// That a grant's removal is overdue.
+#[must_use]
+pub fn overdue_removal(application: &ApplicationId, since: Timestamp, grant: GrantId) -> Key {
+    Key::new(overdue_removals(application), format!("{since}#{grant}"))
+}
+
 /// A provisioned user.
 #[must_use]
 pub fn user(application: &ApplicationId, id: UserId) -> Key {

@@ -18,6 +18,7 @@ pub mod pause;
 pub mod policy;
 pub mod ports;
 pub mod records;
+pub mod removals;
 pub mod requests;
 pub mod scim;
 pub mod workers;

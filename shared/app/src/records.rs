@@ -487,6 +487,24 @@ pub struct LiveInApplication {
     pub starts_at: Timestamp,
 }
 
+/// That the removal of a grant's access is overdue.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OverdueRemoval {
+    /// The application.
+    pub application: ApplicationId,
+    /// The grant.
+    pub grant: GrantId,
+    /// Since when the access should be gone.
+    pub since: Timestamp,
+}
+
+record!(
+    OverdueRemoval,
+    "overdue_removal",
+    |o| keys::overdue_removal(&o.application, o.since, o.grant),
+    o.grant
+);
+
 /// A value that is unique in an application.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct UniqueValue {

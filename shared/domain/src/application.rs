@@ -38,6 +38,9 @@ pub struct ScimTokenInfo {
     pub created_at: Timestamp,
 }
 
+/// How much longer (seconds) than a grant the credential has to last that takes it back.
+pub const CREDENTIAL_MARGIN_SECONDS: i64 = 7 * 86_400;
+
 /// The Azure integration of an application, as far as it is no secret.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct AzureIntegration {

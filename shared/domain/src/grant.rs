@@ -20,6 +20,9 @@ use crate::request::Request;
 use crate::target::Target;
 use crate::{Refusal, Timestamp};
 
+/// How late (seconds) a removal has to be for nothing new to be granted (invariant I11).
+pub const REMOVAL_OVERDUE_SECONDS: i64 = 10 * 60;
+
 /// Where a grant stands.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -297,6 +300,17 @@ impl Grant {
             attempts: 0,
             failing_since: None,
             due: Vec::new(),
+        }
+    }
+
+    /// Since when the access that it gave should be gone, or will have to be: its expiry, or the moment it was committed
+    /// to end where that was earlier. `None` once nothing of it is left.
+    #[must_use]
+    pub fn removal_since(&self) -> Option<Timestamp> {
+        match self.status {
+            GrantStatus::Approved | GrantStatus::Activating | GrantStatus::Active => Some(self.expires_at),
+            GrantStatus::Ending => Some(self.ending_at.map_or(self.expires_at, |at| at.min(self.expires_at))),
+            GrantStatus::Ended => None,
         }
     }
 

@@ -225,6 +225,32 @@ pub enum Refusal {
         /// The entitlement's name.
         name: String,
     },
+    /// A removal of the application is overdue.
+    #[error(
+        "A removal of this application has been overdue since {since}; nothing is granted until it is done or closed by \
+         hand."
+    )]
+    RemovalOverdue {
+        /// Since when the access should be gone.
+        since: Timestamp,
+    },
+    /// The credential that would take the access back ends too soon.
+    #[error(
+        "The credential of the Azure integration ends at {ends_at}, less than 7 days after this access would ({until}); an \
+         admin has to replace it first, or it is approved for less time."
+    )]
+    CredentialEnds {
+        /// When it ends.
+        ends_at: Timestamp,
+        /// When the access would end.
+        until: Timestamp,
+    },
+    /// The entitlement cannot let go of a target while somebody has it.
+    #[error("There are grants of {name} that have not ended; until they have, none of its targets can be taken away.")]
+    InUse {
+        /// The entitlement's name.
+        name: String,
+    },
     /// The kill switch keeps approvals and activations back.
     #[error("{what} has been stopped by the kill switch since {since}; it goes on when two admins release it.")]
     Paused {
@@ -327,6 +353,9 @@ impl Refusal {
             | Self::AlreadyExtending
             | Self::ExtendedTooOften { .. }
             | Self::TargetsChanged { .. }
+            | Self::RemovalOverdue { .. }
+            | Self::CredentialEnds { .. }
+            | Self::InUse { .. }
             | Self::Paused { .. }
             | Self::KillUnderWay
             | Self::ReleaseProposed
@@ -375,6 +404,9 @@ impl Refusal {
             Self::AlreadyExtending => "already-extending",
             Self::ExtendedTooOften { .. } => "extended-too-often",
             Self::TargetsChanged { .. } => "targets-changed",
+            Self::RemovalOverdue { .. } => "removal-overdue",
+            Self::CredentialEnds { .. } => "credential-ends",
+            Self::InUse { .. } => "in-use",
             Self::Paused { .. } => "paused",
             Self::KillUnderWay => "kill-under-way",
             Self::ReleaseProposed => "release-proposed",

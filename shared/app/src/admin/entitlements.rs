@@ -117,6 +117,7 @@ pub async fn update(
         let stored = get(core, who, id).await?;
         require_version(stored.version, input.version)?;
         let entitlement = build(core, who, id, input, stored.value.created_at).await?;
+        check_not_re_pointed(core, &stored.value, &entitlement).await?;
         let change = Change::new().replace(stored.version, &entitlement)?;
         match store(core, who, change, Some(&stored.value), &entitlement).await {
             Ok(()) => {
@@ -152,6 +153,30 @@ pub async fn list(core: &Core, who: &Who, after: Option<String>, limit: usize) -
         .after(after)
         .limit(limit);
     Ok(read_page(&*core.store, &query).await?)
+}
+
+/// No target is taken away from an entitlement while somebody has it: a live grant and what is configured would say two
+/// things of who belongs there. A grant that is approved beside this change is refused, or fails when it is verified; all
+/// grants end where they began, whatever the entitlement says by then (invariant I7).
+async fn check_not_re_pointed(core: &Core, before: &Entitlement, after: &Entitlement) -> Result<()> {
+    if before.targets.iter().all(|target| after.targets.contains(target)) {
+        return Ok(());
+    }
+    let live = (0..keys::LIVE_SHARDS).map(|shard| async move {
+        let query = Query::partition(keys::live_in_application(&before.application, shard))
+            .prefix(keys::live_of_entitlement(before.id))
+            .limit(1);
+        core.store.query(&query).await
+    });
+    for part in futures_util::future::join_all(live).await {
+        if !part?.items.is_empty() {
+            return Err(Refusal::InUse {
+                name: before.name.clone(),
+            }
+            .into());
+        }
+    }
+    Ok(())
 }
 
 async fn build(

@@ -21,6 +21,7 @@ use crate::pause;
 use crate::ports::Workers;
 use crate::ports::store::Key;
 use crate::records::Stored;
+use crate::removals;
 use crate::requests;
 
 /// Most effects of one run; the domain's own bound is lower.
@@ -34,6 +35,7 @@ pub async fn advance(workers: &Workers, id: GrantId) -> Result<bool> {
     let Some((grant, version, order)) = load(workers, id).await? else {
         return Ok(false);
     };
+    removals::note(&workers.core, &grant, version).await;
     let mut worker = Worker::new(grant, version, order);
     let mut input = Input::Start;
     for _ in 0..MOST_EFFECTS {
@@ -163,6 +165,7 @@ async fn commit(workers: &Workers, worker: &Worker, next: Next) -> Result<Input>
                 grant.entitlement,
                 grant.id,
             ));
+        change = removals::done(change, before);
         for target in &grant.targets {
             let Target::Entra { group, .. } = target.target;
             change = change.delete_any(keys::live_grant_in_group(&grant.application, group, grant.id));

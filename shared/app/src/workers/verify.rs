@@ -17,6 +17,7 @@ use crate::ports::Workers;
 use crate::ports::connector::{ConnectorError, Place};
 use crate::ports::store::{Query, Store, StoreError};
 use crate::records::Stored;
+use crate::removals;
 
 /// What was found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,6 +41,9 @@ pub async fn verify(workers: &Workers, grant: &Grant) -> Result<Verdict> {
         Ok(evidence) => evidence,
         Err(why) => return Ok(Verdict::Bad(why.to_owned())),
     };
+    if let Some(why) = removals::waits(store, grant).await? {
+        return Ok(Verdict::Unknown(why));
+    }
     match targets(workers, grant).await? {
         Verdict::Good => {}
         other => return Ok(other),
