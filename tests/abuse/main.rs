@@ -25,6 +25,7 @@
 #![cfg(test)]
 
 mod approvals;
+mod by_hand;
 mod forged;
 mod kill_switch;
 mod lifecycle;

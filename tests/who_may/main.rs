@@ -139,6 +139,18 @@ fn table() -> Vec<Row> {
         row(Method::DELETE, "/v1/admin/standing/{group}/{account}", None, "-----y-"),
         get("/v1/admin/protected-accounts", "-----y-"),
         put("/v1/admin/protected-accounts", json!({"accounts": []}), "-----y-"),
+        get("/v1/admin/grants/{grant}/close-by-hand", "-----y-"),
+        post(
+            "/v1/admin/grants/{grant}/close-by-hand",
+            json!({"evidence": "removed in the portal"}),
+            "-----y-",
+        ),
+        // There is no proposal that could be confirmed.
+        post(
+            "/v1/admin/grants/{grant}/close-by-hand/confirm",
+            json!({"version": 1}),
+            "-------",
+        ),
         get("/v1/admin/template", "-----y-"),
         put(
             "/v1/admin/template",

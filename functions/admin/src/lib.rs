@@ -5,6 +5,7 @@
 //! to be tried outside is stored as a probe, which provisioning answers.
 
 mod applications;
+mod by_hand;
 mod directory;
 mod drift;
 mod entitlements;
@@ -51,6 +52,8 @@ pub fn api() -> OpenApiRouter<AdminApi> {
         .routes(routes!(drift::standing))
         .routes(routes!(drift::declare, drift::withdraw))
         .routes(routes!(drift::protected, drift::protect))
+        .routes(routes!(by_hand::get, by_hand::propose))
+        .routes(routes!(by_hand::confirm))
         .routes(routes!(template::get, template::put))
         .routes(routes!(integrations::get_azure, integrations::put_azure))
         .routes(routes!(kill_switch::state, kill_switch::press))

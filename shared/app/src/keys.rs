@@ -385,6 +385,12 @@ pub fn kill_order(application: &ApplicationId, id: KillId) -> Key {
 /// Partition prefix of orders of the kill switch.
 pub const KILL_PREFIX: &str = "END#KILL#";
 
+/// What administrators sign to close a grant by hand.
+#[must_use]
+pub fn closing_by_hand(grant: GrantId) -> Key {
+    Key::new(format!("HAND#{grant}"), "CLOSING")
+}
+
 /// Partition of the due-entries of a lane's shard.
 #[must_use]
 pub fn due_partition(lane: Lane, shard: u8) -> String {

@@ -6,6 +6,7 @@
 use hourglass_domain::Timestamp;
 use hourglass_domain::application::{Application, AzureIntegration};
 use hourglass_domain::audit;
+use hourglass_domain::by_hand::ClosingByHand;
 use hourglass_domain::decision::Decision;
 use hourglass_domain::directory::{Gone, Group, User};
 use hourglass_domain::drift::{DriftPolicy, DriftReport, ProtectedAccounts, StandingMember};
@@ -166,6 +167,12 @@ record!(
 );
 record!(Holds, "holds", |h| keys::holds(&h.key), h.key.key());
 record!(Membership, "membership", |m| keys::membership(&m.key), m.key.key());
+record!(
+    ClosingByHand,
+    "closing_by_hand",
+    |c| keys::closing_by_hand(c.grant),
+    c.grant
+);
 record!(DueEntry, "due", |d| keys::due(d), format!("{}#{}", d.kind.name(), d.id));
 record!(
     audit::Head,

@@ -57,6 +57,8 @@ pub enum DueKind {
     Facts,
     /// Compare the members of an entitlement's targets with what explains them.
     Drift,
+    /// Close a grant by hand, or look again at one that was closed so.
+    ByHand,
 }
 
 impl DueKind {
@@ -74,6 +76,7 @@ impl DueKind {
             Self::Kill => "kill",
             Self::Facts => "facts",
             Self::Drift => "drift",
+            Self::ByHand => "by_hand",
         }
     }
 
@@ -90,7 +93,7 @@ impl DueKind {
     #[must_use]
     pub const fn lane(self) -> Lane {
         match self {
-            Self::Advance | Self::End | Self::Expire => Lane::Grants,
+            Self::Advance | Self::End | Self::Expire | Self::ByHand => Lane::Grants,
             Self::Lapse
             | Self::Offboard
             | Self::GroupGone

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! approved ──▶ activating ──▶ active ──▶ ending ──▶ ended
-//!     └────────────┴─────────────────────▶ ┘
+//!     └────────────┴─────────────────────▶ ┘  ▲│
+//!                                        closed by hand
 //! ```
 //!
 //! The functions here only say what the next stored state is. When they are called, in which order their effects
@@ -37,6 +38,8 @@ pub enum GrantStatus {
     Ending,
     /// Nothing of it is left. Final.
     Ended,
+    /// Two administrators signed that a person has seen to it; nobody has proved that nothing of it is left.
+    ClosedByHand,
 }
 
 impl GrantStatus {
@@ -49,6 +52,7 @@ impl GrantStatus {
             Self::Active => "active",
             Self::Ending => "already ending",
             Self::Ended => "already ended",
+            Self::ClosedByHand => "closed by hand",
         }
     }
 
@@ -256,6 +260,9 @@ pub struct Grant {
     pub ending_at: Option<Timestamp>,
     /// When it was over.
     pub ended_at: Option<Timestamp>,
+    /// When it was last closed by hand, even if it was reopened since: signatures close it once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_by_hand_at: Option<Timestamp>,
     /// How often in a row bringing it forward failed; spaces the retries.
     pub attempts: u32,
     /// Since when it fails, for the lists and alarms.
@@ -297,6 +304,7 @@ impl Grant {
             active_at: None,
             ending_at: None,
             ended_at: None,
+            closed_by_hand_at: None,
             attempts: 0,
             failing_since: None,
             due: Vec::new(),

@@ -10,6 +10,7 @@
 pub mod application;
 pub mod audit;
 pub mod budget;
+pub mod by_hand;
 pub mod canonical;
 pub mod decision;
 pub mod directory;

@@ -210,6 +210,12 @@ pub enum Refusal {
         /// The latest end.
         latest: Timestamp,
     },
+    /// Only a removal that keeps failing is closed by hand.
+    #[error(
+        "Only a grant that is ending and whose removal has been failing for at least {} minutes can be closed by hand.",
+        crate::by_hand::FAILING_SECONDS / 60
+    )]
+    NotFailing,
     /// There is an open request to extend the grant.
     #[error("There is already an open request to extend this grant.")]
     AlreadyExtending,
@@ -266,7 +272,7 @@ pub enum Refusal {
     #[error("Another admin has proposed this release; confirm it by naming the proposal.")]
     ReleaseProposed,
     /// One's own proposal cannot be confirmed by oneself.
-    #[error("A release needs two admins: one proposes it, another person confirms it.")]
+    #[error("This needs two admins: one proposes it, another person confirms it.")]
     SecondAdmin,
     /// Somebody else changed it first.
     #[error("It was changed by someone else in the meantime; read it again.")]
@@ -350,6 +356,7 @@ impl Refusal {
             | Self::ApproverLoop { .. }
             | Self::GrantNotLive { .. }
             | Self::GrantOver { .. }
+            | Self::NotFailing
             | Self::AlreadyExtending
             | Self::ExtendedTooOften { .. }
             | Self::TargetsChanged { .. }
@@ -400,6 +407,7 @@ impl Refusal {
             Self::ApproverLoop { .. } => "approver-loop",
             Self::GrantNotLive { .. } => "grant-not-live",
             Self::GrantOver { .. } => "grant-over",
+            Self::NotFailing => "not-failing",
             Self::BeyondMaximum { .. } => "beyond-maximum",
             Self::AlreadyExtending => "already-extending",
             Self::ExtendedTooOften { .. } => "extended-too-often",

@@ -484,6 +484,10 @@ pub(crate) mod tests {
         )
     }
 
+    pub(crate) fn request() -> Request {
+        asked(&entitlement(), an_ask(), |_| {}).unwrap()
+    }
+
     #[test]
     fn a_request_keeps_the_justification_byte_for_byte_and_pins_the_policy() {
         let request = asked(&entitlement(), an_ask(), |_| {}).unwrap();

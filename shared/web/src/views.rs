@@ -154,7 +154,8 @@ pub struct GrantView {
     pub entitlement_name: String,
     /// Who has the access.
     pub beneficiary: PartyView,
-    /// `approved`, `activating`, `active`, `ending` or `ended`.
+    /// `approved`, `activating`, `active`, `ending`, `ended`, or `closed_by_hand`: two admins signed for its end, which
+    /// nobody has proved.
     pub status: String,
     /// `expired`, `checked_in`, `revoked`, `killed`, `user_deactivated`, `target_gone`, `removed_outside` or `failed`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -123,7 +123,7 @@ async fn unproven(workers: &Workers, grant: &Grant) -> Result<Option<&'static st
     Ok(evidence(&*workers.core.store, grant).await?.err())
 }
 
-fn memberships(grant: &Grant) -> Vec<MembershipKey> {
+pub(super) fn memberships(grant: &Grant) -> Vec<MembershipKey> {
     let account = grant.beneficiary.object_id;
     grant
         .targets
@@ -158,18 +158,7 @@ async fn commit(workers: &Workers, worker: &Worker, next: Next) -> Result<Input>
         change = pause::checked(change, &pause);
     }
     if grant.status == GrantStatus::Ended {
-        change = change
-            .delete_any(keys::live_grant(grant.beneficiary.user, grant.id))
-            .delete_any(keys::live_grant_in_application(
-                &grant.application,
-                grant.entitlement,
-                grant.id,
-            ));
-        change = removals::done(change, before);
-        for target in &grant.targets {
-            let Target::Entra { group, .. } = target.target;
-            change = change.delete_any(keys::live_grant_in_group(&grant.application, group, grant.id));
-        }
+        change = removals::done(markers_gone(change, grant), before);
     }
     if let Some(action) = next.action {
         change = change.event(StreamId::request(grant.request), event(grant, action, now));
@@ -206,7 +195,28 @@ async fn conflict(workers: &Workers, worker: &Worker, because: Option<EndReason>
     })
 }
 
-async fn holds_writes(workers: &Workers, mut change: Change, grant: &Grant, to: HoldsChange) -> Result<Change> {
+/// Takes away the markers of a grant that has not ended.
+pub(super) fn markers_gone(mut change: Change, grant: &Grant) -> Change {
+    change = change
+        .delete_any(keys::live_grant(grant.beneficiary.user, grant.id))
+        .delete_any(keys::live_grant_in_application(
+            &grant.application,
+            grant.entitlement,
+            grant.id,
+        ));
+    for target in &grant.targets {
+        let Target::Entra { group, .. } = target.target;
+        change = change.delete_any(keys::live_grant_in_group(&grant.application, group, grant.id));
+    }
+    change
+}
+
+pub(super) async fn holds_writes(
+    workers: &Workers,
+    mut change: Change,
+    grant: &Grant,
+    to: HoldsChange,
+) -> Result<Change> {
     if to == HoldsChange::Keep {
         return Ok(change);
     }

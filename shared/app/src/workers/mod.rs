@@ -5,6 +5,7 @@
 
 pub mod advance;
 mod backlog;
+pub mod by_hand;
 pub mod converge;
 pub mod drift;
 pub mod group_gone;

@@ -15,7 +15,7 @@ use hourglass_domain::ids::ApplicationId;
 use super::backlog::Backlog;
 use super::memberships_gone::{self, Progress};
 use super::single_flight::Lease;
-use super::{advance, drift, group_gone, kill, offboard, probes};
+use super::{advance, by_hand, drift, group_gone, kill, offboard, probes};
 use crate::error::Result;
 use crate::keys;
 use crate::ports::Workers;
@@ -234,6 +234,13 @@ async fn work(workers: &Workers, entry: &DueEntry) -> Result<()> {
                 return forget(workers, entry).await;
             };
             advance::advance(workers, id).await?;
+            forget_if_stale(workers, id, entry).await
+        }
+        DueKind::ByHand => {
+            let Ok(id) = entry.id.parse() else {
+                return forget(workers, entry).await;
+            };
+            by_hand::look(workers, id).await?;
             forget_if_stale(workers, id, entry).await
         }
         DueKind::Lapse => {

@@ -17,6 +17,7 @@
 //! The timer exists before a member does (invariant I1), and every state has a due-entry, so that a worker that dies
 //! anywhere is followed by another.
 
+use crate::by_hand::RECHECK_SECONDS;
 use crate::due::{DueEntry, DueKind};
 use crate::duration::AccessDuration;
 use crate::grant::{EndReason, Grant, GrantStatus, GrantTarget, ScheduleName, TargetStatus};
@@ -293,7 +294,8 @@ fn plan<R: Rules>(mut worker: Worker, now: Timestamp) -> (Worker, Effect) {
         // Ended before its time, and the worker that stored it may have died before it deleted the schedule. Later the
         // schedule has fired and deleted itself.
         GrantStatus::Ended if now < grant.expires_at => delete_all_schedules(worker),
-        GrantStatus::Ended => (worker, Effect::Finish),
+        // What was closed by hand is looked at again at its own time.
+        GrantStatus::Ended | GrantStatus::ClosedByHand => (worker, Effect::Finish),
     }
 }
 
@@ -482,6 +484,67 @@ pub fn first_promises(mut grant: Grant, now: Timestamp) -> Grant {
     let at = if grant.starts_at > now { grant.starts_at } else { at };
     promise(&mut grant, Some(at));
     grant
+}
+
+/// The grant, closed by hand: what is known of its targets stays as it is, and is looked at again.
+#[must_use]
+pub fn closed_by_hand(grant: &Grant, now: Timestamp) -> Grant {
+    let mut grant = grant.clone();
+    grant.status = GrantStatus::ClosedByHand;
+    grant.closed_by_hand_at = Some(now);
+    grant.attempts = 0;
+    look_again(&mut grant, Some(now.plus_seconds(RECHECK_SECONDS)));
+    grant
+}
+
+/// A grant that was closed by hand, after its targets were asked again; `None` for one that did not answer. Once all are
+/// proved, nobody looks any more; the status stays what two people signed.
+#[must_use]
+pub fn rechecked(grant: &Grant, outcomes: &[Option<Outcome>], now: Timestamp) -> Grant {
+    let mut grant = grant.clone();
+    for (target, outcome) in grant.targets.iter_mut().zip(outcomes) {
+        if let Some(outcome) = outcome {
+            *target = seen(target, outcome, true);
+        }
+    }
+    if grant.targets.iter().all(|target| target.status.is_settled_end()) {
+        grant.failing_since = None;
+        look_again(&mut grant, None);
+        return grant;
+    }
+    let daily = now.plus_seconds(RECHECK_SECONDS);
+    // A proof waits for its second read only; what fails is asked again the next day.
+    let proof = outcomes
+        .iter()
+        .flatten()
+        .filter(|outcome| outcome.error.is_none())
+        .filter_map(|outcome| outcome.look_again_at)
+        .min();
+    look_again(&mut grant, Some(proof.map_or(daily, |at| at.min(daily))));
+    grant
+}
+
+/// A grant that was closed by hand and whose member is still there: it ends as any other from here on.
+#[must_use]
+pub fn reopened(grant: &Grant, now: Timestamp) -> Grant {
+    let mut grant = grant.clone();
+    grant.status = GrantStatus::Ending;
+    grant.attempts = 0;
+    grant.failing_since = Some(now);
+    for target in grant
+        .targets
+        .iter_mut()
+        .filter(|target| !target.status.is_settled_end())
+    {
+        target.status = TargetStatus::Removing;
+    }
+    promise(&mut grant, Some(now));
+    grant
+}
+
+fn look_again(grant: &mut Grant, at: Option<Timestamp>) {
+    let entry = |at| DueEntry::new(at, DueKind::ByHand, grant.id);
+    grant.due = at.map(entry).into_iter().collect();
 }
 
 /// The grant with its end moved by `duration`, as an approved extension stores it: later, never earlier, on the minute

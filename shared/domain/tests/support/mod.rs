@@ -232,6 +232,7 @@ impl World {
             active_at: None,
             ending_at: None,
             ended_at: None,
+            closed_by_hand_at: None,
             attempts: 0,
             failing_since: None,
             due: Vec::new(),

@@ -535,7 +535,7 @@ const fn rank(status: GrantStatus) -> u8 {
         GrantStatus::Activating => 1,
         GrantStatus::Active => 2,
         GrantStatus::Ending => 3,
-        GrantStatus::Ended => 4,
+        GrantStatus::Ended | GrantStatus::ClosedByHand => 4,
     }
 }
 

@@ -1,0 +1,104 @@
+//! Closing by hand a grant whose removal keeps failing: two administrators sign, a worker carries it out.
+
+use hourglass_domain::Refusal;
+use hourglass_domain::audit::{Draft, StreamId};
+use hourglass_domain::by_hand::{ClosingByHand, Signature};
+use hourglass_domain::due::{DueEntry, DueKind};
+use hourglass_domain::grant::Grant;
+use hourglass_domain::ids::GrantId;
+
+use super::{require_admin, require_version};
+use crate::caller::Who;
+use crate::change::{Change, personal, read};
+use crate::error::Result;
+use crate::keys;
+use crate::ports::Core;
+use crate::records::Stored;
+
+/// A grant, and what was signed about it.
+#[derive(Clone, Debug)]
+pub struct ByHand {
+    /// The grant.
+    pub grant: Grant,
+    /// The proposal to close it by hand, with its version.
+    pub closing: Option<Stored<ClosingByHand>>,
+}
+
+/// A grant of the caller's application, and what was signed about it.
+///
+/// # Errors
+/// When the caller is no admin, or there is no such grant.
+pub async fn get(core: &Core, who: &Who, id: GrantId) -> Result<ByHand> {
+    require_admin(who)?;
+    let grant: Option<Stored<Grant>> = read(&*core.store, &keys::grant(id)).await?;
+    let grant = grant
+        .filter(|grant| grant.value.application == who.application.value.id)
+        .ok_or(Refusal::NotFound { what: "grant" })?;
+    Ok(ByHand {
+        grant: grant.value,
+        closing: read(&*core.store, &keys::closing_by_hand(id)).await?,
+    })
+}
+
+/// The caller's signature. Whoever says that access is gone without a proof signs with a fresh second factor.
+fn sign(core: &Core, who: &Who) -> Result<Signature> {
+    let now = core.clock.now();
+    Ok(Signature {
+        by: who.actor(),
+        object_id: who.caller.object_id,
+        person: who.party().ok().map(|(_, party)| party.person),
+        factor: who.caller.factor.evidence(now)?,
+        at: now,
+    })
+}
+
+/// Proposes to close a grant by hand. A proposal that nobody has confirmed is replaced.
+///
+/// # Errors
+/// The rule that refuses it.
+pub async fn propose(core: &Core, who: &Who, id: GrantId, evidence: &str) -> Result<ByHand> {
+    let ByHand { grant, closing } = get(core, who, id).await?;
+    let proposal = ClosingByHand::propose(&grant, evidence, sign(core, who)?)?;
+    let draft = Draft::new(proposal.proposed.at, who.actor(), "grant.closing_proposed")
+        .fact("grant", id)
+        .personal(personal(&*core.ids, &[("evidence", Some(evidence))]));
+    let version = closing.map_or(0, |closing| closing.version);
+    let change = Change::new()
+        .replace(version, &proposal)?
+        .event(StreamId::request(grant.request), draft);
+    change.commit(&*core.store).await?;
+    tracing::warn!(grant.id = %id, "an admin proposes to close a grant by hand");
+    Ok(stored(grant, version, proposal))
+}
+
+/// Confirms the proposal that was read with `version`; the workers then close the grant.
+///
+/// # Errors
+/// The rule that refuses it.
+pub async fn confirm(core: &Core, who: &Who, id: GrantId, version: u64) -> Result<ByHand> {
+    let ByHand { grant, closing } = get(core, who, id).await?;
+    let closing = closing.ok_or(Refusal::NotFound { what: "proposal" })?;
+    require_version(closing.version, Some(version))?;
+    let confirmed = closing.value.confirm(&grant, sign(core, who)?)?;
+    let now = core.clock.now();
+    let draft = Draft::new(now, who.actor(), "grant.closing_confirmed").fact("grant", id);
+    // Nothing hurries: the next sweep finds it.
+    let promise = DueEntry::new(now, DueKind::ByHand, id);
+    let change = Change::new()
+        .replace(version, &confirmed)?
+        .due(&[], &[promise])?
+        .event(StreamId::request(grant.request), draft);
+    change.commit(&*core.store).await?;
+    tracing::warn!(grant.id = %id, "two admins close a grant by hand");
+    Ok(stored(grant, version, confirmed))
+}
+
+const fn stored(grant: Grant, version: u64, value: ClosingByHand) -> ByHand {
+    ByHand {
+        grant,
+        closing: Some(Stored {
+            value,
+            version: version.saturating_add(1),
+        }),
+    }
+}
