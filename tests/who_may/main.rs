@@ -40,7 +40,23 @@ fn row(method: Method, path: &'static str, body: Option<Value>, let_in: &'static
 
 /// All rows.
 fn rows() -> Vec<Row> {
-    table().into_iter().chain(kill_switch()).collect()
+    table().into_iter().chain(by_hand()).chain(kill_switch()).collect()
+}
+
+/// The rows of closing by hand. There is no proposal that could be confirmed.
+fn by_hand() -> Vec<Row> {
+    let path = "/v1/admin/grants/{grant}/close-by-hand";
+    let evidence = json!({"evidence": "removed in the portal"});
+    vec![
+        row(Method::GET, path, None, "-----y-"),
+        row(Method::POST, path, Some(evidence), "-----y-"),
+        row(
+            Method::POST,
+            "/v1/admin/grants/{grant}/close-by-hand/confirm",
+            Some(json!({"version": 1})),
+            "-------",
+        ),
+    ]
 }
 
 /// The rows of the kill switch.
@@ -139,18 +155,6 @@ fn table() -> Vec<Row> {
         row(Method::DELETE, "/v1/admin/standing/{group}/{account}", None, "-----y-"),
         get("/v1/admin/protected-accounts", "-----y-"),
         put("/v1/admin/protected-accounts", json!({"accounts": []}), "-----y-"),
-        get("/v1/admin/grants/{grant}/close-by-hand", "-----y-"),
-        post(
-            "/v1/admin/grants/{grant}/close-by-hand",
-            json!({"evidence": "removed in the portal"}),
-            "-----y-",
-        ),
-        // There is no proposal that could be confirmed.
-        post(
-            "/v1/admin/grants/{grant}/close-by-hand/confirm",
-            json!({"version": 1}),
-            "-------",
-        ),
         get("/v1/admin/template", "-----y-"),
         put(
             "/v1/admin/template",
