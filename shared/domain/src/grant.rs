@@ -318,7 +318,7 @@ impl Grant {
         match self.status {
             GrantStatus::Approved | GrantStatus::Activating | GrantStatus::Active => Some(self.expires_at),
             GrantStatus::Ending => Some(self.ending_at.map_or(self.expires_at, |at| at.min(self.expires_at))),
-            GrantStatus::Ended => None,
+            GrantStatus::Ended | GrantStatus::ClosedByHand => None,
         }
     }
 
