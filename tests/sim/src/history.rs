@@ -220,6 +220,7 @@ enum Fate {
     Expire,
     CheckIn(u64),
     Revoke(u64),
+    Extend(u64),
 }
 
 /// What somebody is going to want.
@@ -277,9 +278,11 @@ fn wishes(world: &World) -> Vec<Wish> {
         };
         let seconds = world.between((5, 90));
         let fate = match world.between((0, 9)) {
-            0 | 1 => Fate::Revoke(seconds),
-            2 => Fate::CheckIn(seconds),
+            _ if number == 1 => Fate::Extend(seconds.min(30)),
             _ if number == 2 => Fate::CheckIn(seconds),
+            0 => Fate::Revoke(seconds),
+            1 => Fate::CheckIn(seconds),
+            2 | 3 => Fate::Extend(seconds.min(30)),
             _ => Fate::Expire,
         };
         let longest = if number < 4 || world.chance(70) { 2 } else { 4 };
@@ -341,11 +344,13 @@ async fn wants(world: Arc<World>, wish: Wish) {
     if wish.number % 4 == 3 {
         looks_into_the_inbox(&world, &wish).await;
     }
-    let Some(grant) = decides(&world, &wish, request).await else {
+    let what = format!("decide {}", wish.number);
+    let Some(grant) = decides(&world, &what, request).await else {
         return;
     };
     let (after, who) = match wish.fate {
         Fate::Expire => return,
+        Fate::Extend(after) => return extends(&world, &wish, grant, after).await,
         Fate::CheckIn(after) => (after, wish.person),
         Fate::Revoke(after) => (after, company::APPROVER),
     };
@@ -386,6 +391,35 @@ async fn asks(world: &Arc<World>, wish: &Wish) -> Option<RequestId> {
     serde_json::from_value(answer.await?.body.get("id")?.clone()).ok()
 }
 
+/// Somebody asks for more time, and gets it if it is not too late.
+async fn extends(world: &Arc<World>, wish: &Wish, grant: GrantId, after: u64) {
+    tokio::time::sleep(Duration::from_secs(after)).await;
+    let what = format!("extend {}", wish.number);
+    let once = once("requests", wish.person, &what);
+    let Ok(duration) = "1m".parse() else { return };
+    let ask = Ask {
+        duration,
+        justification: "INC-42: it takes longer".to_owned(),
+        ticket: None,
+        starts_at: None,
+    };
+    let answer = tries(world, &what, |ports| {
+        let (once, ask) = (&once, &ask);
+        async move {
+            let core = &ports.workers.core;
+            let who = company::signed_in(core, wish.person).await?;
+            requests::extend(core, &who, grant, ask, Some(once), &|request| json!({"id": request.id})).await
+        }
+    });
+    let Some(answer) = answer.await else { return };
+    let id = answer.body.get("id").cloned().unwrap_or_default();
+    let Ok(request) = serde_json::from_value(id) else {
+        return;
+    };
+    world.pass((500, 5_000)).await;
+    decides(world, &format!("decide on extension {}", wish.number), request).await;
+}
+
 async fn looks_into_the_inbox(world: &Arc<World>, wish: &Wish) {
     tries(world, &format!("inbox {}", wish.number), |ports| async move {
         let core = &ports.workers.core;
@@ -395,15 +429,14 @@ async fn looks_into_the_inbox(world: &Arc<World>, wish: &Wish) {
     .await;
 }
 
-async fn decides(world: &Arc<World>, wish: &Wish, request: RequestId) -> Option<GrantId> {
-    let once = once("approvals", company::APPROVER, &format!("decide {}", wish.number));
+async fn decides(world: &Arc<World>, what: &str, request: RequestId) -> Option<GrantId> {
+    let once = once("approvals", company::APPROVER, what);
     let vote = Vote {
         verdict: Verdict::Approve,
         duration: None,
         comment: None,
     };
-    let what = format!("decide {}", wish.number);
-    let answer = tries(world, &what, |ports| {
+    let answer = tries(world, what, |ports| {
         let (once, vote) = (&once, &vote);
         async move {
             let core = &ports.workers.core;
