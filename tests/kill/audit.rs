@@ -18,19 +18,33 @@ use serde_json::json;
 /// What stands for work that is to be done, or for somebody's open request or live grant.
 const UNFINISHED: [&str; 4] = ["DUE#G#", "END#", "LIVE#", "OPEN#"];
 
+/// Whether triggers may have been given up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GivenUp {
+    /// None may: nothing was down for longer than retries last.
+    Nothing,
+    /// Some may, while there was nobody to take them. The sweep has to have made up for it.
+    Expected,
+}
+
 /// Examines the state in the data directory and answers how many audit streams it has.
-pub(crate) async fn examine(data: &Path) -> anyhow::Result<usize> {
+pub(crate) async fn examine(data: &Path, given_up: GivenUp) -> anyhow::Result<usize> {
     let options = Options::new(data);
     let world = World::start(&options, Shutdown::new()).await?;
     let services = Services::new(world.config(&options, "http://localhost:8600")).await?;
     let items = table(&world)?;
     let keys: BTreeSet<&str> = items.iter().filter_map(|item| item["pk"]["S"].as_str()).collect();
+    // An order to end stays to be read, where somebody gave one.
+    let ordered = |pk: &str| given_up == GivenUp::Expected && pk.starts_with("END#");
     let left = keys
         .iter()
+        .filter(|pk| !ordered(pk))
         .filter(|pk| UNFINISHED.iter().any(|prefix| pk.starts_with(prefix)));
     assert_eq!(left.collect::<Vec<_>>(), Vec::<&&str>::new(), "left behind");
     for queue in [SCHEDULE_FAILURES, FUNCTION_FAILURES] {
-        assert_eq!(world.queues.messages(queue)?, Vec::new(), "given up");
+        if given_up == GivenUp::Nothing {
+            assert_eq!(world.queues.messages(queue)?, Vec::new(), "given up");
+        }
     }
     let streams = keys.iter().filter_map(|pk| pk.strip_prefix("AUD#"));
     let streams: Vec<StreamId> = streams

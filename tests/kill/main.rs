@@ -5,5 +5,7 @@
 
 mod audit;
 mod laptop;
+mod many;
 mod program;
+mod steps;
 mod survives;

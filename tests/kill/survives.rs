@@ -14,7 +14,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::audit::examine;
+use crate::audit::{GivenUp, examine};
 use crate::laptop::Laptop;
 
 /// How often a grant's end is waited for: a killed worker's lease alone takes most of the first time.
@@ -277,7 +277,7 @@ impl Victim {
             "{}",
             laptop.said()
         );
-        let streams = examine(&self.data()).await?;
+        let streams = examine(&self.data(), GivenUp::Nothing).await?;
         assert!(streams > self.cases.len(), "{streams} audit streams");
         Ok(())
     }

@@ -6,6 +6,7 @@
 
 mod bench;
 mod check;
+mod kill;
 mod package;
 mod process;
 mod scim;
@@ -47,6 +48,8 @@ enum Command {
     Openapi,
     /// Build the six functions for Lambda into target/lambda
     Package(package::Options),
+    /// Kills the system many times while its neighbours live on, and starts it again on the same data
+    Kill(kill::Options),
     /// Histories of the whole system in which every call may fail, hang, die or lie
     Sim(sim::Options),
     /// Measure something; the figures are the last line
@@ -77,6 +80,7 @@ fn obey(command: &Command) -> Result<()> {
         Command::Scim => check::scim(&shell, &mut figures)?,
         Command::Template => check::template(&shell, &mut figures)?,
         Command::Openapi => check::openapi(&shell, &mut figures)?,
+        Command::Kill(options) => return kill::run(&shell, options),
         Command::Sim(options) => return sim::run(&shell, options),
         Command::Bench(bench) => return bench::run(&shell, bench),
         Command::Package(options) => figures.step("package", || package::build(&shell, options))?,

@@ -50,8 +50,7 @@ impl Functions {
         match self {
             Self::InProcess => {
                 let services = Services::new(config).await?;
-                register_handlers(world, &services);
-                Ok((routers(world, &services), Sandboxes::new()))
+                Ok((in_process(world, &services), Sandboxes::new()))
             }
             Self::Binaries(binaries) => {
                 let sandboxes = binaries.start(world, &config)?;
@@ -85,6 +84,13 @@ impl Binaries {
             })
             .collect()
     }
+}
+
+/// Registers the libraries of the functions that triggers start, and answers the gateway in front of the others.
+#[must_use]
+pub fn in_process(world: &World, services: &Services) -> Router {
+    register_handlers(world, services);
+    routers(world, services)
 }
 
 /// Registers the libraries of the functions that triggers start.
