@@ -141,7 +141,7 @@ async fn case_41_forged_early_late_and_repeated_triggers() -> anyhow::Result<()>
     // For one that nobody made.
     let unknown = Uuid::from_u128(0x41).to_string();
     stage.trigger(json!({"grant": unknown})).await?;
-    assert!(!logged(&["a schedule fired for a grant that does not exist", &unknown]).is_empty());
+    assert!(!logged(&["a trigger came for a grant that does not exist", &unknown]).is_empty());
     assert!(!logged(&["orphan_trigger", "_aws"]).is_empty(), "and it is counted");
     // What no trigger looks like.
     for event in [

@@ -16,7 +16,7 @@
 //! - 15: whether a policy stands behind the authentication context is not checked;
 //! - 29: whoever has the SCIM secret *and* the app role `Approver` can add themselves to an approvers' group; the directory
 //!   is not asked yet whether approvers belong;
-//! - 40: the sweep ends the grant, but nobody is told that the schedule was tampered with;
+//! - 40: that somebody is told of a schedule that was tampered with is shown in `tests/timers`;
 //! - 52: a changed trail shows to whoever verifies it; there are no signed checkpoints, so that a trail that was rewritten
 //!   as a whole, heads included, does not;
 //! - "a hand-written approved grant adds nobody": evidence that fits together in all its parts is believed, because

@@ -72,7 +72,12 @@ async fn recorded_http_events_are_answered() -> anyhow::Result<()> {
 async fn triggers_that_are_forged_unknown_or_broken_change_nothing() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let running = running(&folder, true).await?;
-    let before = table(&running.system.world)?;
+    // Who sweeps is nothing that a trigger brought.
+    let state = || -> anyhow::Result<Vec<Value>> {
+        let items = table(&running.system.world)?.into_iter();
+        Ok(items.filter(|item| item["pk"]["S"] != "SWEEP#").collect())
+    };
+    let before = state()?;
     assert!(!before.is_empty());
 
     let forged = invoke(&running, "revocation", serde_json::from_str(SCHEDULER)?).await?;
@@ -84,7 +89,16 @@ async fn triggers_that_are_forged_unknown_or_broken_change_nothing() -> anyhow::
     );
     let delivered = invoke(&running, "revocation", serde_json::from_str(SQS)?).await?;
     assert_eq!(delivered, json!({"batchItemFailures": []}));
-    let swept = invoke(&running, "revocation", serde_json::from_str(RULE)?).await?;
+    let swept = running
+        .until("a sweep of one's own", || async {
+            let swept = invoke(&running, "revocation", serde_json::from_str(RULE)?).await?;
+            Ok(if swept["busy"] == true {
+                Err(swept.to_string())
+            } else {
+                Ok(swept)
+            })
+        })
+        .await?;
     assert_eq!(
         swept,
         json!({"due": 0, "failed": 0, "overdue": 0, "cut_short": false, "busy": false})
@@ -110,7 +124,7 @@ async fn triggers_that_are_forged_unknown_or_broken_change_nothing() -> anyhow::
     let refused = invoke(&running, "provisioning", json!({"Records": 7})).await;
     assert_eq!(refused.expect_err("no stream event").error_type, "Error");
 
-    assert_eq!(table(&running.system.world)?, before);
+    assert_eq!(state()?, before);
     nothing_crashed(&running);
     running.system.stop().await;
     Ok(())

@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod comparison;
 mod exact;
 #[path = "../abuse/stage.rs"]
 #[expect(dead_code, reason = "made for the abuse cases; here a part of it is needed")]

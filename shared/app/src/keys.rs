@@ -403,6 +403,12 @@ pub fn sweep_lease() -> Key {
     Key::new("SWEEP#", "LEASE")
 }
 
+/// How far the comparison with the scheduler is.
+#[must_use]
+pub fn comparison() -> Key {
+    Key::new("SWEEP#", "COMPARISON")
+}
+
 /// A due-entry.
 #[must_use]
 pub fn due(entry: &DueEntry) -> Key {

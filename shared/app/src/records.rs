@@ -262,6 +262,49 @@ record!(
 
 record!(SweepLease, "sweep_lease", |_l| keys::sweep_lease(), "sweep");
 
+record!(Comparison, "comparison", |_c| keys::comparison(), "comparison");
+
+/// How far the hourly comparison with the scheduler is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Comparison {
+    /// When it begins or goes on.
+    pub next_at: Timestamp,
+    /// Where it goes on.
+    pub place: ComparisonPlace,
+    /// Whether something could not be compared or mended since it began.
+    pub failed: bool,
+}
+
+impl Comparison {
+    /// One that begins at `next_at`.
+    #[must_use]
+    pub const fn begun_at(next_at: Timestamp) -> Self {
+        Self {
+            next_at,
+            place: ComparisonPlace::Grants { shard: 0, after: None },
+            failed: false,
+        }
+    }
+}
+
+/// A place in the comparison: first the grants that are live, then the schedules that exist.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "of", rename_all = "snake_case")]
+pub enum ComparisonPlace {
+    /// In the promises to expire.
+    Grants {
+        /// Which shard.
+        shard: u8,
+        /// After which sort key.
+        after: Option<String>,
+    },
+    /// In the scheduler's list.
+    Schedules {
+        /// After which part.
+        after: Option<String>,
+    },
+}
+
 /// Who is sweeping: one at a time is enough, two would only get into each other's way.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SweepLease {

@@ -1643,3 +1643,58 @@ mod histories {
         }
     );
 }
+
+/// The hourly comparison with the scheduler.
+#[cfg(test)]
+mod comparison {
+    use hourglass_domain::grant::ScheduleName;
+    use hourglass_domain::protocol::Production;
+    use hourglass_domain::protocol::timers::{Standing, expected, standing};
+
+    use crate::support::World;
+
+    #[test]
+    fn a_schedule_is_expected_while_it_is_the_timer_of_a_settled_grant_and_far_from_firing() {
+        for (exact, early) in [(false, 0), (true, 60)] {
+            let mut world = World::new();
+            world.exact = exact;
+            let grant = world.approve(&[0], 3_600);
+            assert_eq!(expected(world.grant(grant), world.now), None, "not made yet");
+            world.trigger::<Production>(grant);
+            let stored = world.grant(grant).clone();
+            let at = stored.expires_at.plus_seconds(-early);
+            assert_eq!(
+                expected(&stored, world.now),
+                stored.schedule.as_ref().map(|name| (name, at))
+            );
+            assert_eq!(world.schedules.values().copied().collect::<Vec<_>>(), [at]);
+            assert!(expected(&stored, at.plus_seconds(-120)).is_some());
+            assert_eq!(expected(&stored, at.plus_seconds(-119)), None, "it may be firing");
+        }
+    }
+
+    #[test]
+    fn what_is_found_is_a_timer_a_left_over_or_an_orphan() {
+        let mut world = World::new();
+        let grant = world.approve(&[0], 3_600);
+        world.trigger::<Production>(grant);
+        let mut stored = world.grant(grant).clone();
+        stored.next_schedule = 4;
+        stored.schedule = Some(ScheduleName { grant, n: 3 });
+        let of = |n, grant_: Option<&_>, now| standing(&ScheduleName { grant, n }, grant_, now);
+        let now = world.now;
+        for (n, wanted) in [
+            (2, Standing::LeftOver),
+            (3, Standing::Timer),
+            (4, Standing::Timer),
+            (5, Standing::Orphan),
+        ] {
+            assert_eq!(of(n, Some(&stored), now), wanted, "{n}");
+        }
+        assert_eq!(of(3, None, now), Standing::Orphan);
+        stored.status = hourglass_domain::grant::GrantStatus::Ended;
+        stored.ended_at = Some(now);
+        assert_eq!(of(3, Some(&stored), now.plus_seconds(299)), Standing::Timer);
+        assert_eq!(of(3, Some(&stored), now.plus_seconds(300)), Standing::Orphan);
+    }
+}

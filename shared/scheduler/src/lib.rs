@@ -25,7 +25,7 @@ use aws_sdk_scheduler::types::{
     ActionAfterCompletion, DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, ScheduleState,
     Target,
 };
-use hourglass_app::ports::schedules::{ScheduleError, Schedules};
+use hourglass_app::ports::schedules::{Found, Listed, ScheduleError, Schedules};
 use hourglass_domain::Timestamp;
 use hourglass_domain::grant::ScheduleName;
 
@@ -48,6 +48,8 @@ const HAND_OVER_SECONDS: i32 = 86_400;
 /// Length of `yyyy-mm-ddThh:mm:ss`.
 const WHOLE_SECONDS_LENGTH: usize = 19;
 const UTC: &str = "UTC";
+/// Schedules in one part of the list; the most that the service gives (API reference, `ListSchedules`).
+const LIST_PAGE: i32 = 100;
 
 /// Where schedules are kept and what they start; none of it is secret.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -102,38 +104,69 @@ impl EventBridgeSchedules {
             .map_err(|error| ScheduleError(format!("cannot describe what {name} starts: {error}")))
     }
 
-    /// Whether the schedule that is there is the one asked for: then somebody, most likely an earlier attempt whose
-    /// answer was lost, has made it already.
-    async fn expect_same(&self, name: &ScheduleName, at: Timestamp) -> Result<(), ScheduleError> {
+    /// What is there under the name.
+    async fn look(&self, name: &ScheduleName, at: Timestamp) -> Result<Found, ScheduleError> {
         let found = self
             .client
             .get_schedule()
             .name(name.to_string())
             .group_name(&self.settings.group)
             .send()
-            .await
-            .map_err(|error| failed("cannot read the schedule that is in the way", name, &error))?;
-        if self.is_same(name, at, &found) {
-            tracing::info!(schedule = %name, "the schedule was there already");
-            Ok(())
-        } else {
-            Err(ScheduleError(format!(
-                "{name} exists with another time or target ({}); a name is used once",
-                found.schedule_expression().unwrap_or("no time")
-            )))
+            .await;
+        match found {
+            Ok(found) => Ok(self
+                .difference(name, at, &found)
+                .map_or(Found::Same, |what| Found::Changed(what.to_owned()))),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_resource_not_found_exception()) =>
+            {
+                Ok(Found::Missing)
+            }
+            Err(error) => Err(failed("cannot read the schedule", name, &error)),
         }
     }
 
-    /// Compares everything that decides whether, when and what the schedule starts.
-    fn is_same(&self, name: &ScheduleName, at: Timestamp, found: &GetScheduleOutput) -> bool {
-        found.schedule_expression() == Some(expression(at).as_str())
-            && found.schedule_expression_timezone().is_none_or(|zone| zone == UTC)
-            && found.state().is_none_or(|state| *state == ScheduleState::Enabled)
-            && found.target().is_some_and(|target| {
-                target.arn() == self.settings.target_arn
-                    && target.role_arn() == self.settings.role_arn
-                    && target.input() == Some(input(name).as_str())
-            })
+    /// Whether the schedule that is there is the one asked for: then somebody, most likely an earlier attempt whose
+    /// answer was lost, has made it already.
+    async fn expect_same(&self, name: &ScheduleName, at: Timestamp) -> Result<(), ScheduleError> {
+        match self.look(name, at).await? {
+            Found::Same => {
+                tracing::info!(schedule = %name, "the schedule was there already");
+                Ok(())
+            }
+            Found::Missing => Err(ScheduleError(format!("{name} was in the way and is gone"))),
+            Found::Changed(what) => Err(ScheduleError(format!(
+                "{name} exists with another {what}; a name is used once"
+            ))),
+        }
+    }
+
+    /// What of a schedule is different from how it is made, of everything that decides whether, when and what it starts.
+    fn difference(&self, name: &ScheduleName, at: Timestamp, found: &GetScheduleOutput) -> Option<&'static str> {
+        let target = found.target();
+        let same = |wanted: &str, get: fn(&Target) -> Option<&str>| target.and_then(get) == Some(wanted);
+        let window = found.flexible_time_window().map(FlexibleTimeWindow::mode);
+        let checks = [
+            (
+                "time",
+                found.schedule_expression() == Some(expression(at).as_str())
+                    && found.schedule_expression_timezone().is_none_or(|zone| zone == UTC)
+                    && window.is_none_or(|mode| *mode == FlexibleTimeWindowMode::Off),
+            ),
+            (
+                "state",
+                found.state().is_none_or(|state| *state == ScheduleState::Enabled),
+            ),
+            (
+                "target",
+                same(&self.settings.target_arn, |target| Some(target.arn()))
+                    && same(&self.settings.role_arn, |target| Some(target.role_arn())),
+            ),
+            ("payload", same(&input(name), Target::input)),
+        ];
+        checks.into_iter().find(|(_, same)| !same).map(|(what, _)| what)
     }
 }
 
@@ -168,6 +201,27 @@ impl Schedules for EventBridgeSchedules {
             }
             Err(error) => Err(failed("cannot make the schedule", name, &error)),
         }
+    }
+
+    async fn inspect(&self, name: &ScheduleName, at: Timestamp) -> Result<Found, ScheduleError> {
+        self.look(name, at).await
+    }
+
+    async fn list(&self, after: Option<&str>) -> Result<Listed, ScheduleError> {
+        let page = self
+            .client
+            .list_schedules()
+            .group_name(&self.settings.group)
+            .max_results(LIST_PAGE)
+            .set_next_token(after.map(str::to_owned))
+            .send()
+            .await
+            .map_err(|error| failed("cannot list", "the schedules", &error))?;
+        let names = page.schedules().iter().filter_map(|schedule| schedule.name());
+        Ok(Listed {
+            names: names.map(str::to_owned).collect(),
+            next: page.next_token().map(str::to_owned),
+        })
     }
 
     async fn delete(&self, name: &ScheduleName) -> Result<(), ScheduleError> {
@@ -219,7 +273,7 @@ fn delete_token(name: &ScheduleName) -> String {
 }
 
 /// Words a failure for operators: what was tried, what the service said, and under which request id to ask about it.
-fn failed<E>(what: &str, name: &ScheduleName, error: &SdkError<E>) -> ScheduleError
+fn failed<E>(what: &str, name: impl std::fmt::Display, error: &SdkError<E>) -> ScheduleError
 where
     E: ProvideErrorMetadata,
 {

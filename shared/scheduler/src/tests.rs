@@ -13,7 +13,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use hourglass_app::ports::schedules::Schedules;
+use hourglass_app::ports::schedules::{Found, Schedules};
 use hourglass_domain::Timestamp;
 use hourglass_domain::grant::ScheduleName;
 use hourglass_domain::ids::GrantId;
@@ -225,6 +225,63 @@ async fn a_conflict_with_any_other_schedule_is_an_error() {
         let error = schedules.create(&name(), at("2026-11-20T08:30:08Z")).await.unwrap_err();
         assert!(error.to_string().contains("a name is used once"), "{pointer}: {error}");
     }
+}
+
+#[tokio::test]
+async fn what_is_there_is_told_apart() {
+    let when = at("2026-11-20T08:30:08Z");
+    let mut window = stored();
+    window["FlexibleTimeWindow"] = json!({ "Mode": "FLEXIBLE", "MaximumWindowInMinutes": 5 });
+    let changed = |what: &str| Found::Changed(what.to_owned());
+    let mut cases = vec![
+        (Reply::Ok(stored()), Found::Same),
+        (Reply::Error(404, "ResourceNotFoundException"), Found::Missing),
+        (Reply::Ok(window), changed("time")),
+    ];
+    for (pointer, value, what) in [
+        ("/ScheduleExpression", "at(2099-01-01T00:00:00)", "time"),
+        ("/State", "DISABLED", "state"),
+        (
+            "/Target/Arn",
+            "arn:aws:lambda:eu-central-1:111122223333:function:x",
+            "target",
+        ),
+        ("/Target/Input", "{}", "payload"),
+    ] {
+        let mut other = stored();
+        *other.pointer_mut(pointer).unwrap() = json!(value);
+        cases.push((Reply::Ok(other), changed(what)));
+    }
+    for (reply, wanted) in cases {
+        let (_, schedules) = start([reply]).await;
+        assert_eq!(schedules.inspect(&name(), when).await, Ok(wanted));
+    }
+    // What cannot be found out is neither missing nor changed.
+    let (_, schedules) = start([Reply::Error(403, "AccessDeniedException")]).await;
+    schedules.inspect(&name(), when).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn the_group_is_listed_part_by_part() {
+    let script = [
+        Reply::Ok(json!({ "Schedules": [{ "Name": NAME }, { "Name": "other" }], "NextToken": "t" })),
+        Reply::Ok(json!({ "Schedules": [] })),
+        Reply::Error(400, "ValidationException"),
+    ];
+    let (stand_in, schedules) = start(script).await;
+    let listed = schedules.list(None).await.unwrap();
+    assert_eq!(listed.names, [NAME, "other"]);
+    assert_eq!(listed.next.as_deref(), Some("t"));
+    let listed = schedules.list(Some("t")).await.unwrap();
+    assert_eq!((listed.names.len(), listed.next), (0, None));
+    schedules.list(Some("old")).await.unwrap_err();
+    let asked: Vec<String> = stand_in.seen().iter().map(|seen| seen.uri.to_string()).collect();
+    assert!(
+        asked
+            .iter()
+            .all(|uri| uri.contains("ScheduleGroup=hourglass-grants") && uri.contains("MaxResults=100"))
+    );
+    assert!(asked[1].contains("NextToken=t"), "{asked:?}");
 }
 
 #[tokio::test]

@@ -81,6 +81,8 @@ pub(super) fn resources<'a>(template: &'a Value, kind: &str) -> Vec<(&'a str, &'
 pub(super) fn check(template: &Value) -> Vec<Finding> {
     let mut findings = check_functions(template);
     findings.extend(check_stream(template));
+    findings.extend(check_queues(template));
+    findings.extend(check_alarms(template));
     for (kind, why) in RETAINED {
         for (name, resource) in resources(template, kind) {
             for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
@@ -196,6 +198,84 @@ fn check_stream(template: &Value) -> Vec<Finding> {
     findings
 }
 
+/// A queue that starts a function: a message that fails is delivered again by itself, not while the function may still be
+/// at it, and not for ever.
+fn check_queues(template: &Value) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, function) in resources(template, "AWS::Serverless::Function") {
+        let events = function.pointer("/Properties/Events").and_then(Value::as_object);
+        let queues = events.into_iter().flatten();
+        for (event, mapping) in queues.filter(|(_, event)| event.get("Type") == Some(&json!("SQS"))) {
+            let place = format!("{name}.{event}");
+            if mapping.pointer("/Properties/FunctionResponseTypes") != Some(&json!(["ReportBatchItemFailures"])) {
+                findings.push(Finding::new(
+                    &place,
+                    "needs FunctionResponseTypes: [ReportBatchItemFailures]",
+                ));
+            }
+            let queue = mapping
+                .pointer("/Properties/Queue/Fn::GetAtt/0")
+                .and_then(Value::as_str)
+                .and_then(|queue| template.get("Resources")?.get(queue));
+            let seconds = |of: Option<&Value>, pointer: &str| of.and_then(|of| of.pointer(pointer)?.as_i64());
+            let timeout = seconds(Some(function), "/Properties/Timeout").unwrap_or(i64::MAX);
+            let visibility = seconds(queue, "/Properties/VisibilityTimeout").unwrap_or(0);
+            if visibility / 6 < timeout {
+                findings.push(Finding::new(
+                    &place,
+                    "needs a queue whose VisibilityTimeout is six times the function's Timeout",
+                ));
+            }
+            let receives = seconds(queue, "/Properties/RedrivePolicy/maxReceiveCount");
+            if !receives.is_some_and(|receives| (1..=10).contains(&receives)) {
+                findings.push(Finding::new(
+                    &place,
+                    "needs a queue with a RedrivePolicy of at most 10 receives",
+                ));
+            }
+        }
+    }
+    findings
+}
+
+/// Metrics of which an operator has to hear: each is written by a function and has an alarm.
+const WATCHED: [&str; 9] = [
+    "sweep_heartbeat",
+    "overdue_grants",
+    "convergence_failures",
+    "evidence_failures",
+    "orphan_trigger",
+    "schedule_tampered",
+    "revocation_lateness_seconds",
+    "time_to_grant_seconds",
+    "mass_deactivation",
+];
+
+/// Each watched metric has an alarm; where silence is the alarm, missing figures breach.
+fn check_alarms(template: &Value) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let alarms = resources(template, "AWS::CloudWatch::Alarm");
+    for metric in WATCHED {
+        let named = |alarm: &Value| {
+            let alone = alarm.pointer("/Properties/MetricName").into_iter();
+            let many = alarm.pointer("/Properties/Metrics").and_then(Value::as_array);
+            let many = many.into_iter().flatten();
+            let mut names = alone.chain(many.filter_map(|metric| metric.pointer("/MetricStat/Metric/MetricName")));
+            names.any(|name| name == metric)
+        };
+        let Some((name, alarm)) = alarms.iter().find(|(_, alarm)| named(alarm)) else {
+            findings.push(Finding::new("template.yaml", format!("has no alarm on {metric}")));
+            continue;
+        };
+        let silent = metric == "sweep_heartbeat";
+        let missing = if silent { "breaching" } else { "notBreaching" };
+        if alarm.pointer("/Properties/TreatMissingData") != Some(&json!(missing)) {
+            findings.push(Finding::new(*name, format!("needs TreatMissingData: {missing}")));
+        }
+    }
+    findings
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -244,6 +324,15 @@ pub(super) mod tests {
                 "OnFailure: { Type: SQS, Destination: !GetAtt StreamFailures.Arn }",
                 "OnFailure: { Type: SQS }",
             ),
+            ("VisibilityTimeout: 360", "VisibilityTimeout: 359"),
+            ("maxReceiveCount: 3", "maxReceiveCount: 100"),
+            (
+                "BatchSize: 10\n            FunctionResponseTypes",
+                "BatchSize: 10\n            Other",
+            ),
+            ("MetricName: schedule_tampered", "MetricName: tampered"),
+            ("MetricName: time_to_grant_seconds", "MetricName: time"),
+            ("TreatMissingData: breaching", "TreatMissingData: notBreaching"),
         ];
         for (from, to) in cases {
             assert_ne!(check(&changed(from, to)), Vec::new(), "{from} -> {to}");

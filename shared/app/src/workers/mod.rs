@@ -15,6 +15,7 @@ pub mod offboard;
 pub mod probes;
 pub mod single_flight;
 pub mod sweep;
+mod timers;
 pub mod verify;
 
 use hourglass_domain::directory::Gone;

@@ -15,8 +15,8 @@ use hourglass_domain::ids::ApplicationId;
 use super::backlog::Backlog;
 use super::memberships_gone::{self, Progress};
 use super::single_flight::Lease;
-use super::{advance, by_hand, drift, group_gone, kill, offboard, probes};
-use crate::error::Result;
+use super::{advance, by_hand, drift, group_gone, kill, offboard, probes, timers};
+use crate::error::{AppError, Result};
 use crate::keys;
 use crate::ports::Workers;
 use crate::ports::store::{Condition, Write};
@@ -62,8 +62,9 @@ pub async fn sweep(workers: &Workers, deadline: Timestamp) -> Result<Swept> {
     let now = core.clock.now();
     let mut backlog = Backlog::new(now);
     let first = backlog.next(core).await?;
+    let comparison = timers::due(core).await?;
     let mut swept = Swept::default();
-    if !first.is_empty() || !backlog.is_read() {
+    if !first.is_empty() || !backlog.is_read() || comparison.is_some() {
         let Some(lease) = Lease::take(core).await? else {
             tracing::info!("another sweep is at work");
             swept.busy = true;
@@ -77,9 +78,19 @@ pub async fn sweep(workers: &Workers, deadline: Timestamp) -> Result<Swept> {
             swept: Swept::default(),
             failing: BTreeSet::new(),
         };
+        let work = async {
+            run.all(backlog, first).await?;
+            if let Some(comparison) = comparison
+                && let Err(error) = timers::compare(workers, comparison, deadline).await
+            {
+                tracing::error!(%error, "the comparison with the scheduler failed");
+                count_failures(1);
+            }
+            Ok::<(), AppError>(())
+        };
         let worked = tokio::select! {
             biased;
-            worked = run.all(backlog, first) => worked,
+            worked = work => worked,
             () = lease.keep() => Ok(()),
         };
         swept = run.swept;

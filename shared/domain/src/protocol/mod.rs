@@ -12,6 +12,7 @@
 
 pub mod grant;
 pub mod membership;
+pub mod timers;
 
 use crate::Timestamp;
 use crate::grant::TargetStatus;

@@ -1,0 +1,59 @@
+//! What the scheduler should hold, against what it does hold: the rules of the hourly comparison.
+//!
+//! Nobody but the workers has any business with the schedules. One that is missing, or is not as it was made, was touched
+//! by somebody; the due-entry and the sweep end the grant all the same, and the comparison tells and mends.
+
+use super::grant::{MESSAGE_SECONDS, schedule_at};
+use crate::Timestamp;
+use crate::due::DueKind;
+use crate::grant::{Grant, GrantStatus, ScheduleName};
+
+/// How long (seconds) after its end a grant's schedule may still be there: its deletion is under way, or the worker that
+/// was to do it died.
+const ENDED_SECONDS: i64 = 300;
+
+/// The schedule that has to exist for the grant now, and when it fires. `None` where there need not be one: the grant is
+/// not live, a message is its timer, somebody is at it or has promised to be (it may be getting another end), or the
+/// schedule may be firing and deletes itself then.
+#[must_use]
+pub fn expected(grant: &Grant, now: Timestamp) -> Option<(&ScheduleName, Timestamp)> {
+    let at = schedule_at(grant);
+    let settled = grant.due.iter().all(|entry| entry.kind == DueKind::Expire);
+    let far = at.seconds_since(now) >= MESSAGE_SECONDS;
+    let name = grant.schedule.as_ref()?;
+    (grant.status.is_live() && settled && far).then_some((name, at))
+}
+
+/// What a schedule is that was found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// It is a grant's timer, or may become one right now.
+    Timer,
+    /// It was a grant's timer, and another one is now.
+    LeftOver,
+    /// No grant that could need it knows it.
+    Orphan,
+}
+
+/// What the schedule called `name` is, given the grant that its name tells, if there is one.
+#[must_use]
+pub fn standing(name: &ScheduleName, grant: Option<&Grant>, now: Timestamp) -> Standing {
+    let Some(grant) = grant else {
+        return Standing::Orphan;
+    };
+    if grant.status == GrantStatus::Ended {
+        let over = grant
+            .ended_at
+            .is_none_or(|ended| now.seconds_since(ended) >= ENDED_SECONDS);
+        return if over { Standing::Orphan } else { Standing::Timer };
+    }
+    if grant.schedule.as_ref() == Some(name) {
+        return Standing::Timer;
+    }
+    // The next number may have been made a moment ago and not be stored yet; later ones nobody can have made.
+    match name.n.cmp(&grant.next_schedule) {
+        std::cmp::Ordering::Less => Standing::LeftOver,
+        std::cmp::Ordering::Equal => Standing::Timer,
+        std::cmp::Ordering::Greater => Standing::Orphan,
+    }
+}
