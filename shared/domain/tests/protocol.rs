@@ -1649,7 +1649,7 @@ mod histories {
 mod comparison {
     use hourglass_domain::grant::ScheduleName;
     use hourglass_domain::protocol::Production;
-    use hourglass_domain::protocol::timers::{Standing, expected, standing};
+    use hourglass_domain::protocol::timers::{Standing, expected, retimed, standing};
 
     use crate::support::World;
 
@@ -1673,13 +1673,46 @@ mod comparison {
         }
     }
 
+    /// Whatever is found, the grant gets another schedule before the old one goes, and ends on time.
+    #[test]
+    fn a_schedule_that_was_touched_is_made_again_under_a_new_name() {
+        for missing in [true, false] {
+            let mut world = World::new();
+            let grant = world.approve(&[0], 3_600);
+            world.trigger::<Production>(grant);
+            let (stored, _) = world.table.grants[&grant].clone();
+            let old = stored.schedule.clone().unwrap();
+            if missing {
+                world.schedules.remove(&old);
+            }
+            let wanting = retimed(&stored, world.now);
+            assert_eq!(expected(&wanting, world.now), None, "somebody is at it");
+            world.table.put_grant(wanting);
+            world.trigger::<Production>(grant);
+            let remade = world.grant(grant).clone();
+            let name = ScheduleName { grant, n: old.n + 1 };
+            assert_eq!(remade.schedule, Some(name.clone()));
+            assert_eq!(expected(&remade, world.now), Some((&name, stored.expires_at)));
+            assert_eq!(
+                world.schedules.keys().collect::<Vec<_>>(),
+                [&name],
+                "missing: {missing}"
+            );
+            world.quiet::<Production>(3_600 + 420);
+            world.check_all_over();
+            world.check();
+        }
+    }
+
     #[test]
     fn what_is_found_is_a_timer_a_left_over_or_an_orphan() {
         let mut world = World::new();
         let grant = world.approve(&[0], 3_600);
         world.trigger::<Production>(grant);
         let mut stored = world.grant(grant).clone();
+        // Just extended: the third is in force, the fourth is wanted.
         stored.next_schedule = 4;
+        stored.timed = 3;
         stored.schedule = Some(ScheduleName { grant, n: 3 });
         let of = |n, grant_: Option<&_>, now| standing(&ScheduleName { grant, n }, grant_, now);
         let now = world.now;

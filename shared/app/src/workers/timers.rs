@@ -15,8 +15,9 @@ use hourglass_domain::audit::{Actor, Draft, StreamId};
 use hourglass_domain::due::{DueEntry, DueKind, Lane, SHARDS};
 use hourglass_domain::grant::{Grant, ScheduleName};
 use hourglass_domain::ids::GrantId;
-use hourglass_domain::protocol::timers::{Standing, expected, standing};
+use hourglass_domain::protocol::timers::{Standing, expected, retimed, standing};
 
+use super::advance::advance;
 use crate::change::{Change, ChangeError, read};
 use crate::error::Result;
 use crate::keys;
@@ -142,39 +143,24 @@ async fn compare_one(workers: &Workers, id: GrantId) -> Result<()> {
         Found::Changed(what) => format!("another {what}"),
     };
     let name = name.clone();
-    remake(workers, stored, &name, at, &found).await
+    remake(workers, stored, &name, &found).await
 }
 
-/// Tells that a schedule was touched, and makes another one under a name that was never used. The name is taken by a
-/// change of its own first: a worker that dies after it has made the schedule leaves one that nobody takes for a timer.
-async fn remake(
-    workers: &Workers,
-    stored: Stored<Grant>,
-    old: &ScheduleName,
-    at: Timestamp,
-    found: &str,
-) -> Result<()> {
+/// Tells that a schedule was touched, and has the grant's worker make another one.
+async fn remake(workers: &Workers, stored: Stored<Grant>, old: &ScheduleName, found: &str) -> Result<()> {
     let core = &workers.core;
     let Stored { value: grant, version } = stored;
-    let name = grant.schedule_name();
-    let event = |action| {
-        Draft::new(core.clock.now(), Actor::system("worker"), action)
-            .fact("grant", grant.id)
-            .fact("schedule", old)
-            .fact("found", found)
-            .fact("next", &name)
-    };
-    let stream = StreamId::request(grant.request);
-    let taken = Grant {
-        next_schedule: grant.next_schedule.saturating_add(1),
-        ..grant.clone()
-    };
-    let change = Change::new().replace(version, &taken)?;
-    match change
-        .event(stream.clone(), event("grant.timer_tampered"))
-        .commit(&*core.store)
-        .await
-    {
+    let now = core.clock.now();
+    let wanting = retimed(&grant, now);
+    let event = Draft::new(now, Actor::system("worker"), "grant.timer_tampered")
+        .fact("grant", grant.id)
+        .fact("schedule", old)
+        .fact("found", found);
+    let change = Change::new()
+        .replace(version, &wanting)?
+        .due(&grant.due, &wanting.due)?
+        .event(StreamId::request(grant.request), event);
+    match change.commit(&*core.store).await {
         Ok(()) => {}
         // The grant is moving: it ends, or gets another end. The next comparison sees.
         Err(ChangeError::Conflict(_)) => return Ok(()),
@@ -182,21 +168,7 @@ async fn remake(
     }
     tracing::error!(grant.id = %grant.id, schedule = %old, found, "the schedule of a live grant was touched");
     tracing::info!(target: "metric", metric = "schedule_tampered", value = 1_u64, unit = "Count");
-    workers.schedules.create(&name, at).await?;
-    let remade = Grant {
-        schedule: Some(name.clone()),
-        ..taken
-    };
-    let change = Change::new().replace(version.saturating_add(1), &remade)?;
-    match change
-        .event(stream, event("grant.timer_remade"))
-        .commit(&*core.store)
-        .await
-    {
-        Ok(()) => workers.schedules.delete(old).await.map_err(Into::into),
-        Err(ChangeError::Conflict(_)) => Ok(()),
-        Err(ChangeError::App(error)) => Err(error),
-    }
+    advance(workers, grant.id).await.map(drop)
 }
 
 /// The schedules in one part of the scheduler's list.
