@@ -9,9 +9,10 @@ use anyhow::Context as _;
 use hourglass_app::admin::integrations::{self, AzureInput};
 use hourglass_app::admin::probes::{self, Question};
 use hourglass_app::idempotency::Once;
+use hourglass_app::keys;
 use hourglass_app::ports::Clock as _;
 use hourglass_app::ports::connector::Place;
-use hourglass_app::ports::store::Store;
+use hourglass_app::ports::store::{Condition, Store, Write};
 use hourglass_app::requests::{self, NewRequest};
 use hourglass_app::workers::{on_hint, on_trigger, sweep::sweep};
 use hourglass_app::{AppError, Result as AppResult, approvals, grants};
@@ -194,6 +195,18 @@ async fn deliver(world: Arc<World>, trigger: Trigger, number: u64) {
     }
 }
 
+/// A history is shorter than the hour between two comparisons with the scheduler: now and then the hour is over.
+async fn compare_soon(world: &Arc<World>) {
+    if !world.chance(50) {
+        return;
+    }
+    let over = Write::Delete {
+        key: keys::comparison(),
+        condition: Condition::Any,
+    };
+    drop(world.table().commit(vec![over]).await);
+}
+
 async fn sweep_every_minute(world: Arc<World>) {
     for minute in 1_u64.. {
         let into = world.now().millis().rem_euclid(60_000);
@@ -205,6 +218,7 @@ async fn sweep_every_minute(world: Arc<World>) {
         let world = Arc::clone(&world);
         tokio::spawn(async move {
             world.pass((0, 3_000)).await;
+            compare_soon(&world).await;
             let work = |Ports { workers, .. }: Ports| async move {
                 let deadline = workers.core.clock.now().plus_seconds(SWEEP_SECONDS);
                 sweep(&workers, deadline).await.is_ok()

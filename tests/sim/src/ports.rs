@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hourglass_app::ports::connector::{Connector, ConnectorError, Members, NewMember, Place};
 use hourglass_app::ports::delays::{DelayError, Delays};
-use hourglass_app::ports::schedules::{ScheduleError, Schedules};
+use hourglass_app::ports::schedules::{Found, Listed, ScheduleError, Schedules};
 use hourglass_app::ports::secrets::{AzureCredentials, Freshness, SecretError, SecretWriter, Secrets};
 use hourglass_app::ports::store::{CommitError, Item, Key, List, Page, Query, Store, StoreError, Write};
 use hourglass_domain::Timestamp;
@@ -155,6 +155,8 @@ wrapped!(SCHEDULES: Schedules {
         lost: |why| Err(ScheduleError(why)),
         late: |inner, _world| { let name = name.clone(); async move { drop(inner.create(&name, at).await) } },
     }
+    inspect(name: &ScheduleName, at: Timestamp) -> Result<Found, ScheduleError> { lost: |why| Err(ScheduleError(why)), }
+    list(after: Option<&str>) -> Result<Listed, ScheduleError> { lost: |why| Err(ScheduleError(why)), }
     delete(name: &ScheduleName) -> Result<(), ScheduleError> {
         lost: |why| Err(ScheduleError(why)),
         late: |inner, _world| { let name = name.clone(); async move { drop(inner.delete(&name).await) } },

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hourglass_app::ports::Clock as _;
 use hourglass_app::ports::delays::{DelayError, Delays};
-use hourglass_app::ports::schedules::{ScheduleError, Schedules};
+use hourglass_app::ports::schedules::{Found, Listed, ScheduleError, Schedules};
 use hourglass_domain::Timestamp;
 use hourglass_domain::grant::ScheduleName;
 use hourglass_domain::ids::GrantId;
@@ -49,6 +49,19 @@ impl Schedules for Scheduler {
         }
         tokio::spawn(fire(Arc::clone(&self.world), name.clone(), at));
         Ok(())
+    }
+
+    async fn inspect(&self, name: &ScheduleName, at: Timestamp) -> Result<Found, ScheduleError> {
+        Ok(match self.world.truth().schedules.get(name) {
+            Some(found) if *found == at => Found::Same,
+            Some(_) => Found::Changed("time".to_owned()),
+            None => Found::Missing,
+        })
+    }
+
+    async fn list(&self, _after: Option<&str>) -> Result<Listed, ScheduleError> {
+        let names = self.world.truth().schedules.keys().map(ToString::to_string).collect();
+        Ok(Listed { names, next: None })
     }
 
     async fn delete(&self, name: &ScheduleName) -> Result<(), ScheduleError> {
