@@ -7,6 +7,7 @@
 mod bench;
 mod check;
 mod kill;
+mod model;
 mod package;
 mod process;
 mod scim;
@@ -52,6 +53,19 @@ enum Command {
     Kill(kill::Options),
     /// Histories of the whole system in which every call may fail, hang, die or lie
     Sim(sim::Options),
+    /// The membership protocol in every order in which things can happen within bounds, and with seeded mistakes, each
+    /// of which has to be found
+    Model {
+        /// The quicker part
+        #[arg(long)]
+        small: bool,
+        /// All bounds at once as well: hours
+        #[arg(long, conflicts_with = "small")]
+        all: bool,
+        /// Show the shortest history that finds each mistake
+        #[arg(long)]
+        show: bool,
+    },
     /// Measure something; the figures are the last line
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -82,6 +96,10 @@ fn obey(command: &Command) -> Result<()> {
         Command::Openapi => check::openapi(&shell, &mut figures)?,
         Command::Kill(options) => return kill::run(&shell, options),
         Command::Sim(options) => return sim::run(&shell, options),
+        Command::Model { small, all, show } => {
+            let options = [("--small", *small), ("--all", *all), ("--show", *show)];
+            return model::run(&shell, &options);
+        }
         Command::Bench(bench) => return bench::run(&shell, bench),
         Command::Package(options) => figures.step("package", || package::build(&shell, options))?,
     }

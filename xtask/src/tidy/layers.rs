@@ -30,7 +30,7 @@ impl Layer {
             "shared/web" => Self::Web,
             "shared/boot" => Self::Boot,
             "infra/local" => Self::Local,
-            "tests" | "tests/sim" => Self::Tests,
+            "tests" | "tests/model" | "tests/sim" => Self::Tests,
             "xtask" => Self::Xtask,
             other if other.starts_with("shared/") => Self::Adapter,
             other if other.starts_with("functions/") => Self::Function,
