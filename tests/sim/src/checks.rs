@@ -265,7 +265,8 @@ pub(crate) fn in_the_end(truth: &mut Truth, now: Timestamp) {
     }
     let live = |id: &str| of_grants.get(id).is_some_and(|grant| grant.status.is_live());
     for key in truth.items.keys() {
-        let marker = key.pk.starts_with("LIVE#") && !live(&key.sk);
+        let grant = key.sk.rsplit('#').next().unwrap_or_default();
+        let marker = key.pk.starts_with("LIVE#") && !live(grant);
         if marker || key.pk.starts_with("OPEN#") {
             wrong.push(format!("in the end {}/{} is left", key.pk, key.sk));
         }
