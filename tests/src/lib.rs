@@ -5,6 +5,8 @@
     reason = "a JSON value that is asked for a field it does not have is null"
 )]
 
+pub mod burst;
+
 use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;

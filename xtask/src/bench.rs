@@ -14,6 +14,15 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=40))]
         grants: u32,
     },
+    /// Many grants that end in the same minute, against a simulated Graph with its real write limit, in real time
+    Burst {
+        /// How many grants
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+        grants: u32,
+        /// How to build; anything but `release` is for work on the benchmark itself
+        #[arg(long, default_value = "release")]
+        profile: String,
+    },
     /// SCIM through HTTP on the embedded store: rates, a first load, and what one member costs in a large group
     Scim {
         /// Members of the large group; with another number the figures about 100,000 are absent
@@ -53,6 +62,11 @@ pub(crate) fn run(shell: &Shell, bench: &Bench) -> Result<()> {
                 &grants.to_string(),
             ];
             process::output(&mut shell.cargo(&arguments))?
+        }
+        Bench::Burst { grants, profile } => {
+            let mut command = shell.cargo(&["bench", "--locked", "--package", "hourglass-tests", "--bench", "burst"]);
+            command.args(["--profile", profile, "--", "--grants", &grants.to_string()]);
+            process::output(&mut command)?
         }
         Bench::Scim {
             members,

@@ -7,7 +7,7 @@ use hourglass_domain::{Refusal, audit};
 use crate::error::{AppError, Result};
 use crate::keys;
 use crate::ports::Ids;
-use crate::ports::store::{CommitError, Condition, Key, Page, Query, Store, StoreError, Write};
+use crate::ports::store::{CommitError, Condition, Key, MOST_KEYS, Page, Query, Store, StoreError, Write};
 use crate::records::{PersonalTexts, Record, Stored, from_item, to_item};
 
 /// How often a transaction is tried again when nothing but the audit stream's head had moved.
@@ -293,6 +293,33 @@ pub async fn read_many<R: Record>(store: &dyn Store, keys: &[Key]) -> Result<Vec
         .into_iter()
         .map(|item| item.map(from_item).transpose())
         .collect()
+}
+
+/// Reads records of one kind, any number of them, in the order of `keys`. One that cannot be read keeps none of the
+/// others from being read.
+///
+/// # Errors
+/// When the table does not answer.
+pub async fn read_each<R: Record>(
+    store: &dyn Store,
+    keys: &[Key],
+) -> Result<Vec<Result<Option<Stored<R>>, StoreError>>, StoreError> {
+    let mut records = Vec::with_capacity(keys.len());
+    for keys in keys.chunks(MOST_KEYS) {
+        match store.get_many(keys).await {
+            Ok(items) => records.extend(items.into_iter().map(|item| item.map(from_item).transpose())),
+            Err(StoreError::Corrupt { .. }) => {
+                for key in keys {
+                    match read(store, key).await {
+                        Err(error) if !matches!(error, StoreError::Corrupt { .. }) => return Err(error),
+                        record => records.push(record),
+                    }
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(records)
 }
 
 /// Reads part of a partition in which every item is of one kind.

@@ -409,6 +409,12 @@ pub fn comparison() -> Key {
     Key::new("SWEEP#", "COMPARISON")
 }
 
+/// How many writes a tenant takes at present.
+#[must_use]
+pub fn write_budget(tenant: TenantId) -> Key {
+    Key::new(format!("BUDGET#{tenant}"), "BUCKET")
+}
+
 /// A due-entry.
 #[must_use]
 pub fn due(entry: &DueEntry) -> Key {

@@ -6,6 +6,7 @@
 use hourglass_domain::Timestamp;
 use hourglass_domain::application::{Application, AzureIntegration};
 use hourglass_domain::audit;
+use hourglass_domain::budget::Bucket;
 use hourglass_domain::by_hand::ClosingByHand;
 use hourglass_domain::decision::Decision;
 use hourglass_domain::directory::{Gone, Group, User};
@@ -260,6 +261,7 @@ record!(
     s.application
 );
 
+record!(Bucket, "write_budget", |b| keys::write_budget(b.tenant), b.tenant);
 record!(SweepLease, "sweep_lease", |_l| keys::sweep_lease(), "sweep");
 
 record!(Comparison, "comparison", |_c| keys::comparison(), "comparison");

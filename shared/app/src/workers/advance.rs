@@ -3,6 +3,7 @@
 
 use hourglass_domain::Timestamp;
 use hourglass_domain::audit::{Actor, Draft, StreamId};
+use hourglass_domain::budget::Spend;
 use hourglass_domain::grant::{EndOrder, EndReason, Grant, GrantStatus, TargetStatus};
 use hourglass_domain::ids::GrantId;
 use hourglass_domain::kill_switch::Pause;
@@ -11,9 +12,10 @@ use hourglass_domain::protocol::Production;
 use hourglass_domain::protocol::grant::{Change as Next, Effect, HoldsChange, Input, Worker, step};
 use hourglass_domain::target::Target;
 
-use super::converge::converge;
+use super::converge::converge_each;
+use super::purse::Purse;
 use super::verify::{Verdict, evidence, verify};
-use crate::change::{Change, ChangeError, read, read_many};
+use crate::change::{Change, ChangeError, read_each, read_many};
 use crate::directory;
 use crate::error::Result;
 use crate::keys;
@@ -25,64 +27,126 @@ use crate::removals;
 use crate::requests;
 
 /// Most effects of one run; the domain's own bound is lower.
-const MOST_EFFECTS: usize = 64;
+pub(super) const MOST_EFFECTS: usize = 64;
 
 /// Brings the grant forward as far as that goes now. `false` when there is no such grant.
 ///
 /// # Errors
 /// When the table does not answer; the grant's due-entries see to it that somebody comes back.
 pub async fn advance(workers: &Workers, id: GrantId) -> Result<bool> {
-    let Some((grant, version, order)) = load(workers, id).await? else {
+    let Some(loaded) = load(workers, id).await? else {
         return Ok(false);
     };
-    removals::note(&workers.core, &grant, version).await;
-    let mut worker = Worker::new(grant, version, order);
+    run(workers, loaded).await?;
+    Ok(true)
+}
+
+/// As [`advance`], of a grant that was just read.
+pub(super) async fn run(workers: &Workers, loaded: Loaded) -> Result<()> {
+    removals::note(&workers.core, &loaded.grant, loaded.version).await;
+    let mut worker = loaded.worker();
     let mut input = Input::Start;
     for _ in 0..MOST_EFFECTS {
         let (next, effect) = step::<Production>(worker, input, workers.core.clock.now());
         worker = next;
         input = match effect {
             Effect::Finish => break,
-            Effect::Verify => match verify(workers, &worker.grant).await? {
-                Verdict::Good => Input::Verified,
-                Verdict::Bad(why) => Input::NotVerified(why),
-                Verdict::Unknown(why) => Input::VerifyFailed(why),
-            },
-            Effect::CreateSchedule { name, at } => match workers.schedules.create(&name, at).await {
-                Ok(()) => Input::Scheduled,
-                Err(error) => Input::ScheduleFailed(error.to_string()),
-            },
-            Effect::SendMessage { seconds } => match workers.delays.send(id, seconds).await {
-                Ok(()) => Input::Scheduled,
-                Err(error) => Input::ScheduleFailed(error.to_string()),
-            },
-            Effect::Commit(next) => commit(workers, &worker, *next).await?,
             Effect::Converge => {
                 let memberships = memberships(&worker.grant);
-                Input::Converged(converge(workers, &worker.grant.application, &memberships).await?)
+                let purse = Purse::new(Spend::of_end(worker.grant.ended_because));
+                let outcomes = converge_each(workers, &purse, &worker.grant.application, &memberships).await;
+                purse.close(&workers.core).await;
+                Input::Converged(outcomes.into_iter().collect::<Result<_>>()?)
             }
-            Effect::DeleteSchedule(name) => {
-                // The grant has ended: a schedule that stays fires once, changes nothing and deletes itself.
-                if let Err(error) = workers.schedules.delete(&name).await {
-                    tracing::warn!(schedule = %name, %error, "the schedule of an ended grant could not be deleted");
-                }
-                Input::ScheduleDeleted
-            }
+            other => perform(workers, &worker, other).await?,
         };
     }
-    Ok(true)
+    Ok(())
 }
 
-async fn load(workers: &Workers, id: GrantId) -> Result<Option<(Grant, u64, Option<EndReason>)>> {
+/// Does what a grant's machine asks for, but for converging and finishing, which are not done for one grant alone.
+///
+/// # Errors
+/// When the table does not answer.
+pub(super) async fn perform(workers: &Workers, worker: &Worker, effect: Effect) -> Result<Input> {
+    Ok(match effect {
+        Effect::Verify => match verify(workers, &worker.grant).await? {
+            Verdict::Good => Input::Verified,
+            Verdict::Bad(why) => Input::NotVerified(why),
+            Verdict::Unknown(why) => Input::VerifyFailed(why),
+        },
+        Effect::CreateSchedule { name, at } => match workers.schedules.create(&name, at).await {
+            Ok(()) => Input::Scheduled,
+            Err(error) => Input::ScheduleFailed(error.to_string()),
+        },
+        Effect::SendMessage { seconds } => match workers.delays.send(worker.grant.id, seconds).await {
+            Ok(()) => Input::Scheduled,
+            Err(error) => Input::ScheduleFailed(error.to_string()),
+        },
+        Effect::Commit(next) => commit(workers, worker, *next).await?,
+        Effect::DeleteSchedule(name) => {
+            // The grant has ended: a schedule that stays fires once, changes nothing and deletes itself.
+            if let Err(error) = workers.schedules.delete(&name).await {
+                tracing::warn!(schedule = %name, %error, "the schedule of an ended grant could not be deleted");
+            }
+            Input::ScheduleDeleted
+        }
+        Effect::Converge | Effect::Finish => Input::Start,
+    })
+}
+
+/// A grant as it is stored, and whether it was ordered to end.
+#[derive(Clone, Debug)]
+pub(super) struct Loaded {
+    pub(super) grant: Grant,
+    pub(super) version: u64,
+    pub(super) order: Option<EndReason>,
+}
+
+impl Loaded {
+    /// A worker that has just read this.
+    pub(super) fn worker(self) -> Worker {
+        Worker::new(self.grant, self.version, self.order)
+    }
+}
+
+pub(super) async fn load(workers: &Workers, id: GrantId) -> Result<Option<Loaded>> {
+    load_each(workers, &[id])
+        .await?
+        .into_iter()
+        .next()
+        .transpose()
+        .map(Option::flatten)
+}
+
+/// Reads grants and the orders to end them, in the order of the ids. One that cannot be read keeps none of the others
+/// from being read.
+///
+/// # Errors
+/// When the table does not answer.
+pub(super) async fn load_each(workers: &Workers, ids: &[GrantId]) -> Result<Vec<Result<Option<Loaded>>>> {
     let store = &*workers.core.store;
-    let Some(Stored {
+    let grants: Vec<Key> = ids.iter().copied().map(keys::grant).collect();
+    let orders: Vec<Key> = ids.iter().copied().map(keys::end_order).collect();
+    // The grants first: an order that comes later changes nothing of what was read, and starts its own worker.
+    let grants = read_each::<Grant>(store, &grants).await?;
+    let orders = read_each::<EndOrder>(store, &orders).await?;
+    let mut loaded = Vec::with_capacity(ids.len());
+    for (grant, order) in grants.into_iter().zip(orders) {
+        loaded.push(match (grant, order) {
+            (Ok(Some(grant)), Ok(order)) => judged(workers, grant, order).await.map(Some),
+            (Ok(None), _) => Ok(None),
+            (Err(error), _) | (_, Err(error)) => Err(error.into()),
+        });
+    }
+    Ok(loaded)
+}
+
+async fn judged(workers: &Workers, grant: Stored<Grant>, order: Option<Stored<EndOrder>>) -> Result<Loaded> {
+    let Stored {
         value: mut grant,
         version,
-    }) = read::<Grant>(store, &keys::grant(id)).await?
-    else {
-        return Ok(None);
-    };
-    let order: Option<Stored<EndOrder>> = read(store, &keys::end_order(id)).await?;
+    } = grant;
     let mut order = order.map(|order| order.value.because);
     if order.is_none()
         && let Some(why) = unproven(workers, &grant).await?
@@ -95,7 +159,7 @@ async fn load(workers: &Workers, id: GrantId) -> Result<Option<(Grant, u64, Opti
     if order.is_none() && paused(workers, &grant).await? {
         order = Some(EndReason::Killed);
     }
-    Ok(Some((grant, version, order)))
+    Ok(Loaded { grant, version, order })
 }
 
 /// Whether a live grant is in the scope of the kill switch: it ends, whether its own order has reached it or not.
@@ -186,12 +250,15 @@ async fn close_extension(workers: &Workers, grant: &Grant) {
 }
 
 async fn conflict(workers: &Workers, worker: &Worker, because: Option<EndReason>) -> Result<Input> {
-    let fresh = load(workers, worker.grant.id).await?;
-    let (grant, version, order) = fresh.unwrap_or_else(|| (worker.grant.clone(), worker.version, worker.order));
+    let fresh = load(workers, worker.grant.id).await?.unwrap_or_else(|| Loaded {
+        grant: worker.grant.clone(),
+        version: worker.version,
+        order: worker.order,
+    });
     Ok(Input::Conflict {
-        grant: Box::new(grant),
-        version,
-        order: order.or(because),
+        grant: Box::new(fresh.grant),
+        version: fresh.version,
+        order: fresh.order.or(because),
     })
 }
 

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use futures_util::StreamExt as _;
 use hourglass_domain::audit::{Actor, Draft, StreamId};
+use hourglass_domain::budget::Spend;
 use hourglass_domain::grant::{Grant, GrantStatus};
 use hourglass_domain::ids::{ApplicationId, GrantId, WorkerId};
 use hourglass_domain::membership::{Hold, HoldState, Holds, Membership, MembershipKey};
@@ -12,19 +14,23 @@ use hourglass_domain::protocol::Production;
 use hourglass_domain::protocol::membership::{Answer, Effect, Input, Inspection, Outcome, Snapshot, Worker, step};
 use hourglass_domain::target::Target;
 
+use super::purse::{Purse, for_adds};
 use super::verify::{alarm, evidence};
-use crate::change::{Change, ChangeError, read, read_many};
+use crate::change::{Change, ChangeError, read, read_each};
 use crate::error::{AppError, Result};
 use crate::keys;
 use crate::ports::Workers;
 use crate::ports::connector::{NewMember, Place};
 use crate::ports::store::{Key, StoreError};
+use crate::records::Stored;
 
 /// Most memberships of one target in one batch.
 pub const LARGEST_BATCH: usize = 100;
+/// How many memberships of a target are stored at a time.
+const STORES_AT_A_TIME: usize = 32;
 
-/// Brings memberships to where their holds want them, and says what is known of each, in the order given. At most
-/// [`LARGEST_BATCH`]; those of one target share its calls.
+/// Brings memberships to where their holds want them, and says what is known of each, in the order given. Those of one
+/// target share its calls, at most [`LARGEST_BATCH`] of them each. Removals are paid for as those at the end of a time.
 ///
 /// # Errors
 /// When the table does not answer: what happened until then is stored, and whoever comes next carries on.
@@ -33,13 +39,35 @@ pub async fn converge(
     application: &ApplicationId,
     memberships: &[MembershipKey],
 ) -> Result<Vec<Outcome>> {
-    let snapshots = snapshots(workers, memberships).await?;
+    let purse = Purse::new(Spend::End);
+    let outcomes = converge_each(workers, &purse, application, memberships).await;
+    purse.close(&workers.core).await;
+    outcomes.into_iter().collect()
+}
+
+/// As [`converge`], paid for from `purse`, and each on its own: one that cannot be read or stored keeps none of the
+/// others from its turn.
+pub async fn converge_each(
+    workers: &Workers,
+    purse: &Purse,
+    application: &ApplicationId,
+    memberships: &[MembershipKey],
+) -> Vec<Result<Outcome>> {
     let mut by_target: BTreeMap<Target, Vec<(usize, Snapshot)>> = BTreeMap::new();
-    for (index, snapshot) in snapshots.into_iter().enumerate() {
-        by_target
-            .entry(snapshot.membership.key.target.clone())
-            .or_default()
-            .push((index, snapshot));
+    let mut all: Vec<(usize, Result<Outcome>)> = Vec::with_capacity(memberships.len());
+    let mut grants = BTreeMap::new();
+    for (index, snapshot) in snapshots(workers, memberships, &mut grants)
+        .await
+        .into_iter()
+        .enumerate()
+    {
+        match snapshot {
+            Ok(snapshot) => by_target
+                .entry(snapshot.membership.key.target.clone())
+                .or_default()
+                .push((index, snapshot)),
+            Err(error) => all.push((index, Err(error))),
+        }
     }
     // Targets converge side by side: one that is slow or failing never holds up the others.
     let batches = by_target.into_iter().map(|(target, batch)| async move {
@@ -48,50 +76,64 @@ pub async fn converge(
             target,
         };
         let (indexes, snapshots): (Vec<usize>, Vec<Snapshot>) = batch.into_iter().unzip();
-        let outcomes = converge_target(workers, &place, snapshots).await?;
-        Ok::<_, crate::AppError>(indexes.into_iter().zip(outcomes).collect::<Vec<_>>())
+        let outcomes = converge_target(workers, purse, &place, snapshots).await;
+        indexes.into_iter().zip(outcomes).collect::<Vec<_>>()
     });
-    let mut all: Vec<(usize, Outcome)> = Vec::with_capacity(memberships.len());
-    let mut failed = None;
     for batch in futures_util::future::join_all(batches).await {
-        match batch {
-            Ok(outcomes) => all.extend(outcomes),
-            Err(error) => failed = Some(error),
-        }
-    }
-    if let Some(error) = failed {
-        return Err(error);
+        all.extend(batch);
     }
     all.sort_by_key(|(index, _)| *index);
-    Ok(all.into_iter().map(|(_, outcome)| outcome).collect())
+    all.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
 /// Reads memberships and their holds, consistently. The holds are read first: a hold that comes later changes their
 /// version, and every store of the membership checks that version.
-async fn snapshots(workers: &Workers, memberships: &[MembershipKey]) -> Result<Vec<Snapshot>> {
+async fn snapshots(
+    workers: &Workers,
+    memberships: &[MembershipKey],
+    grants: &mut BTreeMap<GrantId, Behind>,
+) -> Vec<Result<Snapshot>> {
     let store = &*workers.core.store;
     let hold_keys: Vec<Key> = memberships.iter().map(keys::holds).collect();
     let keys: Vec<Key> = memberships.iter().map(keys::membership).collect();
-    let holds = read_many::<Holds>(store, &hold_keys).await?;
-    let stored = read_many::<Membership>(store, &keys).await?;
+    let read = async {
+        let holds = read_each::<Holds>(store, &hold_keys).await?;
+        Ok::<_, StoreError>((holds, read_each::<Membership>(store, &keys).await?))
+    };
+    let (holds, stored) = match read.await {
+        Ok(read) => read,
+        Err(error) => return memberships.iter().map(|_| Err(error.clone().into())).collect(),
+    };
     let mut snapshots = Vec::with_capacity(memberships.len());
-    let mut grants = BTreeMap::new();
     for ((key, holds), membership) in memberships.iter().zip(holds).zip(stored) {
-        let (holds, holds_version) =
-            holds.map_or_else(|| (Holds::none(key.clone()), 0), |holds| (holds.value, holds.version));
-        let holds = vouched(workers, holds, &mut grants).await?;
-        let (membership, version) = membership.map_or_else(
-            || (Membership::untouched(key.clone()), 0),
-            |stored| (stored.value, stored.version),
-        );
-        snapshots.push(Snapshot {
-            membership,
-            version,
-            holds,
-            holds_version,
-        });
+        snapshots.push(snapshot(workers, key, holds, membership, grants).await);
     }
-    Ok(snapshots)
+    snapshots
+}
+
+/// What was read about one membership.
+type Read<R> = Result<Option<Stored<R>>, StoreError>;
+
+async fn snapshot(
+    workers: &Workers,
+    key: &MembershipKey,
+    holds: Read<Holds>,
+    membership: Read<Membership>,
+    grants: &mut BTreeMap<GrantId, Behind>,
+) -> Result<Snapshot> {
+    let (holds, holds_version) =
+        holds?.map_or_else(|| (Holds::none(key.clone()), 0), |holds| (holds.value, holds.version));
+    let holds = vouched(workers, holds, grants).await?;
+    let (membership, version) = membership?.map_or_else(
+        || (Membership::untouched(key.clone()), 0),
+        |stored| (stored.value, stored.version),
+    );
+    Ok(Snapshot {
+        membership,
+        version,
+        holds,
+        holds_version,
+    })
 }
 
 /// The holds as far as they count: one that no live grant with good evidence stands behind holds nothing, and one whose
@@ -167,14 +209,19 @@ async fn grant_behind(workers: &Workers, id: GrantId) -> Result<Option<Grant>> {
     Ok(Some(grant.value))
 }
 
-/// A worker's run: its state until it has finished, and what it waits for.
+/// A worker's run: its state until it has finished, what it waits for, and how it ended.
 struct Run {
     worker: Option<Worker>,
     effect: Option<Effect>,
-    outcome: Option<Outcome>,
+    outcome: Option<Result<Outcome>>,
 }
 
-async fn converge_target(workers: &Workers, place: &Place, snapshots: Vec<Snapshot>) -> Result<Vec<Outcome>> {
+async fn converge_target(
+    workers: &Workers,
+    purse: &Purse,
+    place: &Place,
+    snapshots: Vec<Snapshot>,
+) -> Vec<Result<Outcome>> {
     let confirm_after = workers.core.settings.confirm_after_seconds;
     let mut runs: Vec<Run> = Vec::with_capacity(snapshots.len());
     for snapshot in snapshots {
@@ -189,10 +236,13 @@ async fn converge_target(workers: &Workers, place: &Place, snapshots: Vec<Snapsh
     }
     // The domain bounds the turns of a worker, so that this ends.
     while runs.iter().any(|run| run.effect.is_some()) {
-        stores(workers, &mut runs).await?;
-        calls(workers, place, &mut runs).await;
+        stores(workers, &mut runs).await;
+        calls(workers, purse, place, &mut runs).await;
     }
-    Ok(runs.into_iter().filter_map(|run| run.outcome).collect())
+    let unfinished = || Err(StoreError::Rejected("a membership that nobody finished".to_owned()).into());
+    runs.into_iter()
+        .map(|run| run.outcome.unwrap_or_else(unfinished))
+        .collect()
 }
 
 fn advance(workers: &Workers, run: &mut Run, input: Input) {
@@ -201,7 +251,7 @@ fn advance(workers: &Workers, run: &mut Run, input: Input) {
         run.worker = Some(worker);
         match effect {
             Effect::Finish(outcome) => {
-                run.outcome = Some(outcome);
+                run.outcome = Some(Ok(outcome));
                 run.effect = None;
             }
             other => run.effect = Some(other),
@@ -209,19 +259,26 @@ fn advance(workers: &Workers, run: &mut Run, input: Input) {
     }
 }
 
-async fn stores(workers: &Workers, runs: &mut [Run]) -> Result<()> {
-    let waiting = runs
-        .iter_mut()
-        .filter(|run| matches!(run.effect, Some(Effect::Store { .. })));
-    let stored = waiting.map(|run| async move {
-        let (Some(Effect::Store { membership, action }), Some(worker)) = (run.effect.take(), &run.worker) else {
-            return Ok(());
-        };
-        let input = store(workers, worker, membership, action).await?;
-        advance(workers, run, input);
-        Ok::<(), crate::AppError>(())
-    });
-    futures_util::future::join_all(stored).await.into_iter().collect()
+/// Makes the stores that runs wait for.
+async fn stores(workers: &Workers, runs: &mut [Run]) {
+    let stores: Vec<_> = runs.iter_mut().map(|run| store_one(workers, run)).collect();
+    let mut stores = futures_util::stream::iter(stores).buffer_unordered(STORES_AT_A_TIME);
+    while stores.next().await.is_some() {}
+}
+
+/// Makes the store that a run waits for, if it does. A run whose store fails is over: its lease runs out, and somebody
+/// comes back.
+async fn store_one(workers: &Workers, run: &mut Run) {
+    let Some(Effect::Store { membership, action }) =
+        run.effect.take_if(|effect| matches!(effect, Effect::Store { .. }))
+    else {
+        return;
+    };
+    let Some(worker) = &run.worker else { return };
+    match store(workers, worker, membership, action).await {
+        Ok(input) => advance(workers, run, input),
+        Err(error) => run.outcome = Some(Err(error)),
+    }
 }
 
 /// Stores a membership if it and its holds have the versions that the worker knows.
@@ -249,9 +306,9 @@ async fn store(
             version: snapshot.version.saturating_add(1),
         }),
         Err(ChangeError::Conflict(_)) => {
-            let fresh = snapshots(workers, std::slice::from_ref(&membership.key)).await?;
-            match fresh.into_iter().next() {
-                Some(fresh) => Ok(Input::Conflict(Box::new(fresh))),
+            let keys = std::slice::from_ref(&membership.key);
+            match snapshots(workers, keys, &mut BTreeMap::new()).await.into_iter().next() {
+                Some(fresh) => Ok(Input::Conflict(Box::new(fresh?))),
                 None => Ok(Input::Conflict(Box::new(snapshot.clone()))),
             }
         }
@@ -277,34 +334,75 @@ const fn call_of(effect: Option<&Effect>) -> Option<Call> {
 }
 
 /// Makes the calls that runs wait for, each kind as one batch. Removals first: they matter most.
-async fn calls(workers: &Workers, place: &Place, runs: &mut [Run]) {
+async fn calls(workers: &Workers, purse: &Purse, place: &Place, runs: &mut [Run]) {
     for call in [Call::Remove, Call::Add, Call::Inspect] {
         let mut waiting: Vec<&mut Run> = runs
             .iter_mut()
             .filter(|run| call_of(run.effect.as_ref()) == Some(call))
             .collect();
         for batch in waiting.chunks_mut(LARGEST_BATCH) {
-            let members: Vec<NewMember> = batch.iter().filter_map(|run| member_of(run)).collect();
-            let accounts: Vec<_> = members.iter().map(|member| member.account).collect();
-            let inputs: Vec<Input> = match call {
-                Call::Remove => answers(workers.connector.remove(place, &accounts).await),
-                Call::Add => answers(workers.connector.add(place, &members).await),
-                Call::Inspect => workers
-                    .connector
-                    .inspect(place, &accounts)
-                    .await
-                    .into_iter()
-                    .map(Input::Inspected)
-                    .collect(),
-            };
-            let mut inputs = inputs.into_iter();
-            for run in batch {
-                run.effect = None;
-                // A connector that answers for fewer accounts than it was asked about has not answered for the rest.
-                let input = inputs.next().unwrap_or_else(|| unanswered(call));
-                advance(workers, run, input);
+            let paid = pay(workers, purse, place, call, batch).await;
+            if !paid.is_empty() {
+                make(workers, purse, place, call, paid).await;
             }
         }
+    }
+}
+
+/// The runs for whose call there is budget; the others are told to wait.
+async fn pay<'b, 'r>(
+    workers: &Workers,
+    purse: &Purse,
+    place: &Place,
+    call: Call,
+    batch: &'b mut [&'r mut Run],
+) -> &'b mut [&'r mut Run] {
+    let Target::Entra { tenant, .. } = place.target;
+    let wanted = u32::try_from(batch.len()).unwrap_or(u32::MAX);
+    let taken = match call {
+        Call::Inspect => return batch,
+        Call::Remove => purse.for_removals(&workers.core, tenant, wanted).await,
+        Call::Add => for_adds(&workers.core, tenant, wanted).await,
+    };
+    let tokens = usize::try_from(taken.tokens).unwrap_or(usize::MAX).min(batch.len());
+    let (paid, unpaid) = batch.split_at_mut(tokens);
+    let look_again_at = taken.look_again_at.unwrap_or_else(|| workers.core.clock.now());
+    for run in unpaid {
+        run.effect = None;
+        advance(workers, run, Input::NotSent { look_again_at });
+    }
+    paid
+}
+
+/// Makes one call for several runs.
+async fn make(workers: &Workers, purse: &Purse, place: &Place, call: Call, batch: &mut [&mut Run]) {
+    let members: Vec<NewMember> = batch.iter().filter_map(|run| member_of(run)).collect();
+    let accounts: Vec<_> = members.iter().map(|member| member.account).collect();
+    let inputs: Vec<Input> = match call {
+        Call::Remove => answers(workers.connector.remove(place, &accounts).await),
+        Call::Add => answers(workers.connector.add(place, &members).await),
+        Call::Inspect => workers
+            .connector
+            .inspect(place, &accounts)
+            .await
+            .into_iter()
+            .map(Input::Inspected)
+            .collect(),
+    };
+    let throttled = inputs.iter().filter_map(|input| match input {
+        Input::Answered(Answer::Throttled { seconds, .. }) => Some(*seconds),
+        _ => None,
+    });
+    if let Some(seconds) = throttled.max() {
+        let Target::Entra { tenant, .. } = place.target;
+        purse.refused(&workers.core, tenant, seconds).await;
+    }
+    let mut inputs = inputs.into_iter();
+    for run in batch {
+        run.effect = None;
+        // A connector that answers for fewer accounts than it was asked about has not answered for the rest.
+        let input = inputs.next().unwrap_or_else(|| unanswered(call));
+        advance(workers, run, input);
     }
 }
 

@@ -7,27 +7,30 @@ pub mod advance;
 mod backlog;
 pub mod by_hand;
 pub mod converge;
+mod drain;
 pub mod drift;
 pub mod group_gone;
 pub mod kill;
 pub mod memberships_gone;
 pub mod offboard;
 pub mod probes;
+pub mod purse;
 pub mod single_flight;
 pub mod sweep;
 mod timers;
 pub mod verify;
 
 use hourglass_domain::directory::Gone;
-use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::{ApplicationId, GrantId, GroupId, KillId, ProbeId, UserId};
 use hourglass_domain::protocol::grant::message_due;
 
-use crate::change::read;
+use self::drain::Crowd;
 use crate::error::Result;
 use crate::keys;
 use crate::ports::Workers;
-use crate::records::Stored;
+
+/// How long (seconds) a trigger sweeps that finds many grants due: less than the function may take, grace included.
+const HELP_SECONDS: i64 = 45;
 
 /// What a key of the table's stream asks to look at.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -102,17 +105,23 @@ pub async fn on_hint(workers: &Workers, hint: &Hint) -> Result<()> {
 /// # Errors
 /// When the grant could not be brought forward; its due-entry stays.
 pub async fn on_trigger(workers: &Workers, id: GrantId) -> Result<()> {
-    let core = &workers.core;
-    let grant: Option<Stored<Grant>> = read(&*core.store, &keys::grant(id)).await?;
-    if let Some(seconds) = grant.and_then(|grant| message_due(&grant.value, core.clock.now())) {
+    let Some(loaded) = advance::load(workers, id).await? else {
+        tracing::error!(grant.id = %id, "a trigger came for a grant that does not exist");
+        tracing::info!(target: "metric", metric = "orphan_trigger", value = 1_u64, unit = "Count");
+        return Ok(());
+    };
+    if let Some(seconds) = message_due(&loaded.grant, workers.core.clock.now()) {
         tracing::info!(grant.id = %id, seconds, "a message ends the grant at its second");
         return Ok(workers.delays.send(id, seconds).await?);
     }
-    if !advance::advance(workers, id).await? {
-        tracing::error!(grant.id = %id, "a trigger came for a grant that does not exist");
-        tracing::info!(target: "metric", metric = "orphan_trigger", value = 1_u64, unit = "Count");
+    match drain::crowd(workers, &loaded).await? {
+        Crowd::Alone => advance::run(workers, loaded).await,
+        Crowd::Waits => Ok(()),
+        Crowd::Many => {
+            let deadline = workers.core.clock.now().plus_seconds(HELP_SECONDS);
+            sweep::help(workers, deadline).await.map(|_| ())
+        }
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -10,16 +10,18 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use hourglass_domain::Timestamp;
 use hourglass_domain::due::{DueEntry, DueKind};
-use hourglass_domain::ids::ApplicationId;
+use hourglass_domain::ids::{ApplicationId, GrantId};
 
 use super::backlog::Backlog;
+use super::drain::{self, Took};
 use super::memberships_gone::{self, Progress};
 use super::single_flight::Lease;
-use super::{advance, by_hand, drift, group_gone, kill, offboard, probes, timers};
+use super::{by_hand, drift, group_gone, kill, offboard, probes, timers};
 use crate::error::{AppError, Result};
 use crate::keys;
 use crate::ports::Workers;
 use crate::ports::store::{Condition, Write};
+use crate::records::{Comparison, Stored};
 use crate::requests;
 
 /// How many entries are worked on at a time.
@@ -32,6 +34,12 @@ pub const GRACE_SECONDS: i64 = 8;
 const OVERDUE_SECONDS: i64 = 90;
 /// Most entries that are kept for later while what ends access is taken.
 const MOST_HELD_BACK: usize = 10_000;
+/// Shortest and longest wait before everything is looked at again because something waits for budget: what falls due
+/// meanwhile waits as long.
+const SHORTEST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// Most such looks of one run.
+const MOST_PASSES: u32 = 100;
 /// Most failures that a run remembers for the next.
 const MOST_FAILING: usize = 200;
 
@@ -46,6 +54,8 @@ pub struct Swept {
     pub overdue: usize,
     /// Whether the time was up before everything was taken.
     pub cut_short: bool,
+    /// Entries whose tenant takes no more writes for now.
+    pub waiting: usize,
     /// Whether another sweep was at work, so that this one did nothing.
     pub busy: bool,
 }
@@ -59,8 +69,7 @@ pub struct Swept {
 /// When no part of the list could be read, or the lease could not be asked for.
 pub async fn sweep(workers: &Workers, deadline: Timestamp) -> Result<Swept> {
     let core = &workers.core;
-    let now = core.clock.now();
-    let mut backlog = Backlog::new(now);
+    let mut backlog = Backlog::new(core.clock.now());
     let first = backlog.next(core).await?;
     let comparison = timers::due(core).await?;
     let mut swept = Swept::default();
@@ -70,39 +79,75 @@ pub async fn sweep(workers: &Workers, deadline: Timestamp) -> Result<Swept> {
             swept.busy = true;
             return Ok(swept);
         };
-        let mut run = Run {
-            workers,
-            lease: &lease,
-            now,
-            deadline,
-            swept: Swept::default(),
-            failing: BTreeSet::new(),
-        };
-        let work = async {
-            run.all(backlog, first).await?;
-            if let Some(comparison) = comparison
-                && let Err(error) = timers::compare(workers, comparison, deadline).await
-            {
-                tracing::error!(%error, "the comparison with the scheduler failed");
-                count_failures(1);
-            }
-            Ok::<(), AppError>(())
-        };
-        let worked = tokio::select! {
-            biased;
-            worked = work => worked,
-            () = lease.keep() => Ok(()),
-        };
-        swept = run.swept;
-        let failing = run.failing;
-        lease.release(failing).await;
-        worked?;
+        swept = under(lease, workers, deadline, (backlog, first), comparison).await?;
     } else {
         count_failures(backlog.unread);
         swept.failed = backlog.unread;
     }
     tell(&swept);
     Ok(swept)
+}
+
+/// Sweeps because a trigger found much to be due, unless a sweep is at work already. Says nothing to the alarms: they
+/// watch whether the sweep's own rule works.
+///
+/// # Errors
+/// As [`sweep`].
+pub(super) async fn help(workers: &Workers, deadline: Timestamp) -> Result<Swept> {
+    let core = &workers.core;
+    let Some(lease) = Lease::take(core).await? else {
+        return Ok(Swept {
+            busy: true,
+            ..Swept::default()
+        });
+    };
+    let mut backlog = Backlog::new(core.clock.now());
+    let first = match backlog.next(core).await {
+        Ok(first) => first,
+        Err(error) => {
+            let failing = lease.failing.clone();
+            lease.release(failing).await;
+            return Err(error);
+        }
+    };
+    under(lease, workers, deadline, (backlog, first), None).await
+}
+
+/// Sweeps under a lease, and gives it back.
+async fn under(
+    lease: Lease<'_>,
+    workers: &Workers,
+    deadline: Timestamp,
+    (backlog, first): (Backlog, Vec<DueEntry>),
+    comparison: Option<Stored<Comparison>>,
+) -> Result<Swept> {
+    let mut run = Run {
+        workers,
+        lease: &lease,
+        now: workers.core.clock.now(),
+        deadline,
+        swept: Swept::default(),
+        failing: BTreeSet::new(),
+        memory: drain::Memory::default(),
+    };
+    let work = async {
+        run.passes(backlog, first).await?;
+        if let Some(comparison) = comparison
+            && let Err(error) = timers::compare(workers, comparison, deadline).await
+        {
+            tracing::error!(%error, "the comparison with the scheduler failed");
+            count_failures(1);
+        }
+        Ok::<(), AppError>(())
+    };
+    let worked = tokio::select! {
+        biased;
+        worked = work => worked,
+        () = lease.keep() => Ok(()),
+    };
+    let (swept, failing) = (run.swept, run.failing);
+    lease.release(failing).await;
+    worked.map(|()| swept)
 }
 
 fn tell(swept: &Swept) {
@@ -114,6 +159,7 @@ fn tell(swept: &Swept) {
             failed = swept.failed,
             overdue = swept.overdue,
             cut_short = swept.cut_short,
+            waiting = swept.waiting,
             "swept"
         );
     }
@@ -134,17 +180,53 @@ struct Run<'a> {
     swept: Swept,
     /// Sort keys of what failed.
     failing: BTreeSet<String>,
+    /// Who waits for budget.
+    memory: drain::Memory,
 }
 
 impl Run<'_> {
+    /// Everything, and again as long as something waits for its tenant's write budget and there is time.
+    async fn passes(&mut self, mut backlog: Backlog, mut first: Vec<DueEntry>) -> Result<()> {
+        for pass in 1.. {
+            let core = &self.workers.core;
+            let began = core.clock.now();
+            self.swept.waiting = 0;
+            self.all(backlog, first, pass == 1).await?;
+            let waits = self.swept.waiting > 0;
+            if waits {
+                let now = core.clock.now();
+                let soonest = self.memory.soonest().unwrap_or(now);
+                let millis = soonest.millis().saturating_sub(now.millis());
+                let wait = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
+                tokio::time::sleep(wait.clamp(SHORTEST_WAIT, LONGEST_WAIT)).await;
+            }
+            if self.is_over() || pass >= MOST_PASSES {
+                self.swept.cut_short |= waits;
+                break;
+            }
+            backlog = Backlog::new(core.clock.now());
+            first = backlog.next(core).await?;
+            // Triggers of what fell due meanwhile have seen that a sweep is at work, and left it to it.
+            if !waits && !first.iter().any(|entry| entry.at > began) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Everything, page after page.
-    async fn all(&mut self, mut backlog: Backlog, first: Vec<DueEntry>) -> Result<()> {
+    async fn all(&mut self, mut backlog: Backlog, first: Vec<DueEntry>, counts: bool) -> Result<()> {
         let mut held_back = Vec::new();
         let mut page = first;
         let mut told = 0;
         loop {
-            self.note(&page, backlog.unread - told);
-            told = backlog.unread;
+            if counts {
+                self.note(&page, backlog.unread - told);
+                told = backlog.unread;
+            } else {
+                // What has failed in this run has its next turn in another.
+                page.retain(|entry| !self.failing.contains(&keys::due(entry).sk));
+            }
             let (mut now, later): (Vec<_>, Vec<_>) = page
                 .into_iter()
                 .partition(|entry| entry.kind.ends_access() && !self.failed_before(entry));
@@ -183,30 +265,82 @@ impl Run<'_> {
         self.lease.is_lost() || self.workers.core.clock.now() >= self.deadline
     }
 
-    /// Takes the entries in order, several at a time, as long as there is time.
+    /// Takes the entries in order, several at a time, as long as there is time: grants together, the rest one by one.
     async fn take_all(&mut self, entries: Vec<DueEntry>) {
-        let this = &*self;
-        let results: Vec<(String, Option<bool>)> = futures_util::stream::iter(entries)
-            .map(|entry| async move {
-                let key = keys::due(&entry).sk;
-                if this.is_over() {
-                    return (key, None);
-                }
-                let done = take(this.workers, &entry, this.longest_look()).await;
-                (key, Some(done))
-            })
-            .buffer_unordered(AT_A_TIME)
-            .collect()
-            .await;
-        for (key, done) in results {
-            let failed = done == Some(false);
-            self.swept.failed += usize::from(failed);
-            self.swept.cut_short |= done.is_none();
-            // What was not tried is as doubtful as before.
-            let doubtful = failed || (done.is_none() && self.lease.failing.contains(&key));
-            if doubtful && self.failing.len() < MOST_FAILING {
-                self.failing.insert(key);
+        let mut grants = Vec::new();
+        let mut others = Vec::new();
+        for entry in entries {
+            match grant_of(&entry) {
+                Some(id) => grants.push((id, entry)),
+                None => others.push(entry),
             }
+        }
+        let mut memory = std::mem::take(&mut self.memory);
+        let this = &*self;
+        let limit = drain::Limit {
+            is_over: &|| this.is_over(),
+            longest: &|| this.longest_look(),
+        };
+        let one_by_one: Vec<_> = others.into_iter().map(|entry| this.take_one(entry)).collect();
+        let one_by_one = futures_util::stream::iter(one_by_one)
+            .buffer_unordered(AT_A_TIME)
+            .collect::<Vec<_>>();
+        let together = async {
+            let taken = drain::take(this.workers, limit, &mut memory, grants).await;
+            let stale = taken.iter().filter(|(_, took)| *took == Took::Stale);
+            let forgotten: Vec<_> = stale.map(|(entry, _)| forget(this.workers, entry)).collect();
+            let mut forgotten = futures_util::stream::iter(forgotten).buffer_unordered(AT_A_TIME);
+            while let Some(done) = forgotten.next().await {
+                if let Err(error) = done {
+                    tracing::warn!(%error, "a due entry that is done could not be deleted; it comes again");
+                }
+            }
+            drop(forgotten);
+            taken
+        };
+        let (one_by_one, together) = futures_util::future::join(one_by_one, together).await;
+        self.memory = memory;
+        for (entry, _) in together.iter().filter(|(_, took)| *took == Took::Failed) {
+            tracing::error!(
+                due.kind = entry.kind.name(),
+                due.id = entry.id,
+                "a due entry failed and stays"
+            );
+        }
+        for (entry, took) in one_by_one.into_iter().chain(together) {
+            self.count(&entry, took);
+        }
+    }
+
+    async fn take_one(&self, entry: DueEntry) -> (DueEntry, Took) {
+        let took = if self.is_over() {
+            Took::Untried
+        } else if take(self.workers, &entry, self.longest_look()).await {
+            Took::Done
+        } else {
+            Took::Failed
+        };
+        (entry, took)
+    }
+
+    fn count(&mut self, entry: &DueEntry, took: Took) {
+        match took {
+            Took::Done | Took::Stale => return,
+            Took::Waits => {
+                self.swept.waiting += 1;
+                return;
+            }
+            Took::Failed => {
+                self.swept.failed += 1;
+                count_failures(1);
+            }
+            Took::Untried => self.swept.cut_short = true,
+        }
+        let key = keys::due(entry).sk;
+        // What was not tried is as doubtful as before.
+        let doubtful = took == Took::Failed || self.lease.failing.contains(&key);
+        if doubtful && self.failing.len() < MOST_FAILING {
+            self.failing.insert(key);
         }
     }
 
@@ -227,12 +361,10 @@ async fn take(workers: &Workers, entry: &DueEntry, longest: Duration) -> bool {
                 due.id = entry.id,
                 "a due entry took too long and stays"
             );
-            count_failures(1);
             false
         }
         Ok(Err(error)) => {
             tracing::error!(due.kind = entry.kind.name(), due.id = entry.id, %error, "a due entry failed and stays");
-            count_failures(1);
             false
         }
     }
@@ -240,13 +372,8 @@ async fn take(workers: &Workers, entry: &DueEntry, longest: Duration) -> bool {
 
 async fn work(workers: &Workers, entry: &DueEntry) -> Result<()> {
     match entry.kind {
-        DueKind::Advance | DueKind::End | DueKind::Expire => {
-            let Ok(id) = entry.id.parse() else {
-                return forget(workers, entry).await;
-            };
-            advance::advance(workers, id).await?;
-            forget_if_stale(workers, id, entry).await
-        }
+        // Those of grants are taken together; what is left here names no grant.
+        DueKind::Advance | DueKind::End | DueKind::Expire => forget(workers, entry).await,
         DueKind::ByHand => {
             let Ok(id) = entry.id.parse() else {
                 return forget(workers, entry).await;
@@ -326,6 +453,13 @@ async fn forget_if_stale(workers: &Workers, id: hourglass_domain::ids::GrantId, 
         return Ok(());
     }
     forget(workers, entry).await
+}
+
+/// The grant that an entry is about.
+fn grant_of(entry: &DueEntry) -> Option<GrantId> {
+    matches!(entry.kind, DueKind::Advance | DueKind::End | DueKind::Expire)
+        .then(|| entry.id.parse().ok())
+        .flatten()
 }
 
 async fn forget(workers: &Workers, entry: &DueEntry) -> Result<()> {
