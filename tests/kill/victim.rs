@@ -19,7 +19,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use async_trait::async_trait;
 use hourglass_app::ports::connector::{Connector, ConnectorError, Members, NewMember, Place};
-use hourglass_app::ports::schedules::{ScheduleError, Schedules};
+use hourglass_app::ports::schedules::{Found, Listed, ScheduleError, Schedules};
 use hourglass_app::ports::store::{CommitError, Item, Key, List, Page, Query, Store, StoreError, Write};
 use hourglass_boot::{Config, Services};
 use hourglass_domain::Timestamp;
@@ -207,6 +207,14 @@ impl Store for Marked<dyn Store> {
 impl Schedules for Marked<dyn Schedules> {
     async fn create(&self, name: &ScheduleName, at: Timestamp) -> Result<(), ScheduleError> {
         self.at(steps::CREATE, self.0.create(name, at)).await
+    }
+
+    async fn inspect(&self, name: &ScheduleName, at: Timestamp) -> Result<Found, ScheduleError> {
+        self.0.inspect(name, at).await
+    }
+
+    async fn list(&self, after: Option<&str>) -> Result<Listed, ScheduleError> {
+        self.0.list(after).await
     }
 
     async fn delete(&self, name: &ScheduleName) -> Result<(), ScheduleError> {

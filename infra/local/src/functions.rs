@@ -87,7 +87,6 @@ impl Binaries {
 }
 
 /// Registers the libraries of the functions that triggers start, and answers the gateway in front of the others.
-#[must_use]
 pub fn in_process(world: &World, services: &Services) -> Router {
     register_handlers(world, services);
     routers(world, services)
