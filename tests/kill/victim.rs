@@ -220,14 +220,6 @@ impl Schedules for Marked<dyn Schedules> {
     async fn delete(&self, name: &ScheduleName) -> Result<(), ScheduleError> {
         self.at(steps::DELETE, self.0.delete(name)).await
     }
-
-    async fn inspect(&self, name: &ScheduleName, at: Timestamp) -> Result<Found, ScheduleError> {
-        self.0.inspect(name, at).await
-    }
-
-    async fn list(&self, next: Option<&str>) -> Result<Listed, ScheduleError> {
-        self.0.list(next).await
-    }
 }
 
 #[async_trait]
