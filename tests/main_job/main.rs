@@ -7,5 +7,6 @@ mod drift;
 mod entra_trouble;
 mod extension;
 mod life_of_a_grant;
+mod lifecycle;
 mod restart;
 mod scim_secrets;

@@ -1,0 +1,136 @@
+//! Case 46: more time needs a new approval, ends at the absolute maximum, and an end that comes in between wins by
+//! version. And an extension that nobody approved gives nothing, whoever writes it into the table.
+
+use hourglass_app::keys;
+use hourglass_domain::due::{DueEntry, DueKind};
+use hourglass_domain::grant::{Grant, GrantStatus};
+use hourglass_domain::ids::RequestId;
+use hourglass_domain::request::{Request, RequestKind, RequestStatus};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::stage::{Stage, logged, stage};
+
+/// How often the race is run.
+const RACES: usize = 4;
+
+async fn active(stage: &Stage) -> anyhow::Result<String> {
+    let dana = stage.requester().await?;
+    let (_, grant) = stage.granted(&dana, &stage.entitlement(), "1h").await?;
+    stage
+        .grant_until(&dana, &grant, |grant| grant["status"] == "active")
+        .await?;
+    Ok(grant)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn case_46_an_extension_that_races_with_a_revocation() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let (dana, kim) = (stage.requester().await?, stage.approver().await?);
+    for _ in 0..RACES {
+        let grant = active(&stage).await?;
+        let body = json!({"duration": "1h", "justification": "INC-42: the restart takes longer"});
+        let asked = stage
+            .post(&dana, &format!("/v1/grants/{grant}/extend"), &body)
+            .await?
+            .ok()?;
+        let request = asked["id"].as_str().unwrap_or_default().to_owned();
+        let path = format!("/v1/grants/{grant}/revoke");
+        let reason = json!({"reason": "an incident"});
+        let (decided, revoked) = tokio::join!(
+            stage.decide(&kim, &request, "approve"),
+            stage.post(&kim, &path, &reason)
+        );
+        let (decided, revoked) = (decided?, revoked?);
+        assert_eq!(revoked.status, 202, "{revoked}");
+        let ended = stage
+            .grant_until(&dana, &grant, |grant| grant["status"] == "ended")
+            .await?;
+        assert_eq!(ended["ended_because"], "revoked", "{ended}");
+        stage.dana_becomes(false).await?;
+        stage.settled().await?;
+        let request = stage.read::<Request>(&keys::request(request.parse()?)).await?.value;
+        let extended = ended["extensions"].is_array();
+        match decided.status {
+            200 => assert!(
+                extended && request.status == RequestStatus::Approved,
+                "{decided}: {ended}"
+            ),
+            409 => assert!(
+                !extended && request.status == RequestStatus::Cancelled,
+                "{decided}: {request:?}"
+            ),
+            _ => panic!("{decided}"),
+        }
+    }
+    stage.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_extension_that_nobody_approved_ends_the_grant() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let id = active(&stage).await?;
+    stage.settled().await?;
+    let grant = stage.read::<Grant>(&keys::grant(id.parse()?)).await?.value;
+    // A request that says it was approved, named by a grant that says it was extended.
+    let mut request = stage.read::<Request>(&keys::request(grant.request)).await?.value;
+    request.id = RequestId::new(Uuid::from_u128(0xe1));
+    request.kind = RequestKind::Extension { grant: grant.id };
+    stage.forge(&request).await?;
+    let mut longer = grant.clone();
+    longer.extensions = vec![request.id];
+    longer.expires_at = longer.expires_at.plus_seconds(3_600);
+    stage.forge(&longer).await?;
+    let ended = stage
+        .grant_until(&stage.requester().await?, &id, |grant| grant["status"] == "ended")
+        .await?;
+    assert_eq!(ended["ended_because"], "failed", "{ended}");
+    stage.dana_becomes(false).await?;
+    assert!(
+        !logged(&["does not verify from its evidence", &id]).is_empty(),
+        "no alarm"
+    );
+    stage.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_for_more_time_lapses_and_leaves_the_grant_as_it_was() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let (dana, kim) = (stage.requester().await?, stage.approver().await?);
+    let id = active(&stage).await?;
+    let path = format!("/v1/grants/{id}/extend");
+    let body = json!({"duration": "1h", "justification": "INC-42: the restart takes longer"});
+    let asked = stage.post(&dana, &path, &body).await?.ok()?;
+    let request = asked["id"].as_str().unwrap_or_default().to_owned();
+    // Its time goes by.
+    let mut stored = stage.read::<Request>(&keys::request(request.parse()?)).await?.value;
+    stored.lapses_at = stage.now();
+    stage.forge(&stored).await?;
+    stage
+        .forge(&DueEntry::new(stored.lapses_at, DueKind::Lapse, stored.id))
+        .await?;
+    let late = stage.decide(&kim, &request, "approve").await?;
+    assert_eq!(late.status, 409, "{late}");
+    stage
+        .until("the request lapses", || async {
+            let found = stage.read::<Request>(&keys::request(stored.id)).await?.value.status;
+            Ok(if found == RequestStatus::Lapsed {
+                Ok(())
+            } else {
+                Err(format!("{found:?}"))
+            })
+        })
+        .await?;
+    let grant = stage.read::<Grant>(&keys::grant(id.parse()?)).await?.value;
+    assert_eq!((grant.status, grant.extensions.len()), (GrantStatus::Active, 0));
+    // And another may be asked for, and taken back.
+    let asked = stage.post(&dana, &path, &body).await?.ok()?;
+    let cancel = format!("/v1/requests/{}/cancel", asked["id"].as_str().unwrap_or_default());
+    let cancelled = stage.post(&dana, &cancel, &json!({})).await?.ok()?;
+    assert_eq!(cancelled["status"], "cancelled");
+    stage.post(&dana, &path, &body).await?.ok()?;
+    stage.stop().await;
+    Ok(())
+}
