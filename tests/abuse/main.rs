@@ -7,7 +7,8 @@
 //! - 33 (mirroring), 50, 51 (permissions by simulation), 55, 61 (supply chain, the registrations): with Identity Center and
 //!   the deployment;
 //! - 42 (a crash at every step): `tests/kill` and the protocol's own tests in `shared/domain`;
-//! - 46, 47, 62 (extension, emergency, two-person changes): with those capabilities; 48 here is off-boarding only;
+//! - 47, 62 (emergency, two-person changes): with those capabilities, and 62 as far as a grant is closed by hand; 48 here
+//!   is off-boarding only;
 //! - 56–60: Active Directory and Windows.
 //!
 //! And these are here as far as they go:

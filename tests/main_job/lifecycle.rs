@@ -130,7 +130,10 @@ async fn active_on_one_of_two_is_shown_retried_and_ended_by_the_person() -> anyh
     let running = Running::start().await?;
     let company = Company::new();
     let (dana, admin) = (running.requester().await?, running.admin().await?);
-    let (good, bad) = (company.sre.id.to_string(), company.billing_admins.id.to_string());
+    let (good, bad) = (
+        company.prod_admins.id.to_string(),
+        company.billing_admins.id.to_string(),
+    );
     let account = company.requester.id.to_string();
     let body = json!({
         "name": "two groups at once", "targets": [format!("entra:{good}"), format!("entra:{bad}")],
