@@ -236,6 +236,10 @@ impl Connector for Marked<dyn Connector> {
         self.at(steps::REMOVE, self.0.remove(place, accounts)).await
     }
 
+    async fn outcome(&self, place: &Place, handle: &str) -> Answer {
+        self.0.outcome(place, handle).await
+    }
+
     async fn list(&self, place: &Place, next: Option<&str>) -> Result<Members, ConnectorError> {
         self.0.list(place, next).await
     }

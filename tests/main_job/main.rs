@@ -8,5 +8,6 @@ mod entra_trouble;
 mod extension;
 mod life_of_a_grant;
 mod lifecycle;
+mod outside;
 mod restart;
 mod scim_secrets;

@@ -333,7 +333,13 @@ pub fn holds(key: &MembershipKey) -> Key {
 /// A membership.
 #[must_use]
 pub fn membership(key: &MembershipKey) -> Key {
-    Key::new(format!("MEMB#{}", key.key()), "MEMBERSHIP")
+    membership_called(&key.key())
+}
+
+/// A membership, by the text that [`MembershipKey::key`] gives.
+#[must_use]
+pub fn membership_called(text: &str) -> Key {
+    Key::new(format!("MEMB#{text}"), "MEMBERSHIP")
 }
 
 /// An order to end a grant.

@@ -43,6 +43,8 @@ pub enum DueKind {
     End,
     /// End a grant.
     Expire,
+    /// Look at a membership that is over: whether its member has come back, or its target.
+    Recheck,
     /// Lapse a request that nobody decided.
     Lapse,
     /// End everything of a user who was switched off.
@@ -69,6 +71,7 @@ impl DueKind {
             Self::Advance => "advance",
             Self::End => "end",
             Self::Expire => "expire",
+            Self::Recheck => "recheck",
             Self::Lapse => "lapse",
             Self::Offboard => "offboard",
             Self::GroupGone => "group_gone",
@@ -93,7 +96,7 @@ impl DueKind {
     #[must_use]
     pub const fn lane(self) -> Lane {
         match self {
-            Self::Advance | Self::End | Self::Expire | Self::ByHand => Lane::Grants,
+            Self::Advance | Self::End | Self::Expire | Self::ByHand | Self::Recheck => Lane::Grants,
             Self::Lapse
             | Self::Offboard
             | Self::GroupGone
@@ -112,7 +115,7 @@ pub struct DueEntry {
     pub at: Timestamp,
     /// What has to be done.
     pub kind: DueKind,
-    /// To what: the id of a grant or a request, or of a user or group with its application
+    /// To what: the id of a grant or a request, or of a user, a group or a membership with its application
     /// (`<application>/<user>`, `<application>/user:<user>`), or of a press of the kill switch with its application.
     pub id: String,
 }

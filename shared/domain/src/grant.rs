@@ -126,6 +126,9 @@ pub enum TargetStatus {
     TargetGone,
     /// The target refuses the member for good.
     Failed,
+    /// Ended before anything was sent on the grant's behalf; whether the account is a member by other means was not
+    /// looked at.
+    NotAdded,
 }
 
 impl TargetStatus {
@@ -134,7 +137,7 @@ impl TargetStatus {
     pub const fn is_settled_end(self) -> bool {
         matches!(
             self,
-            Self::Absent | Self::KeptStanding | Self::KeptByOtherGrant | Self::TargetGone
+            Self::Absent | Self::KeptStanding | Self::KeptByOtherGrant | Self::TargetGone | Self::NotAdded
         )
     }
 }
@@ -148,9 +151,22 @@ pub struct GrantTarget {
     pub status: TargetStatus,
     /// What the target last answered when it did not do as asked.
     pub last_error: Option<String>,
+    /// Since when it does not.
+    #[serde(default)]
+    pub failing_since: Option<Timestamp>,
+    /// How often in a row it did not.
+    #[serde(default)]
+    pub failures: u32,
 }
 
 impl GrantTarget {
+    /// Whether the member ought to be gone and the target does not let it go.
+    #[must_use]
+    pub const fn fails_to_remove(&self) -> bool {
+        let removing = matches!(self.status, TargetStatus::Removing | TargetStatus::RemovingUnconfirmed);
+        removing && self.failing_since.is_some()
+    }
+
     /// A target to which nothing has been sent.
     #[must_use]
     pub const fn waiting(target: Target) -> Self {
@@ -158,6 +174,8 @@ impl GrantTarget {
             target,
             status: TargetStatus::Waiting,
             last_error: None,
+            failing_since: None,
+            failures: 0,
         }
     }
 }
@@ -392,7 +410,13 @@ mod tests {
     #[test]
     fn only_a_settled_target_lets_a_grant_end() {
         use TargetStatus as S;
-        for settled in [S::Absent, S::KeptStanding, S::KeptByOtherGrant, S::TargetGone] {
+        for settled in [
+            S::Absent,
+            S::KeptStanding,
+            S::KeptByOtherGrant,
+            S::TargetGone,
+            S::NotAdded,
+        ] {
             assert!(settled.is_settled_end());
         }
         for open in [

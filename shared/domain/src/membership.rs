@@ -145,6 +145,13 @@ impl Holds {
         self.live(now).map(|hold| hold.expires_at).max()
     }
 
+    /// Whether a hold whose timer exists began after `at`.
+    #[must_use]
+    pub fn addable_since(&self, at: Timestamp, now: Timestamp) -> bool {
+        self.live(now)
+            .any(|hold| hold.state == HoldState::Adding && hold.starts_at > at)
+    }
+
     /// Until when the membership may be added: the latest end of the live holds whose timer exists.
     #[must_use]
     pub fn addable_until(&self, now: Timestamp) -> Option<Timestamp> {
@@ -172,8 +179,11 @@ pub enum Presence {
     Adding,
     /// The target confirmed it.
     Present {
-        /// When.
+        /// When it last did.
         confirmed_at: Timestamp,
+        /// When a look first found it missing after that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        missing_since: Option<Missing>,
     },
     /// It has to go.
     Removing {
@@ -188,6 +198,79 @@ pub enum Presence {
     },
     /// The group or the account no longer exists, confirmed twice.
     Gone,
+}
+
+/// A member that ought to be there was not found; once is no proof.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Missing {
+    /// When it was first not found.
+    pub at: Timestamp,
+    /// Whether group or account were gone as well.
+    pub gone: bool,
+}
+
+/// A request that the target is still working on; the opposite is not sent before it is over.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Operation {
+    /// By which name the target knows it.
+    pub handle: String,
+    /// Whether it adds; otherwise it removes.
+    pub adds: bool,
+    /// When to ask how it went.
+    pub look_again_at: Timestamp,
+}
+
+impl Operation {
+    /// What the target has begun.
+    #[must_use]
+    pub const fn new(adds: bool, handle: String, look_again_at: Timestamp) -> Self {
+        Self {
+            handle,
+            adds,
+            look_again_at,
+        }
+    }
+}
+
+/// A membership that is over is looked at again for a while, and one that has come back is removed again. While that
+/// goes on, no grant stands behind the record: its own due-entry, at `next`, does.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Watch {
+    /// When it was over.
+    pub since: Timestamp,
+    /// When somebody looks next.
+    pub next: Timestamp,
+}
+
+/// When a member whose absence is proved is looked for again, in minutes after the proof. Entra's own provisioning takes
+/// up to 40 minutes for a round and puts back what it believes to be missing.
+pub const RECHECK_MINUTES: [i64; 3] = [5, 45, 90];
+/// How often (minutes) a target that is gone is looked for again.
+pub const GONE_RECHECK_MINUTES: i64 = 24 * 60;
+/// For how many days. Entra keeps what was deleted for 30 days, and restores it with its members.
+pub const GONE_RECHECK_DAYS: i64 = 31;
+
+impl Watch {
+    /// The watch over a membership that is over now; `minute` is the length of a minute in seconds. `None` for one that
+    /// is not over.
+    #[must_use]
+    pub fn begin(presence: &Presence, now: Timestamp, minute: i64) -> Option<Self> {
+        Self { since: now, next: now }.later(presence, now, minute)
+    }
+
+    /// The watch after a look at `now`; `None` when that was the last.
+    #[must_use]
+    pub fn later(self, presence: &Presence, now: Timestamp, minute: i64) -> Option<Self> {
+        let after = |minutes: i64| self.since.plus_seconds(minutes.saturating_mul(minute));
+        let next = match presence {
+            Presence::Absent => RECHECK_MINUTES.into_iter().map(after).find(|at| *at > now)?,
+            Presence::Gone => (1..=GONE_RECHECK_DAYS)
+                .map(|day| after(day.saturating_mul(GONE_RECHECK_MINUTES)))
+                .find(|at| *at > now)?,
+            _ => return None,
+        };
+        Some(Self { next, ..self })
+    }
 }
 
 /// One worker's right to touch the target, until a deadline.
@@ -216,6 +299,19 @@ pub struct Membership {
     pub failing_since: Option<Timestamp>,
     /// What it answered.
     pub last_error: Option<String>,
+    /// What the target is still working on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Operation>,
+    /// When its absence was last proved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proved_at: Option<Timestamp>,
+    /// When the member, its group or its account was first found missing while grants held it, once that was proved.
+    /// It is not repaired: the holds that had begun by then are over. One that began later counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_at: Option<Timestamp>,
+    /// When it is looked at again, now that it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<Watch>,
 }
 
 impl Membership {
@@ -230,6 +326,10 @@ impl Membership {
             failures: 0,
             failing_since: None,
             last_error: None,
+            operation: None,
+            proved_at: None,
+            lost_at: None,
+            watch: None,
         }
     }
 
@@ -284,6 +384,44 @@ mod tests {
         let armed = holds.with_state(grant(2), HoldState::Adding);
         assert_eq!(armed.addable_until(at(499)), None);
         assert_eq!(armed.kept_until(at(500)), Some(at(600)));
+    }
+
+    #[test]
+    fn what_is_over_is_looked_at_again_for_a_while() {
+        let end = at(1_000);
+        let mut watch = Watch::begin(&Presence::Absent, end, 60);
+        let mut looks = Vec::new();
+        while let Some(now) = watch.map(|watch| watch.next) {
+            looks.push(now.seconds_since(end) / 60);
+            watch = watch.and_then(|watch| watch.later(&Presence::Absent, now, 60));
+        }
+        assert_eq!(looks, [5, 45, 90]);
+        let mut watch = Watch::begin(&Presence::Gone, end, 60);
+        let mut days = 0;
+        while let Some(now) = watch.map(|watch| watch.next) {
+            days += 1;
+            assert_eq!(now.seconds_since(end), days * 86_400);
+            watch = watch.and_then(|watch| watch.later(&Presence::Gone, now.plus_seconds(59), 60));
+        }
+        assert_eq!(days, 31);
+        assert_eq!(Watch::begin(&Presence::Adding, end, 60), None);
+    }
+
+    #[test]
+    fn records_of_before_can_be_read() {
+        let old = r#"{"key":{"target":{"kind":"entra","cloud":"global","tenant":"00000000-0000-0000-0000-00000000007e",
+            "group":"00000000-0000-0000-0000-000000000060"},"account":"00000000-0000-0000-0000-000000000009"},
+            "presence":{"state":"present","confirmed_at":"2026-11-22T01:00:00.000Z"},"last_add_at":null,"lease":null,
+            "failures":0,"failing_since":null,"last_error":null}"#;
+        let read: Membership = serde_json::from_str(old).unwrap();
+        assert!(matches!(
+            read.presence,
+            Presence::Present {
+                missing_since: None,
+                ..
+            }
+        ));
+        assert_eq!((read.watch, read.operation, read.lost_at), (None, None, None));
     }
 
     #[test]

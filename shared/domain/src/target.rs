@@ -100,6 +100,23 @@ impl Target {
     }
 }
 
+impl Target {
+    /// What a person does by hand to take an account out, where we cannot (Azure CLI reference, `az ad group member
+    /// remove`; Microsoft Graph v1.0, "Remove member").
+    #[must_use]
+    pub fn removal_by_hand(&self, account: ObjectId) -> String {
+        match self {
+            Self::Entra { cloud, tenant, group } => format!(
+                "In tenant {tenant}, remove the account with object id {account} from the group with object id {group}: \
+                 in the Microsoft Entra admin centre under Groups, the group, Members; or with `az ad group member \
+                 remove --group {group} --member-id {account}`; or with `DELETE {}/v1.0/groups/{group}/members/{account}\
+                 /$ref`. Hourglass goes on trying, and finds out by itself that it was done.",
+                cloud.graph()
+            ),
+        }
+    }
+}
+
 /// As people and the API write it: `entra:<group object id>`.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

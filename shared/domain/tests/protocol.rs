@@ -503,7 +503,8 @@ mod baselines {
         assert_eq!(world.grant(second).targets[0].status, TargetStatus::Absent);
         assert!(!world.directory.is_member(&key(0), world.now));
 
-        // And back: it is not ours again.
+        // And back, long after anybody looked whether it came back by itself: it is not ours again.
+        world.quiet_for_long::<Production>(100 * 60);
         world.directory.set(&key(0), true, world.now);
         world.directory.standing.insert(key(0));
         world.pass(120);
@@ -1069,7 +1070,10 @@ mod ends {
             Presence::Standing { episode: 1 },
             Presence::Standing { episode: 0 },
             Presence::Adding,
-            Presence::Present { confirmed_at: START },
+            Presence::Present {
+                confirmed_at: START,
+                missing_since: None,
+            },
             removing(None, None),
             removing(Some(START), None),
             removing(Some(START), Some(START)),
@@ -1241,7 +1245,9 @@ mod bounds {
                         Input::Conflict(Box::new(snapshot.clone()))
                     }
                     Effect::Inspect => Input::Inspected(Inspection::Absent),
-                    Effect::Add { .. } | Effect::Remove => panic!("nothing is sent that could not be stored"),
+                    Effect::Add { .. } | Effect::Remove | Effect::Ask { .. } => {
+                        panic!("nothing is sent that could not be stored")
+                    }
                     Effect::Finish(outcome) => break outcome,
                 };
             };
@@ -1493,12 +1499,7 @@ mod bounds {
         let (worker, _) = grants::step::<Production>(worker, grants::Input::Start, world.now);
         let (worker, effect) = grants::step::<Production>(worker, grants::Input::Committed, world.now);
         assert_eq!(effect, grants::Effect::Converge);
-        let gone = membership::Outcome {
-            view: membership::View::Absent,
-            held: false,
-            error: None,
-            look_again_at: None,
-        };
+        let gone = membership::Outcome::new(membership::View::Absent, false, None, None);
         let (_, effect) = grants::step::<Production>(worker, grants::Input::Converged(vec![gone]), world.now);
         let grants::Effect::Commit(change) = effect else {
             panic!("{effect:?}");
@@ -1630,6 +1631,23 @@ mod histories {
         }
     );
     mistake!(
+        it_is_found_that_one_look_proves_a_loss,
+        OneLook,
+        fn proves_loss(
+            _first_look: Option<Timestamp>,
+            _last_add_at: Option<Timestamp>,
+            _confirm_after: i64,
+            _now: Timestamp,
+        ) -> bool {
+            true
+        }
+    );
+    mistake!(
+        it_is_found_that_the_opposite_does_not_wait,
+        OppositeAtOnce,
+        const WAITS_FOR_OPERATIONS: bool = false;
+    );
+    mistake!(
         it_is_found_that_one_read_proves_absence,
         OneRead,
         fn proves_absence(
@@ -1642,6 +1660,401 @@ mod histories {
             now >= deleted_at
         }
     );
+}
+
+/// What is under way at the target.
+#[cfg(test)]
+mod operations {
+    use hourglass_domain::grant::{EndReason, GrantStatus, TargetStatus};
+    use hourglass_domain::protocol::Production;
+
+    use crate::support::{Fault, World, key};
+
+    /// A removal that is ordered while the add is under way waits for it, then removes and proves.
+    #[test]
+    fn the_opposite_waits_until_what_is_under_way_is_over() {
+        let mut world = World::new();
+        let grant = world.approve(&[0], 600);
+        world.directory.answers.insert(key(0), Fault::Started(50));
+        world.trigger::<Production>(grant);
+        assert_eq!(world.status(grant), GrantStatus::Activating);
+        assert_eq!(world.grant(grant).targets[0].status, TargetStatus::Adding);
+        world.order(grant, EndReason::Revoked);
+        world.trigger::<Production>(grant);
+        world.directory.answers.clear();
+        assert_eq!(world.directory.removes, 0, "not while the add is under way");
+        assert_eq!(world.grant(grant).targets[0].status, TargetStatus::Removing);
+        world.pass(50);
+        assert!(world.directory.is_member(&key(0), world.now), "the add has landed");
+        world.directory.answers.insert(key(0), Fault::Started(50));
+        world.quiet::<Production>(10);
+        world.directory.answers.clear();
+        assert_eq!(world.directory.removes, 1);
+        let second = world.approve(&[0], 600);
+        world.trigger::<Production>(second);
+        assert_eq!(world.directory.adds, 1, "not while the removal is under way");
+        world.quiet::<Production>(180);
+        assert_eq!(world.status(second), GrantStatus::Active);
+        assert_eq!(world.directory.adds, 2);
+        world.quiet::<Production>(900);
+        world.check_all_over();
+        world.check();
+        assert!(world.reached.contains("operation over"));
+    }
+}
+
+/// What happens to members and targets without us.
+#[cfg(test)]
+mod outside {
+    use hourglass_domain::grant::{EndReason, GrantStatus, TargetStatus};
+    use hourglass_domain::membership::{Presence, RECHECK_MINUTES};
+    use hourglass_domain::protocol::membership::{self, Effect, Input, LOOK_MINUTES, View};
+    use hourglass_domain::protocol::{LEASE_SECONDS, Production, Rules};
+
+    use crate::support::{CONFIRM_AFTER, Fault, MemberRun, World, key, target};
+
+    const LOOK_SECONDS: i64 = LOOK_MINUTES * 60;
+
+    /// A grant with its member, and a day of time.
+    fn active(world: &mut World, groups: &[u128]) -> hourglass_domain::ids::GrantId {
+        let grant = world.approve(groups, 86_400);
+        world.trigger::<Production>(grant);
+        assert_eq!(world.status(grant), GrantStatus::Active);
+        grant
+    }
+
+    #[test]
+    fn a_member_that_was_removed_outside_is_not_put_back_and_ends_every_grant_that_held_it() {
+        let mut world = World::new();
+        let (first, second) = (active(&mut world, &[0]), active(&mut world, &[0, 1]));
+        world.directory.remove_outside(&key(0), world.now);
+        world.pass(LOOK_SECONDS);
+        world.sweep::<Production>();
+        assert_eq!(world.status(first), GrantStatus::Active, "once is no proof");
+        world.pass(CONFIRM_AFTER - 1);
+        MemberRun::new(&mut world, key(0)).finish::<Production>(&mut world);
+        assert_eq!(
+            world.status(first),
+            GrantStatus::Active,
+            "nor is a look that comes too soon"
+        );
+        world.quiet::<Production>(LOOK_SECONDS + 3 * CONFIRM_AFTER);
+        for grant in [first, second] {
+            assert_eq!(world.status(grant), GrantStatus::Ended);
+            assert_eq!(world.grant(grant).ended_because, Some(EndReason::RemovedOutside));
+            assert_eq!(world.grant(grant).targets[0].status, TargetStatus::Absent);
+        }
+        assert!(
+            !world.directory.is_member(&key(1), world.now),
+            "its other group goes as well"
+        );
+        assert_eq!(world.directory.adds, 2, "nobody put it back");
+        world.quiet_for_long::<Production>(6_000);
+        world.check_all_over();
+        world.check();
+    }
+
+    #[test]
+    fn a_single_look_that_lies_ends_nothing() {
+        let mut world = World::new();
+        let grant = active(&mut world, &[0]);
+        for _ in 0..3 {
+            world.directory.lies = true;
+            world.quiet_for_long::<Production>(LOOK_SECONDS + 120);
+            assert!(!world.directory.lies, "it was looked at, and lied about");
+            assert_eq!(world.status(grant), GrantStatus::Active);
+        }
+        assert_eq!((world.directory.adds, world.directory.removes), (1, 0));
+        world.check();
+    }
+
+    #[test]
+    fn a_grant_that_is_approved_after_a_removal_outside_adds_again() {
+        let mut world = World::new();
+        let old = active(&mut world, &[0]);
+        world.directory.remove_outside(&key(0), world.now);
+        world.pass(LOOK_SECONDS);
+        world.sweep::<Production>();
+        world.pass(10);
+        let new = world.approve(&[0], 3_600);
+        world.trigger::<Production>(new);
+        world.quiet_for_long::<Production>(2 * LOOK_SECONDS);
+        assert_eq!(world.status(new), GrantStatus::Active);
+        assert!(world.directory.is_member(&key(0), world.now));
+        world.quiet_for_long::<Production>(90_000);
+        assert_eq!(world.status(old), GrantStatus::Ended);
+        assert_eq!(world.grant(new).ended_because, Some(EndReason::Expired));
+        world.check_all_over();
+        world.check();
+    }
+
+    /// Looks that get no answer say nothing and are repeated.
+    #[test]
+    fn a_look_without_an_answer_is_repeated_and_is_no_failure() {
+        let mut world = World::new();
+        let grant = active(&mut world, &[0]);
+        world.pass(LOOK_SECONDS);
+        let mut run = MemberRun::new(&mut world, key(0));
+        assert!(run.unit::<Production>(&mut world, Fault::None).is_none(), "the lease");
+        assert!(run.unit::<Production>(&mut world, Fault::NotDone).is_none(), "the look");
+        let outcome = run.finish::<Production>(&mut world);
+        assert_eq!(
+            (outcome.view, outcome.error, outcome.failures),
+            (View::Present, None, 0)
+        );
+        assert!(
+            outcome
+                .look_again_at
+                .is_some_and(|at| at.seconds_since(world.now) <= 60)
+        );
+        assert_eq!(world.status(grant), GrantStatus::Active);
+        world.check();
+    }
+
+    #[test]
+    fn a_member_that_comes_back_after_the_end_is_found_and_removed_again() {
+        for minutes in [4, 44, 89] {
+            let mut world = World::new();
+            let grant = world.approve(&[0], 300);
+            world.trigger::<Production>(grant);
+            world.quiet::<Production>(300 + 2 * CONFIRM_AFTER);
+            assert_eq!(world.status(grant), GrantStatus::Ended);
+            world.quiet_for_long::<Production>(minutes * 60 - 120);
+            assert_eq!(world.directory.removes, 1);
+            world.directory.put_back(&key(0), world.now);
+            world.quiet_for_long::<Production>(42 * 60);
+            assert!(
+                !world.directory.is_member(&key(0), world.now),
+                "after {minutes} minutes"
+            );
+            assert_eq!(world.directory.removes, 2);
+            assert!(world.reached.contains("reappeared"));
+            let membership = world.table.snapshot(&key(0)).membership;
+            assert_eq!(membership.presence, Presence::Absent);
+            world.quiet_for_long::<Production>(100 * 60);
+            let over = world.table.snapshot(&key(0)).membership;
+            assert_eq!(
+                (over.watch, over.presence),
+                (None, Presence::Absent),
+                "and then nobody looks any more"
+            );
+            world.check_all_over();
+            world.check();
+        }
+    }
+
+    /// A removal behind which no grant stands is as persistent as any other.
+    #[test]
+    fn a_member_that_came_back_and_cannot_be_removed_is_tried_again_every_minute() {
+        let mut world = World::new();
+        let grant = world.approve(&[0], 300);
+        world.trigger::<Production>(grant);
+        world.quiet::<Production>(300 + 2 * CONFIRM_AFTER);
+        world.directory.put_back(&key(0), world.now);
+        world.directory.answers.insert(key(0), Fault::Refused);
+        world.quiet_for_long::<Production>(30 * 60);
+        let failing = world.table.snapshot(&key(0)).membership;
+        assert!(failing.failures > 20 && failing.failing_since.is_some(), "{failing:?}");
+        world.directory.answers.clear();
+        world.quiet_for_long::<Production>(5 * 60);
+        assert!(!world.directory.is_member(&key(0), world.now));
+        assert_eq!(world.table.snapshot(&key(0)).membership.presence, Presence::Absent);
+        world.check();
+    }
+
+    /// A member that came back when its look is due and a newer grant holds it.
+    fn came_back_for_a_newer_grant<R: Rules>() -> (World, hourglass_domain::ids::GrantId) {
+        let mut world = World::new();
+        let first = world.approve(&[0], 300);
+        world.trigger::<R>(first);
+        world.quiet::<R>(300 + 2 * CONFIRM_AFTER);
+        assert_eq!(world.status(first), GrantStatus::Ended);
+        world.directory.put_back(&key(0), world.now);
+        world.pass(RECHECK_MINUTES[0] * 60);
+        let second = world.approve(&[0], 3_600);
+        MemberRun::new(&mut world, key(0)).finish::<R>(&mut world);
+        world.trigger::<R>(second);
+        (world, second)
+    }
+
+    #[test]
+    fn a_member_that_came_back_is_left_to_a_newer_grant_and_goes_with_it() {
+        let (mut world, second) = came_back_for_a_newer_grant::<Production>();
+        assert_eq!(world.status(second), GrantStatus::Active);
+        world.quiet_for_long::<Production>(3_500);
+        assert!(world.directory.is_member(&key(0), world.now), "kept while it is held");
+        assert_eq!(world.directory.removes, 1);
+        world.quiet_for_long::<Production>(600);
+        assert_eq!(
+            world.grant(second).targets[0].status,
+            TargetStatus::Absent,
+            "in doubt it was ours"
+        );
+        world.check_all_over();
+        world.check();
+    }
+
+    #[test]
+    fn it_is_found_that_a_recheck_ignores_holds() {
+        #[derive(Debug)]
+        struct IgnoresHolds;
+        impl Rules for IgnoresHolds {
+            const RECHECK_HEEDS_HOLDS: bool = false;
+        }
+        let (world, _) = came_back_for_a_newer_grant::<IgnoresHolds>();
+        assert!(
+            world.violations.iter().any(|what| what.starts_with("I3")),
+            "{:?}",
+            world.violations
+        );
+    }
+
+    #[test]
+    fn a_standing_member_is_never_looked_for_again() {
+        let mut world = World::new();
+        world.directory.with_standing(key(0));
+        let grant = world.approve(&[0], 300);
+        world.trigger::<Production>(grant);
+        world.quiet_for_long::<Production>(90_000);
+        assert_eq!(world.grant(grant).targets[0].status, TargetStatus::KeptStanding);
+        assert_eq!(world.directory.calls(), (0, 0, 1), "looked at once, for the baseline");
+        world.check();
+    }
+
+    #[test]
+    fn a_group_that_goes_while_it_is_held_ends_the_grant_and_its_members_go_when_it_comes_back() {
+        let mut world = World::new();
+        let grant = active(&mut world, &[0, 1]);
+        world.directory.set_gone(&target(0), true, world.now);
+        world.quiet_for_long::<Production>(LOOK_SECONDS + 4 * CONFIRM_AFTER);
+        assert_eq!(world.status(grant), GrantStatus::Ended);
+        assert_eq!(world.grant(grant).ended_because, Some(EndReason::TargetGone));
+        let states: Vec<_> = world.grant(grant).targets.iter().map(|target| target.status).collect();
+        assert_eq!(states, [TargetStatus::TargetGone, TargetStatus::Absent]);
+        world.quiet_for_long::<Production>(6_000);
+        let calls = world.directory.calls();
+        for _ in 0..20 {
+            world.pass(86_400);
+            world.sweep::<Production>();
+        }
+        assert_eq!(world.directory.calls().2, calls.2 + 20, "one look a day");
+        world.directory.set_gone(&target(0), false, world.now);
+        assert!(
+            world.directory.is_member(&key(0), world.now),
+            "it comes back with its members"
+        );
+        world.pass(86_400);
+        world.quiet_for_long::<Production>(300);
+        assert!(!world.directory.is_member(&key(0), world.now));
+        let membership = world.table.snapshot(&key(0)).membership;
+        assert_eq!(membership.presence, Presence::Absent, "and its absence is proved");
+        world.check();
+    }
+
+    #[test]
+    fn a_target_that_stays_away_is_given_up_after_a_month() {
+        let mut world = World::new();
+        let grant = active(&mut world, &[0]);
+        world.directory.set_gone(&target(0), true, world.now);
+        world.quiet_for_long::<Production>(LOOK_SECONDS + 4 * CONFIRM_AFTER);
+        assert_eq!(world.status(grant), GrantStatus::Ended);
+        let mut days = 0;
+        while world.table.snapshot(&key(0)).membership.watch.is_some() {
+            world.pass(86_400);
+            world.sweep::<Production>();
+            days += 1;
+        }
+        assert_eq!(days, 31);
+        assert_eq!(world.table.snapshot(&key(0)).membership.presence, Presence::Gone);
+        world.check();
+    }
+
+    #[test]
+    fn a_grant_that_ended_before_anybody_looked_says_so() {
+        let mut world = World::new();
+        // The standing member of whom nobody knows, and one whose absence was proved for an earlier grant.
+        world.directory.with_standing(key(0));
+        let earlier = world.approve(&[1], 300);
+        world.trigger::<Production>(earlier);
+        world.quiet::<Production>(300 + 2 * CONFIRM_AFTER);
+        assert_eq!(world.grant(earlier).targets[0].status, TargetStatus::Absent);
+        let calls = world.directory.calls();
+        let grant = world.approve_later(&[0, 1], 100, 300);
+        world.order(grant, EndReason::Revoked);
+        world.trigger::<Production>(grant);
+        assert_eq!(world.status(grant), GrantStatus::Ended);
+        for target in &world.grant(grant).targets {
+            assert_eq!(target.status, TargetStatus::NotAdded);
+        }
+        assert_eq!(world.directory.calls(), calls, "nothing was asked or touched");
+        world.check();
+    }
+
+    /// A call whose turn comes too late is not made: the lease might not outlive it, or the last hold has ended.
+    #[test]
+    fn a_call_whose_turn_comes_late_is_not_made() {
+        let mut world = World::new();
+        let grant = world.approve(&[0], 30);
+        world.trigger_and_die::<Production>(grant, 4);
+        let run = MemberRun::new(&mut world, key(0));
+        let (mut worker, mut input) = (run.worker, Input::Start);
+        let add = loop {
+            let (next, effect) = membership::step::<Production>(worker, input, world.now);
+            worker = next;
+            input = match effect {
+                Effect::Store { membership, .. } => Input::Stored {
+                    version: world.table.put_membership(&worker.snapshot, membership).unwrap(),
+                },
+                Effect::Inspect => Input::Inspected(membership::Inspection::Absent),
+                other => break other,
+            };
+        };
+        assert!(matches!(add, Effect::Add { .. }), "{add:?}");
+        assert!(worker.may_call::<Production>(&add, world.now));
+        assert!(
+            !worker.may_call::<Production>(&add, world.now.plus_seconds(30)),
+            "its hold has ended"
+        );
+        assert!(!worker.may_call::<Production>(&Effect::Inspect, world.now.plus_seconds(LEASE_SECONDS - 19)));
+        let (_, effect) = membership::step::<Production>(worker, Input::TooLate, world.now.plus_seconds(30));
+        let Effect::Store { membership, .. } = effect else {
+            panic!("{effect:?}");
+        };
+        assert_eq!(membership.lease, None, "the lease goes back");
+        world.check();
+    }
+
+    /// How often and since when a removal fails is known for each target.
+    #[test]
+    fn a_removal_that_fails_is_known_by_target_and_never_done() {
+        let mut world = World::new();
+        let grant = world.approve(&[0, 1], 300);
+        world.trigger::<Production>(grant);
+        world.directory.answers.insert(key(1), Fault::Refused);
+        world.quiet::<Production>(300 + 3_600);
+        let ending = world.grant(grant);
+        assert_eq!(ending.status, GrantStatus::Ending);
+        let [good, bad] = &ending.targets[..] else {
+            panic!("two targets");
+        };
+        assert_eq!(
+            (good.status, good.failures, good.failing_since),
+            (TargetStatus::Absent, 0, None)
+        );
+        assert_eq!(bad.status, TargetStatus::Removing);
+        assert!(bad.failures > 50, "{bad:?}");
+        let since = bad.failing_since.unwrap();
+        assert!(world.now.seconds_since(since) >= 3_500, "{since}");
+        world.directory.answers.clear();
+        world.quiet::<Production>(300);
+        let ended = &world.grant(grant).targets[1];
+        assert_eq!(
+            (ended.status, ended.failures, ended.failing_since),
+            (TargetStatus::Absent, 0, None)
+        );
+        world.check_all_over();
+        world.check();
+    }
 }
 
 /// The hourly comparison with the scheduler.

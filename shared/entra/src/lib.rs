@@ -228,6 +228,13 @@ impl Connector for EntraConnector {
         self.settle(place, &session, verdicts).await
     }
 
+    /// Microsoft Graph answers a change of members when it is over, so that nothing is ever under way.
+    async fn outcome(&self, _place: &Place, handle: &str) -> Answer {
+        Answer::Refused(format!(
+            "Microsoft Graph has nothing under way that is called {handle:?}"
+        ))
+    }
+
     async fn list(&self, place: &Place, next: Option<&str>) -> Result<Members, ConnectorError> {
         let (session, group) = self.at(place);
         let ask = match next {

@@ -131,11 +131,20 @@ pub struct GrantTargetView {
     /// Which: `entra:<group object id>`.
     pub target: String,
     /// `waiting`, `adding`, `present`, `removing`, `removing_unconfirmed`, `absent`, `kept_standing`,
-    /// `kept_by_other_grant`, `target_gone` or `failed`.
+    /// `kept_by_other_grant`, `target_gone`, `failed` or `not_added` (it ended before anything was sent).
     pub status: String,
     /// What the target last answered when it did not do as asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
+    /// Since when it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failing_since: Option<String>,
+    /// How often in a row it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failures: Option<u32>,
+    /// What a person has to do, where a removal fails; until then, access remains.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_hand: Option<String>,
 }
 
 /// A grant.
@@ -196,6 +205,11 @@ impl From<&Grant> for GrantView {
                     target: target.target.to_string(),
                     status: name(target.status),
                     last_error: target.last_error.clone(),
+                    failing_since: target.failing_since.map(|at| at.to_string()),
+                    failures: Some(target.failures).filter(|failures| *failures > 0),
+                    by_hand: target
+                        .fails_to_remove()
+                        .then(|| target.target.removal_by_hand(grant.beneficiary.object_id)),
                 })
                 .collect(),
         }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use hourglass_app::ports::Clock as _;
@@ -26,6 +27,12 @@ const LAGGING: u64 = 30;
 /// How many writes in a hundred are put off, and how many are refused.
 const THROTTLED: u64 = 3;
 const REFUSED: u64 = 1;
+/// How many writes in a hundred the directory takes its time with, and how long (milliseconds): like reads, it never
+/// takes as long as `CONFIRM_AFTER`.
+const SLOW: u64 = 8;
+const SLOW_MILLIS: (u64, u64) = (1_000, 15_000);
+/// When it says to ask again, in seconds.
+const ASK_AGAIN_SECONDS: i64 = 5;
 
 /// The directory, as one process signs in to it.
 #[derive(Debug)]
@@ -116,6 +123,32 @@ impl Directory {
         accounts.iter().map(answer).collect()
     }
 
+    /// Begins what takes its time: it happens later, whoever is waiting for it.
+    fn begin(&self, what: impl FnOnce(&World) + Send + 'static) -> Answer {
+        let world = Arc::clone(&self.world);
+        let millis = world.between(SLOW_MILLIS);
+        let handle = {
+            let mut truth = world.truth();
+            let handle = format!("{}-{}", world.now(), truth.under_way.len());
+            truth.under_way.insert(handle.clone());
+            handle
+        };
+        let name = handle.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(millis)).await;
+            what(&world);
+            world.truth().under_way.remove(&name);
+        });
+        self.started(handle)
+    }
+
+    fn started(&self, handle: String) -> Answer {
+        Answer::Started {
+            handle,
+            look_again_at: self.world.now().plus_seconds(ASK_AGAIN_SECONDS),
+        }
+    }
+
     /// The answer of a directory that does not do as asked this time.
     fn puts_off(&self) -> Option<Answer> {
         if self.world.mishap("throttled", THROTTLED) {
@@ -160,6 +193,11 @@ impl Connector for Directory {
         if let Some(answer) = self.puts_off() {
             return vec![answer; members.len()];
         }
+        if self.world.mishap("under_way", SLOW) {
+            let (place, added) = (place.clone(), members.to_vec());
+            let answer = self.begin(move |world| Self::add_now(world, &place, &added));
+            return vec![answer; members.len()];
+        }
         Self::add_now(&self.world, place, members);
         vec![Answer::Done; members.len()]
     }
@@ -171,8 +209,23 @@ impl Connector for Directory {
         if let Some(answer) = self.puts_off() {
             return vec![answer; accounts.len()];
         }
+        if self.world.mishap("under_way", SLOW) {
+            let (place, removed) = (place.clone(), accounts.to_vec());
+            let answer = self.begin(move |world| Self::remove_now(world, &place, &removed));
+            return vec![answer; accounts.len()];
+        }
         Self::remove_now(&self.world, place, accounts);
         vec![Answer::Done; accounts.len()]
+    }
+
+    async fn outcome(&self, place: &Place, handle: &str) -> Answer {
+        if let Err(error) = self.sign_in(&place.application).await {
+            return Answer::Unknown(error.to_string());
+        }
+        if self.world.truth().under_way.contains(handle) {
+            return self.started(handle.to_owned());
+        }
+        Answer::Done
     }
 
     async fn list(&self, place: &Place, _: Option<&str>) -> Result<Members, ConnectorError> {

@@ -202,6 +202,7 @@ wrapped!(CONNECTOR: Connector {
             async move { Directory::remove_now(&world, &place, &accounts) }
         },
     }
+    outcome(place: &Place, handle: &str) -> Answer { lost: Answer::Unknown, }
     list(place: &Place, next: Option<&str>) -> Result<Members, ConnectorError> { lost: connector_lost, }
     preflight(place: &Place, now: Timestamp) -> Result<TargetFacts, ConnectorError> { lost: connector_lost, }
     test(application: &ApplicationId, tenant: TenantId, cloud: Cloud) -> Result<(), ConnectorError> {

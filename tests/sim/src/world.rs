@@ -57,6 +57,8 @@ pub(crate) struct Truth {
     pub(crate) baseline: BTreeSet<(ObjectId, ObjectId)>,
     /// What has changed in the directory, for reads that lag.
     pub(crate) moved: Vec<Moved>,
+    /// What the directory is working on, by the names under which it can be asked for.
+    pub(crate) under_way: BTreeSet<String>,
     /// The schedules that exist.
     pub(crate) schedules: BTreeMap<ScheduleName, Timestamp>,
     /// Every schedule that was ever made.
@@ -103,6 +105,7 @@ impl World {
                 members: BTreeSet::new(),
                 baseline: BTreeSet::new(),
                 moved: Vec::new(),
+                under_way: BTreeSet::new(),
                 schedules: BTreeMap::new(),
                 made: BTreeSet::new(),
                 messages: BTreeSet::new(),

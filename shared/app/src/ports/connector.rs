@@ -69,6 +69,10 @@ pub trait Connector: Send + Sync + std::fmt::Debug {
     /// Removes 1 to 100 accounts.
     async fn remove(&self, place: &Place, accounts: &[ObjectId]) -> Vec<Answer>;
 
+    /// How something went that [`Self::add`] or [`Self::remove`] answered with [`Answer::Started`]: `Done` or `Refused`
+    /// when it is over, `Started` while it is not. `Refused` also where nothing of that name can be under way.
+    async fn outcome(&self, place: &Place, handle: &str) -> Answer;
+
     /// Lists direct members, from `next` of the part before.
     async fn list(&self, place: &Place, next: Option<&str>) -> Result<Members, ConnectorError>;
 

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use futures_util::StreamExt as _;
+use hourglass_domain::Timestamp;
 use hourglass_domain::audit::{Actor, Draft, StreamId};
 use hourglass_domain::budget::Spend;
+use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::{Grant, GrantStatus};
 use hourglass_domain::ids::{ApplicationId, GrantId, WorkerId};
-use hourglass_domain::membership::{Hold, HoldState, Holds, Membership, MembershipKey};
+use hourglass_domain::membership::{Hold, HoldState, Holds, Membership, MembershipKey, Presence};
 use hourglass_domain::protocol::Production;
 use hourglass_domain::protocol::membership::{Answer, Effect, Input, Inspection, Outcome, Snapshot, Worker, step};
 use hourglass_domain::target::Target;
@@ -236,7 +238,7 @@ async fn converge_target(
     }
     // The domain bounds the turns of a worker, so that this ends.
     while runs.iter().any(|run| run.effect.is_some()) {
-        stores(workers, &mut runs).await;
+        stores(workers, &place.application, &mut runs).await;
         calls(workers, purse, place, &mut runs).await;
     }
     let unfinished = || Err(StoreError::Rejected("a membership that nobody finished".to_owned()).into());
@@ -260,22 +262,25 @@ fn advance(workers: &Workers, run: &mut Run, input: Input) {
 }
 
 /// Makes the stores that runs wait for.
-async fn stores(workers: &Workers, runs: &mut [Run]) {
-    let stores: Vec<_> = runs.iter_mut().map(|run| store_one(workers, run)).collect();
+async fn stores(workers: &Workers, application: &ApplicationId, runs: &mut [Run]) {
+    let stores: Vec<_> = runs
+        .iter_mut()
+        .map(|run| store_one(workers, application, run))
+        .collect();
     let mut stores = futures_util::stream::iter(stores).buffer_unordered(STORES_AT_A_TIME);
     while stores.next().await.is_some() {}
 }
 
 /// Makes the store that a run waits for, if it does. A run whose store fails is over: its lease runs out, and somebody
 /// comes back.
-async fn store_one(workers: &Workers, run: &mut Run) {
+async fn store_one(workers: &Workers, application: &ApplicationId, run: &mut Run) {
     let Some(Effect::Store { membership, action }) =
         run.effect.take_if(|effect| matches!(effect, Effect::Store { .. }))
     else {
         return;
     };
     let Some(worker) = &run.worker else { return };
-    match store(workers, worker, membership, action).await {
+    match store(workers, application, worker, membership, action).await {
         Ok(input) => advance(workers, run, input),
         Err(error) => run.outcome = Some(Err(error)),
     }
@@ -284,6 +289,7 @@ async fn store_one(workers: &Workers, run: &mut Run) {
 /// Stores a membership if it and its holds have the versions that the worker knows.
 async fn store(
     workers: &Workers,
+    application: &ApplicationId,
     worker: &Worker,
     membership: Membership,
     action: Option<&'static str>,
@@ -291,7 +297,11 @@ async fn store(
     let snapshot = &worker.snapshot;
     let mut change = Change::new()
         .replace(snapshot.version, &membership)?
-        .check_version(keys::holds(&membership.key), snapshot.holds_version);
+        .check_version(keys::holds(&membership.key), snapshot.holds_version)
+        .due(
+            &promises(application, &snapshot.membership),
+            &promises(application, &membership),
+        )?;
     if let Some(action) = action {
         let now = workers.core.clock.now();
         let mut draft = Draft::new(now, Actor::system("worker"), action);
@@ -302,9 +312,12 @@ async fn store(
         change = change.event(StreamId::membership(&membership.key), draft);
     }
     match change.commit(&*workers.core.store).await {
-        Ok(()) => Ok(Input::Stored {
-            version: snapshot.version.saturating_add(1),
-        }),
+        Ok(()) => {
+            tell(workers, &membership, action);
+            Ok(Input::Stored {
+                version: snapshot.version.saturating_add(1),
+            })
+        }
         Err(ChangeError::Conflict(_)) => {
             let keys = std::slice::from_ref(&membership.key);
             match snapshots(workers, keys, &mut BTreeMap::new()).await.into_iter().next() {
@@ -316,9 +329,61 @@ async fn store(
     }
 }
 
+/// The due-entries that stand for a membership itself: when it is over, no grant's do.
+#[must_use]
+pub fn promises(application: &ApplicationId, membership: &Membership) -> Vec<DueEntry> {
+    let watch = membership.watch.iter();
+    let id = format!("{application}/{}", membership.key.key());
+    watch
+        .map(|watch| DueEntry::new(watch.next, DueKind::Recheck, &id))
+        .collect()
+}
+
+/// Measures what operators are alarmed by.
+fn tell(workers: &Workers, membership: &Membership, action: Option<&'static str>) {
+    let counted = match action {
+        Some("membership.removed_outside") => Some("removed_outside_memberships"),
+        Some("membership.reappeared") => Some("reappeared_memberships"),
+        _ => None,
+    };
+    if let Some(metric) = counted {
+        tracing::warn!(membership = %membership.key.key(), action, "a membership was changed outside");
+        tracing::info!(target: "metric", metric, value = 1_u64, unit = "Count");
+    }
+    // Told with each attempt, so that the greatest figure of a minute is the age of the oldest removal that fails.
+    if matches!(membership.presence, Presence::Removing { .. })
+        && let Some(since) = membership.failing_since
+    {
+        let seconds = workers.core.clock.now().seconds_since(since).max(0);
+        tracing::info!(target: "metric", metric = "removal_failing_seconds", value = seconds, unit = "Seconds");
+    }
+}
+
+/// Looks at a membership that is over, as its due-entry promised. `false` when there is no such promise any more.
+///
+/// # Errors
+/// As [`converge`].
+pub async fn recheck(workers: &Workers, due: &DueEntry) -> Result<bool> {
+    let store = &*workers.core.store;
+    let Some((application, called)) = due.id.split_once('/') else {
+        return Ok(false);
+    };
+    let Ok(application) = application.parse() else {
+        return Ok(false);
+    };
+    let key = keys::membership_called(called);
+    let promised = |stored: &Stored<Membership>| promises(&application, &stored.value).contains(due);
+    let Some(stored) = read::<Membership>(store, &key).await?.filter(promised) else {
+        return Ok(false);
+    };
+    converge(workers, &application, &[stored.value.key]).await?;
+    Ok(read::<Membership>(store, &key).await?.as_ref().is_some_and(promised))
+}
+
 /// Which call of the connector a run waits for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Call {
+    Ask,
     Inspect,
     Add,
     Remove,
@@ -329,21 +394,23 @@ const fn call_of(effect: Option<&Effect>) -> Option<Call> {
         Some(Effect::Inspect) => Some(Call::Inspect),
         Some(Effect::Add { .. }) => Some(Call::Add),
         Some(Effect::Remove) => Some(Call::Remove),
+        Some(Effect::Ask { .. }) => Some(Call::Ask),
         _ => None,
     }
 }
 
 /// Makes the calls that runs wait for, each kind as one batch. Removals first: they matter most.
 async fn calls(workers: &Workers, purse: &Purse, place: &Place, runs: &mut [Run]) {
-    for call in [Call::Remove, Call::Add, Call::Inspect] {
+    for call in [Call::Remove, Call::Add, Call::Ask, Call::Inspect] {
         let mut waiting: Vec<&mut Run> = runs
             .iter_mut()
             .filter(|run| call_of(run.effect.as_ref()) == Some(call))
             .collect();
         for batch in waiting.chunks_mut(LARGEST_BATCH) {
             let paid = pay(workers, purse, place, call, batch).await;
-            if !paid.is_empty() {
-                make(workers, purse, place, call, paid).await;
+            let mut sent = in_time(workers, paid);
+            if !sent.is_empty() {
+                make(workers, purse, place, call, &mut sent).await;
             }
         }
     }
@@ -360,7 +427,7 @@ async fn pay<'b, 'r>(
     let Target::Entra { tenant, .. } = place.target;
     let wanted = u32::try_from(batch.len()).unwrap_or(u32::MAX);
     let taken = match call {
-        Call::Inspect => return batch,
+        Call::Ask | Call::Inspect => return batch,
         Call::Remove => purse.for_removals(&workers.core, tenant, wanted).await,
         Call::Add => for_adds(&workers.core, tenant, wanted).await,
     };
@@ -374,21 +441,25 @@ async fn pay<'b, 'r>(
     paid
 }
 
+/// The runs whose call may still be made. It was decided before the calls in front of it and before it was paid for, which
+/// may have taken their time: one that could outlive its lease by now, or whose hold has ended, is not made.
+fn in_time<'b>(workers: &Workers, batch: &'b mut [&mut Run]) -> Vec<&'b mut Run> {
+    let now = workers.core.clock.now();
+    let mut in_time = Vec::with_capacity(batch.len());
+    for run in batch {
+        if may_call(run, now) {
+            in_time.push(&mut **run);
+        } else {
+            run.effect = None;
+            advance(workers, run, Input::TooLate);
+        }
+    }
+    in_time
+}
+
 /// Makes one call for several runs.
 async fn make(workers: &Workers, purse: &Purse, place: &Place, call: Call, batch: &mut [&mut Run]) {
-    let members: Vec<NewMember> = batch.iter().filter_map(|run| member_of(run)).collect();
-    let accounts: Vec<_> = members.iter().map(|member| member.account).collect();
-    let inputs: Vec<Input> = match call {
-        Call::Remove => answers(workers.connector.remove(place, &accounts).await),
-        Call::Add => answers(workers.connector.add(place, &members).await),
-        Call::Inspect => workers
-            .connector
-            .inspect(place, &accounts)
-            .await
-            .into_iter()
-            .map(Input::Inspected)
-            .collect(),
-    };
+    let inputs = answers(workers, place, call, batch).await;
     let throttled = inputs.iter().filter_map(|input| match input {
         Input::Answered(Answer::Throttled { seconds, .. }) => Some(*seconds),
         _ => None,
@@ -406,23 +477,50 @@ async fn make(workers: &Workers, purse: &Purse, place: &Place, call: Call, batch
     }
 }
 
+fn may_call(run: &Run, now: Timestamp) -> bool {
+    match (&run.worker, &run.effect) {
+        (Some(worker), Some(effect)) => worker.may_call::<Production>(effect, now),
+        _ => false,
+    }
+}
+
+/// What the target says to one batch of calls of a kind.
+async fn answers(workers: &Workers, place: &Place, call: Call, batch: &[&mut Run]) -> Vec<Input> {
+    let connector = &workers.connector;
+    let members: Vec<NewMember> = batch.iter().filter_map(|run| member_of(run)).collect();
+    let accounts: Vec<_> = members.iter().map(|member| member.account).collect();
+    let answers = match call {
+        Call::Remove => connector.remove(place, &accounts).await,
+        Call::Add => connector.add(place, &members).await,
+        Call::Ask => {
+            let handles = batch.iter().filter_map(|run| match &run.effect {
+                Some(Effect::Ask { handle }) => Some(handle.as_str()),
+                _ => None,
+            });
+            let asked = handles.map(|handle| connector.outcome(place, handle));
+            futures_util::future::join_all(asked).await
+        }
+        Call::Inspect => {
+            let found = connector.inspect(place, &accounts).await;
+            return found.into_iter().map(Input::Inspected).collect();
+        }
+    };
+    answers.into_iter().map(Input::Answered).collect()
+}
+
 fn unanswered(call: Call) -> Input {
     let why = "the connector gave no answer for this account".to_owned();
     match call {
         Call::Inspect => Input::Inspected(Inspection::Unknown(why)),
-        Call::Add | Call::Remove => Input::Answered(Answer::Unknown(why)),
+        Call::Add | Call::Remove | Call::Ask => Input::Answered(Answer::Unknown(why)),
     }
-}
-
-fn answers(answers: Vec<Answer>) -> Vec<Input> {
-    answers.into_iter().map(Input::Answered).collect()
 }
 
 fn member_of(run: &Run) -> Option<NewMember> {
     let account = run.worker.as_ref()?.snapshot.membership.key.account;
     let until = match run.effect {
         Some(Effect::Add { until }) => until,
-        _ => hourglass_domain::Timestamp::EPOCH,
+        _ => Timestamp::EPOCH,
     };
     Some(NewMember { account, until })
 }

@@ -16,7 +16,7 @@ use super::backlog::Backlog;
 use super::drain::{self, Took};
 use super::memberships_gone::{self, Progress};
 use super::single_flight::Lease;
-use super::{by_hand, drift, group_gone, kill, offboard, probes, timers};
+use super::{by_hand, converge, drift, group_gone, kill, offboard, probes, timers};
 use crate::error::{AppError, Result};
 use crate::keys;
 use crate::ports::Workers;
@@ -381,6 +381,8 @@ async fn work(workers: &Workers, entry: &DueEntry) -> Result<()> {
             by_hand::look(workers, id).await?;
             forget_if_stale(workers, id, entry).await
         }
+        DueKind::Recheck if converge::recheck(workers, entry).await? => Ok(()),
+        DueKind::Recheck => forget(workers, entry).await,
         DueKind::Lapse => {
             let Ok(id) = entry.id.parse() else {
                 return forget(workers, entry).await;

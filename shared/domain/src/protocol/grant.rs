@@ -279,14 +279,7 @@ fn plan<R: Rules>(mut worker: Worker, now: Timestamp) -> (Worker, Effect) {
             }
             create_schedule::<R>(worker, now)
         }
-        GrantStatus::Active
-            if grant
-                .targets
-                .iter()
-                .all(|target| target.status == TargetStatus::Present) =>
-        {
-            (worker, Effect::Finish)
-        }
+        // An active one comes here when its members are to be looked at.
         GrantStatus::Activating | GrantStatus::Active | GrantStatus::Ending => {
             worker.stage = Stage::Converging;
             (worker, Effect::Converge)
@@ -504,7 +497,7 @@ pub fn rechecked(grant: &Grant, outcomes: &[Option<Outcome>], now: Timestamp) ->
     let mut grant = grant.clone();
     for (target, outcome) in grant.targets.iter_mut().zip(outcomes) {
         if let Some(outcome) = outcome {
-            *target = seen(target, outcome, true);
+            *target = seen(target, outcome, true, grant.starts_at);
         }
     }
     if grant.targets.iter().all(|target| target.status.is_settled_end()) {
@@ -597,7 +590,7 @@ fn converged<R: Rules>(worker: Worker, outcomes: &[Outcome], now: Timestamp) -> 
     let failed = grant.ended_because == Some(EndReason::Failed);
     for (target, outcome) in grant.targets.iter_mut().zip(outcomes) {
         let why = target.last_error.take().filter(|_| failed);
-        *target = seen(target, outcome, ending);
+        *target = seen(target, outcome, ending, grant.starts_at);
         // Why it failed stays to be read when all is over.
         target.last_error = target.last_error.take().or(why);
     }
@@ -612,8 +605,16 @@ fn converged<R: Rules>(worker: Worker, outcomes: &[Outcome], now: Timestamp) -> 
     if ending {
         ending_converged::<R>(worker, grant, soonest, now)
     } else {
-        live_converged(worker, grant, soonest, now)
+        live_converged(worker, grant, soonest, lost(outcomes), now)
     }
+}
+
+/// Why a live grant is over although its time is not up: what was removed outside, or went, at any of its targets is not
+/// put back. Whoever took it away may be in the middle of an incident.
+fn lost(outcomes: &[Outcome]) -> Option<EndReason> {
+    let any = |view: &View| outcomes.iter().any(|outcome| outcome.view == *view);
+    let removed = any(&View::RemovedOutside).then_some(EndReason::RemovedOutside);
+    removed.or(any(&View::TargetLost).then_some(EndReason::TargetGone))
 }
 
 fn ending_converged<R: Rules>(
@@ -643,12 +644,21 @@ fn ending_converged<R: Rules>(
     commit(worker, grant, HoldsChange::Keep, action, Then::Finish)
 }
 
-fn live_converged(worker: Worker, mut grant: Grant, soonest: Option<Timestamp>, now: Timestamp) -> (Worker, Effect) {
+fn live_converged(
+    worker: Worker,
+    mut grant: Grant,
+    soonest: Option<Timestamp>,
+    lost: Option<EndReason>,
+    now: Timestamp,
+) -> (Worker, Effect) {
     let all = |status| grant.targets.iter().all(|target: &GrantTarget| target.status == status);
     if all(TargetStatus::Failed) {
         let mut worker = worker;
         worker.grant.targets.clone_from(&grant.targets);
         return end(worker, EndReason::Failed, now);
+    }
+    if let Some(because) = lost {
+        return end(worker, because, now);
     }
     let complete = all(TargetStatus::Present);
     let any = grant
@@ -660,8 +670,9 @@ fn live_converged(worker: Worker, mut grant: Grant, soonest: Option<Timestamp>, 
         grant.status = GrantStatus::Active;
         grant.active_at = Some(now);
     }
-    let look = soonest.unwrap_or_else(|| now.plus_seconds(STALLED_SECONDS));
-    promise(&mut grant, (!complete).then(|| bounded(look, now)));
+    // A complete grant is looked at now and then; standing members are not, and need no promise.
+    let look = soonest.or((!complete).then(|| now.plus_seconds(STALLED_SECONDS)));
+    promise(&mut grant, look.map(|look| bounded(look, now)));
     let action = if becomes_active {
         Some("grant.active")
     } else {
@@ -691,22 +702,26 @@ fn changed(before: &Grant, after: &Grant) -> bool {
 }
 
 /// A target after its membership was converged.
-fn seen(target: &GrantTarget, outcome: &Outcome, ending: bool) -> GrantTarget {
+fn seen(target: &GrantTarget, outcome: &Outcome, ending: bool, starts_at: Timestamp) -> GrantTarget {
     let status = match (&outcome.view, ending) {
         (View::Present | View::Standing, false) => TargetStatus::Present,
         (View::Refused, false) => TargetStatus::Failed,
         (_, false) => TargetStatus::Adding,
-        (View::Absent, true) => TargetStatus::Absent,
+        // A proof from before this grant says nothing of today, and without an add there was nothing to prove.
+        (View::Absent, true) if outcome.proved_at.is_none_or(|proved| proved < starts_at) => TargetStatus::NotAdded,
+        (View::Absent | View::RemovedOutside, true) => TargetStatus::Absent,
         (View::Standing, true) => TargetStatus::KeptStanding,
         (View::Present | View::Adding | View::Refused, true) if outcome.held => TargetStatus::KeptByOtherGrant,
         // Not held and not yet removed: another worker is at it, or the next run will be.
         (View::Present | View::Adding | View::Refused | View::Removing, true) => TargetStatus::Removing,
         (View::Unconfirmed, true) => TargetStatus::RemovingUnconfirmed,
-        (View::Gone, true) => TargetStatus::TargetGone,
+        (View::Gone | View::TargetLost, true) => TargetStatus::TargetGone,
     };
     GrantTarget {
         target: target.target.clone(),
         status,
         last_error: outcome.error.clone(),
+        failing_since: outcome.failing_since,
+        failures: outcome.failures,
     }
 }

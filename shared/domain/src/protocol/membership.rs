@@ -10,7 +10,16 @@
 //!    └────────────┬──────────────┘
 //!                 ▼
 //!             Removing ── removed, seen absent, and seen absent again after CONFIRM_AFTER ──▶ Absent
+//!                ▲                                                                             │
+//!                └──────────── found there again 5, 45 or 90 minutes later ◀───────────────────┘
 //! ```
+//!
+//! A member that a grant holds is looked at every [`LOOK_MINUTES`]: one that is missing, twice, was removed outside and
+//! is not put back (`lost_at`). At the end of a grant nothing is asked first: whether somebody removed the member shortly
+//! before or not, the removal and its proof are the same, and a question that is not answered must not delay them.
+//!
+//! A group or account that is gone, seen twice, ends as `Gone` and is looked at daily for 31 days: what was soft-deleted
+//! comes back with its members, and is then removed and proved like any other.
 //!
 //! What is about to be done is stored before it is done, so that a worker that dies leaves no trace that looks like
 //! "nothing happened". Every store is conditional on the versions of both the membership and its holds: a hold that
@@ -18,8 +27,13 @@
 
 use crate::Timestamp;
 use crate::ids::WorkerId;
-use crate::membership::{Holds, Lease, Membership, Presence};
-use crate::protocol::{CALL_SECONDS, LEASE_MARGIN_SECONDS, LEASE_SECONDS, Rules, proof_from, retry_at};
+use crate::membership::{
+    GONE_RECHECK_DAYS, GONE_RECHECK_MINUTES, Holds, Lease, Membership, Missing, Operation, Presence, Watch,
+};
+use crate::protocol::{
+    CALL_SECONDS, CONFIRM_AFTER_SECONDS, LEASE_MARGIN_SECONDS, LEASE_SECONDS, LONGEST_RETRY_SECONDS, Rules, proof_from,
+    retry_at,
+};
 
 /// Most conversations of one worker with one membership in one run: it then gives the lease back and comes later.
 const MOST_TURNS: u32 = 24;
@@ -27,6 +41,13 @@ const MOST_TURNS: u32 = 24;
 const LAST_TURNS: u32 = 8;
 /// How soon to come back (seconds) when another worker is at it.
 const BUSY_SECONDS: i64 = 2;
+/// How often (minutes) a member that a grant holds is looked at. Nothing unsafe waits for it: a member who was removed
+/// outside has no access. It keeps what pages say true to a quarter of an hour, for one read and three small writes each
+/// time, about a thousandth of a cent for an hour of access; the many grants of a large company stay far below the
+/// directory's read limits.
+pub const LOOK_MINUTES: i64 = 10;
+/// How soon (minutes) a look at something that is over is tried again when nobody answers.
+const RECHECK_RETRY_MINUTES: i64 = 5;
 
 /// What a target answers when asked whether the account is a member.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -87,7 +108,7 @@ pub enum Input {
     Conflict(Box<Snapshot>),
     /// The answer to [`Effect::Inspect`].
     Inspected(Inspection),
-    /// The answer to [`Effect::Add`] or [`Effect::Remove`].
+    /// The answer to [`Effect::Add`], [`Effect::Remove`] or [`Effect::Ask`].
     Answered(Answer),
     /// [`Effect::Add`] or [`Effect::Remove`] was not carried out: the tenant's write budget ([`crate::budget`]) has
     /// nothing left for it. That is no failure of anything.
@@ -95,6 +116,8 @@ pub enum Input {
         /// When there will be something.
         look_again_at: Timestamp,
     },
+    /// The call was not made: [`Worker::may_call`] forbade it when its turn came.
+    TooLate,
 }
 
 /// What is stored, with versions.
@@ -111,6 +134,10 @@ pub struct Snapshot {
 }
 
 /// What to do next.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a worker has one effect at a time, and none is kept"
+)]
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Effect {
     /// Store the membership, if membership and holds still have the versions of the worker's snapshot.
@@ -129,6 +156,11 @@ pub enum Effect {
     },
     /// Remove the account.
     Remove,
+    /// Ask how something went that the target was still working on.
+    Ask {
+        /// What it answered with [`Answer::Started`].
+        handle: String,
+    },
     /// The run is over.
     Finish(Outcome),
 }
@@ -150,6 +182,10 @@ pub enum View {
     Unconfirmed,
     /// Group or account no longer exist.
     Gone,
+    /// Proved to be no member any more while grants held it: somebody removed it in the directory.
+    RemovedOutside,
+    /// Group or account went while grants held the member; seen twice.
+    TargetLost,
     /// The target refuses to add it.
     Refused,
 }
@@ -165,6 +201,36 @@ pub struct Outcome {
     pub error: Option<String>,
     /// When somebody has to look again; `None` when nothing is left to do until a hold changes.
     pub look_again_at: Option<Timestamp>,
+    /// How often in a row the target did not do as asked.
+    pub failures: u32,
+    /// Since when.
+    pub failing_since: Option<Timestamp>,
+    /// When absence was last proved, for whatever grant that was.
+    pub proved_at: Option<Timestamp>,
+}
+
+impl Outcome {
+    /// The end of a run that says nothing of failures and proofs.
+    #[must_use]
+    pub const fn new(view: View, held: bool, error: Option<String>, look_again_at: Option<Timestamp>) -> Self {
+        Self {
+            view,
+            held,
+            error,
+            look_again_at,
+            failures: 0,
+            failing_since: None,
+            proved_at: None,
+        }
+    }
+
+    /// With what the record says.
+    const fn about(mut self, membership: &Membership) -> Self {
+        self.failures = membership.failures;
+        self.failing_since = membership.failing_since;
+        self.proved_at = membership.proved_at;
+        self
+    }
 }
 
 /// Why the target is being asked.
@@ -174,6 +240,10 @@ enum Purpose {
     Baseline,
     /// Is it gone?
     Proof,
+    /// Is it still there?
+    Look,
+    /// Has it come back?
+    Recheck,
 }
 
 /// What follows once a store has happened.
@@ -193,6 +263,7 @@ enum Stage {
     Inspecting(Purpose),
     Adding,
     Removing,
+    Asking,
     Over,
 }
 
@@ -207,6 +278,8 @@ pub struct Worker {
     pub confirm_after: i64,
     stage: Stage,
     pending: Option<Membership>,
+    /// What the target has begun and is not stored yet.
+    unstored: Option<Operation>,
     turns: u32,
 }
 
@@ -220,6 +293,7 @@ impl Worker {
             confirm_after,
             stage: Stage::Start,
             pending: None,
+            unstored: None,
             turns: 0,
         }
     }
@@ -234,6 +308,30 @@ impl Worker {
             .lease
             .as_ref()
             .is_some_and(|lease| lease.worker == self.id && lease.until > now)
+    }
+
+    /// Whether a call that was asked for may still be made now: other calls of the same batch may have taken their time.
+    #[must_use]
+    pub fn may_call<R: Rules>(&self, effect: &Effect, now: Timestamp) -> bool {
+        let in_time = !R::NEEDS_LEASE || self.has_time_to_call(now);
+        let wanted = match effect {
+            Effect::Add { .. } => R::addable_until(&self.snapshot.holds, now).is_some(),
+            Effect::Remove => R::kept_until(&self.snapshot.holds, now).is_none(),
+            _ => true,
+        };
+        in_time && wanted
+    }
+
+    /// The length of a minute of the slow rhythms, in seconds: shorter only where the proof is quicker than a minute, on
+    /// a laptop.
+    fn minute(&self) -> i64 {
+        self.confirm_after.clamp(1, CONFIRM_AFTER_SECONDS)
+    }
+
+    /// Whether what grants held was found missing, and no hold has come since that may add it again.
+    fn is_lost(&self, now: Timestamp) -> bool {
+        let lost_at = self.snapshot.membership.lost_at;
+        lost_at.is_some_and(|at| !self.snapshot.holds.addable_since(at, now))
     }
 
     /// Whether an outside call that starts now ends safely within the lease.
@@ -262,6 +360,7 @@ pub fn step<R: Rules>(mut worker: Worker, input: Input, now: Timestamp) -> (Work
                 worker.snapshot.membership = stored;
             }
             worker.snapshot.version = version;
+            worker.unstored = None;
             proceed::<R>(worker, next, now)
         }
         (Stage::Storing(_), Input::Conflict(fresh)) => {
@@ -269,14 +368,23 @@ pub fn step<R: Rules>(mut worker: Worker, input: Input, now: Timestamp) -> (Work
             worker.pending = None;
             if R::NEEDS_LEASE && !worker.holds_lease(now) {
                 start::<R>(worker, now)
+            } else if let Some(begun) = worker.unstored.clone() {
+                // Whatever has changed: nobody but this worker knows by what name to ask for it.
+                under_way::<R>(worker, begun, now)
             } else {
                 plan::<R>(worker, now)
             }
         }
         (Stage::Inspecting(Purpose::Baseline), Input::Inspected(found)) => baseline::<R>(worker, found, now),
         (Stage::Inspecting(Purpose::Proof), Input::Inspected(found)) => proof::<R>(worker, found, now),
+        (Stage::Inspecting(Purpose::Look), Input::Inspected(found)) => looked::<R>(worker, found, now),
+        (Stage::Inspecting(Purpose::Recheck), Input::Inspected(found)) => rechecked::<R>(worker, found, now),
         (Stage::Adding, Input::Answered(answer)) => added::<R>(worker, answer, now),
         (Stage::Removing, Input::Answered(answer)) => removed::<R>(worker, answer, now),
+        (Stage::Asking, Input::Answered(answer)) => asked::<R>(worker, answer, now),
+        (Stage::Inspecting(_) | Stage::Adding | Stage::Removing | Stage::Asking, Input::TooLate) => {
+            plan::<R>(worker, now)
+        }
         (Stage::Adding | Stage::Removing, Input::NotSent { look_again_at }) => {
             not_sent::<R>(worker, look_again_at, now)
         }
@@ -293,16 +401,9 @@ fn over<R: Rules>(
     now: Timestamp,
 ) -> (Worker, Effect) {
     let held = is_held::<R>(&worker, now);
-    let view = open_view(&worker, held);
-    (
-        worker,
-        Effect::Finish(Outcome {
-            view,
-            held,
-            error,
-            look_again_at,
-        }),
-    )
+    let view = open_view(&worker, held, now);
+    let outcome = Outcome::new(view, held, error, look_again_at).about(&worker.snapshot.membership);
+    (worker, Effect::Finish(outcome))
 }
 
 fn is_held<R: Rules>(worker: &Worker, now: Timestamp) -> bool {
@@ -351,11 +452,19 @@ enum Desired {
     Remove,
     /// Look whether it is gone.
     Prove,
+    /// Look whether it is still there.
+    Look,
+    /// Look whether it has come back.
+    Recheck,
+    /// Ask how something went that the target was still working on.
+    Ask(String),
 }
 
 /// The view of a record that this run does not touch.
-fn resting_view(worker: &Worker, kept: bool) -> View {
+fn resting_view(worker: &Worker, kept: bool, now: Timestamp) -> View {
     match &worker.snapshot.membership.presence {
+        Presence::Absent if kept && worker.is_lost(now) => View::RemovedOutside,
+        Presence::Gone if kept && worker.is_lost(now) => View::TargetLost,
         Presence::Absent => {
             if kept {
                 View::Adding
@@ -374,9 +483,9 @@ fn resting_view(worker: &Worker, kept: bool) -> View {
 
 /// The view of a record that a worker is about to change: it settles nothing, except that a member known to stand and
 /// held by somebody stays.
-fn open_view(worker: &Worker, held: bool) -> View {
+fn open_view(worker: &Worker, held: bool, now: Timestamp) -> View {
     let snapshot = &worker.snapshot;
-    match resting_view(worker, held) {
+    match resting_view(worker, held, now) {
         View::Standing if held && snapshot.membership.is_standing(&snapshot.holds) => View::Standing,
         View::Absent | View::Standing | View::Gone if held => View::Adding,
         View::Absent | View::Standing | View::Gone => View::Removing,
@@ -390,15 +499,23 @@ fn desired<R: Rules>(worker: &Worker, now: Timestamp) -> Desired {
     let add_until = R::addable_until(holds, now);
     let kept = R::kept_until(holds, now).is_some();
     let rest = |view, look_again_at| {
-        Desired::Rest(Outcome {
-            view,
-            held: kept,
-            error: membership.last_error.clone(),
-            look_again_at,
-        })
+        Desired::Rest(Outcome::new(view, kept, membership.last_error.clone(), look_again_at).about(membership))
     };
+    if let Some(operation) = membership.operation.as_ref().filter(|_| R::WAITS_FOR_OPERATIONS) {
+        return if now >= operation.look_again_at {
+            Desired::Ask(operation.handle.clone())
+        } else {
+            rest(resting_view(worker, kept, now), Some(operation.look_again_at))
+        };
+    }
     match &membership.presence {
         Presence::Standing { .. } if membership.is_standing(holds) => rest(View::Standing, None),
+        Presence::Absent | Presence::Gone if kept && worker.is_lost(now) => rest(resting_view(worker, kept, now), None),
+        Presence::Absent | Presence::Gone
+            if (!kept || !R::RECHECK_HEEDS_HOLDS) && membership.watch.is_some_and(|watch| watch.next <= now) =>
+        {
+            Desired::Recheck
+        }
         // Not proved absent: a group that is restored brings back the member that was ours when it went.
         Presence::Gone if add_until.is_some() => Desired::Add,
         Presence::Absent | Presence::Gone | Presence::Standing { .. } => match add_until {
@@ -406,7 +523,7 @@ fn desired<R: Rules>(worker: &Worker, now: Timestamp) -> Desired {
             None if membership.presence == Presence::Absent => rest(View::Absent, None),
             // Standing in an earlier episode, and nobody has looked since: access that may well remain is never shown
             // as gone.
-            None => rest(resting_view(worker, kept), None),
+            None => rest(resting_view(worker, kept, now), None),
         },
         Presence::Adding => match add_until {
             Some(_) => Desired::Add,
@@ -414,7 +531,20 @@ fn desired<R: Rules>(worker: &Worker, now: Timestamp) -> Desired {
             None if kept => rest(View::Adding, Some(now.plus_seconds(BUSY_SECONDS))),
             None => Desired::BeginRemoval,
         },
-        Presence::Present { .. } if kept => rest(View::Present, None),
+        Presence::Present {
+            confirmed_at,
+            missing_since,
+        } if kept => {
+            let look_at = missing_since.map_or_else(
+                || confirmed_at.plus_seconds(LOOK_MINUTES.saturating_mul(worker.minute())),
+                |missing| missing.at.plus_seconds(worker.confirm_after),
+            );
+            if now >= look_at {
+                Desired::Look
+            } else {
+                rest(View::Present, Some(look_at))
+            }
+        }
         Presence::Present { .. } => Desired::BeginRemoval,
         Presence::Removing {
             deleted_at,
@@ -422,7 +552,7 @@ fn desired<R: Rules>(worker: &Worker, now: Timestamp) -> Desired {
             ..
         } => match (add_until, deleted_at) {
             (Some(_), _) => Desired::Add,
-            (None, _) if kept => rest(resting_view(worker, kept), Some(now.plus_seconds(BUSY_SECONDS))),
+            (None, _) if kept => rest(resting_view(worker, kept, now), Some(now.plus_seconds(BUSY_SECONDS))),
             (None, None) => Desired::Remove,
             (None, Some(deleted_at)) => {
                 let from = proof_from(*deleted_at, membership.last_add_at, worker.confirm_after);
@@ -444,21 +574,21 @@ fn plan<R: Rules>(worker: Worker, now: Timestamp) -> (Worker, Effect) {
         Desired::Rest(outcome) => rest(worker, outcome),
         _ if enough => {
             let held = is_held::<R>(&worker, now);
-            let view = open_view(&worker, held);
+            let view = open_view(&worker, held, now);
             let error = worker.snapshot.membership.last_error.clone();
-            release(
-                worker,
-                Outcome {
-                    view,
-                    held,
-                    error,
-                    look_again_at: Some(now.plus_seconds(BUSY_SECONDS)),
-                },
-            )
+            let soon = now.plus_seconds(BUSY_SECONDS);
+            release(worker, Outcome::new(view, held, error, Some(soon)))
         }
         Desired::Baseline => inspect(worker, Purpose::Baseline),
         Desired::Prove => inspect(worker, Purpose::Proof),
-        Desired::Add => intend_add::<R>(worker, now),
+        Desired::Look => inspect(worker, Purpose::Look),
+        Desired::Recheck => inspect(worker, Purpose::Recheck),
+        Desired::Ask(handle) => {
+            let mut worker = worker;
+            worker.stage = Stage::Asking;
+            (worker, Effect::Ask { handle })
+        }
+        Desired::Add => intend_add::<R>(worker, None, now),
         Desired::BeginRemoval => {
             let mut membership = worker.membership();
             membership.presence = Presence::Removing {
@@ -474,11 +604,14 @@ fn plan<R: Rules>(worker: Worker, now: Timestamp) -> (Worker, Effect) {
 }
 
 /// Stores that an add is about to be sent, and when: proof of absence has to be younger than that.
-fn intend_add<R: Rules>(worker: Worker, now: Timestamp) -> (Worker, Effect) {
+fn intend_add<R: Rules>(worker: Worker, action: Option<&'static str>, now: Timestamp) -> (Worker, Effect) {
     let mut membership = worker.membership();
-    let action = (membership.presence != Presence::Adding).then_some("membership.adding");
+    let action = action.or((membership.presence != Presence::Adding).then_some("membership.adding"));
     membership.presence = Presence::Adding;
     membership.last_add_at = Some(now);
+    // From here on the grants that hold it stand behind it again.
+    membership.lost_at = None;
+    membership.watch = None;
     if !R::INTENT_BEFORE_ADD {
         return proceed::<R>(worker, Next::Add, now);
     }
@@ -495,7 +628,25 @@ fn call_remove(mut worker: Worker) -> (Worker, Effect) {
     (worker, Effect::Remove)
 }
 
-fn store(mut worker: Worker, membership: Membership, action: Option<&'static str>, next: Next) -> (Worker, Effect) {
+fn store(
+    mut worker: Worker,
+    mut membership: Membership,
+    action: Option<&'static str>,
+    mut next: Next,
+) -> (Worker, Effect) {
+    // A removal behind which no grant stands has a promise of its own: when somebody looks again, or takes over.
+    let promised = match &next {
+        Next::Finish(outcome) => outcome.look_again_at,
+        _ => membership.lease.as_ref().map(|lease| lease.until),
+    };
+    if let Some(watch) = &mut membership.watch
+        && matches!(membership.presence, Presence::Removing { .. })
+    {
+        watch.next = promised.unwrap_or(watch.next);
+    }
+    if let Next::Finish(outcome) = next {
+        next = Next::Finish(outcome.about(&membership));
+    }
     worker.stage = Stage::Storing(next);
     worker.pending = Some(membership.clone());
     (worker, Effect::Store { membership, action })
@@ -530,7 +681,7 @@ fn release(worker: Worker, outcome: Outcome) -> (Worker, Effect) {
         membership.lease = None;
         return store(worker, membership, None, Next::Finish(outcome));
     }
-    (worker, Effect::Finish(outcome))
+    (worker, Effect::Finish(outcome.about(&membership)))
 }
 
 /// Goes on after a store. However long that took: a call starts only if it still ends within the lease, an add only
@@ -556,13 +707,10 @@ fn proceed<R: Rules>(mut worker: Worker, next: Next, now: Timestamp) -> (Worker,
 /// the safe side.
 fn not_sent<R: Rules>(worker: Worker, look_again_at: Timestamp, now: Timestamp) -> (Worker, Effect) {
     let held = is_held::<R>(&worker, now);
-    let outcome = Outcome {
-        view: open_view(&worker, held),
-        held,
-        error: worker.snapshot.membership.last_error.clone(),
-        look_again_at: Some(look_again_at.min(now.plus_seconds(super::LONGEST_RETRY_SECONDS))),
-    };
-    release(worker, outcome)
+    let view = open_view(&worker, held, now);
+    let error = worker.snapshot.membership.last_error.clone();
+    let look_again_at = look_again_at.min(now.plus_seconds(LONGEST_RETRY_SECONDS));
+    release(worker, Outcome::new(view, held, error, Some(look_again_at)))
 }
 
 /// Stores a failure, gives the lease back and comes back later.
@@ -573,19 +721,82 @@ fn fail<R: Rules>(worker: Worker, view: View, error: String, wait: Option<i64>, 
     let later = retry_at(membership.failures, now);
     let look_again_at = wait.map_or(later, |seconds| later.max(now.plus_seconds(seconds)));
     // Whatever a target asks for: never further apart than the longest retry (invariant I9).
-    let look_again_at = look_again_at.min(now.plus_seconds(super::LONGEST_RETRY_SECONDS));
+    let look_again_at = look_again_at.min(now.plus_seconds(LONGEST_RETRY_SECONDS));
+    if let Some(operation) = &mut membership.operation {
+        operation.look_again_at = look_again_at;
+    }
     membership.failures = membership.failures.saturating_add(1);
     membership.failing_since = membership.failing_since.or(Some(now));
     membership.last_error = Some(error.clone());
     membership.lease = None;
     let action = first.then_some("membership.failing");
-    let outcome = Outcome {
-        view,
-        held,
-        error: Some(error),
-        look_again_at: Some(look_again_at),
-    };
+    let outcome = Outcome::new(view, held, Some(error), Some(look_again_at));
     store(worker, membership, action, Next::Finish(outcome))
+}
+
+/// Stores that the target is still working on it, and gives the lease back.
+fn under_way<R: Rules>(mut worker: Worker, mut begun: Operation, now: Timestamp) -> (Worker, Effect) {
+    let held = is_held::<R>(&worker, now);
+    let latest = now.plus_seconds(LONGEST_RETRY_SECONDS);
+    begun.look_again_at = begun.look_again_at.clamp(now.plus_seconds(1), latest);
+    let mut membership = worker.membership();
+    membership.lease = None;
+    let view = if begun.adds { View::Adding } else { View::Removing };
+    let outcome = Outcome::new(view, held, None, Some(begun.look_again_at));
+    let action = membership.operation.is_none().then_some("membership.under_way");
+    membership.operation = Some(begun.clone());
+    worker.unstored = Some(begun);
+    store(worker, membership, action, Next::Finish(outcome))
+}
+
+/// How an operation went that the target was working on.
+fn asked<R: Rules>(mut worker: Worker, answer: Answer, now: Timestamp) -> (Worker, Effect) {
+    let Some(operation) = worker.snapshot.membership.operation.clone() else {
+        return plan::<R>(worker, now);
+    };
+    let view = if operation.adds { View::Adding } else { View::Removing };
+    match answer {
+        Answer::Done | Answer::Refused(_) => {
+            worker.snapshot.membership.operation = None;
+            if operation.adds {
+                // It may have happened as late as this.
+                worker.snapshot.membership.last_add_at = Some(now);
+                added::<R>(worker, answer, now)
+            } else {
+                removed::<R>(worker, answer, now)
+            }
+        }
+        Answer::Started { handle, look_again_at } => {
+            let begun = Operation::new(operation.adds, handle, look_again_at);
+            under_way::<R>(worker, begun, now)
+        }
+        Answer::RetryAfter { seconds, why } | Answer::Throttled { seconds, why } => {
+            fail::<R>(worker, view, why, Some(seconds), now)
+        }
+        Answer::Unknown(why) => fail::<R>(worker, view, why, None, now),
+    }
+}
+
+/// Stores that a membership is over, and that it is looked at again for a while.
+fn settle(
+    worker: Worker,
+    presence: Presence,
+    action: &'static str,
+    next: Next,
+    lost_at: Option<Timestamp>,
+    now: Timestamp,
+) -> (Worker, Effect) {
+    let mut membership = without_failures(worker.membership());
+    if presence == Presence::Absent {
+        membership.proved_at = Some(now);
+    }
+    membership.watch = Watch::begin(&presence, now, worker.minute());
+    membership.lost_at = lost_at.or(membership.lost_at);
+    membership.presence = presence;
+    if matches!(next, Next::Finish(_)) {
+        membership.lease = None;
+    }
+    store(worker, membership, Some(action), next)
 }
 
 /// Stores a success.
@@ -599,16 +810,19 @@ fn succeed(worker: Worker, presence: Presence, action: Option<&'static str>, nex
 }
 
 const fn done(view: View, held: bool, look_again_at: Option<Timestamp>) -> Next {
-    Next::Finish(Outcome {
-        view,
-        held,
-        error: None,
-        look_again_at,
-    })
+    Next::Finish(Outcome::new(view, held, None, look_again_at))
 }
 
 fn baseline<R: Rules>(worker: Worker, found: Inspection, now: Timestamp) -> (Worker, Effect) {
     match found {
+        // Its absence was proved a short while ago, and it would have been removed had nobody asked for it now. Who put
+        // it back cannot be known: in doubt it is ours and goes with its grants.
+        Inspection::Present if worker.snapshot.membership.watch.is_some() => {
+            match R::addable_until(&worker.snapshot.holds, now) {
+                Some(_) => intend_add::<R>(worker, Some("membership.reappeared"), now),
+                None => plan::<R>(worker, now),
+            }
+        }
         Inspection::Present => {
             let episode = worker.snapshot.holds.episode;
             succeed(
@@ -619,7 +833,7 @@ fn baseline<R: Rules>(worker: Worker, found: Inspection, now: Timestamp) -> (Wor
             )
         }
         Inspection::Absent => match R::addable_until(&worker.snapshot.holds, now) {
-            Some(_) => intend_add::<R>(worker, now),
+            Some(_) => intend_add::<R>(worker, None, now),
             None => plan::<R>(worker, now),
         },
         Inspection::TargetGone => {
@@ -639,6 +853,120 @@ fn baseline<R: Rules>(worker: Worker, found: Inspection, now: Timestamp) -> (Wor
     }
 }
 
+const fn present(now: Timestamp) -> Presence {
+    Presence::Present {
+        confirmed_at: now,
+        missing_since: None,
+    }
+}
+
+fn next_look(worker: &Worker, now: Timestamp) -> Timestamp {
+    now.plus_seconds(LOOK_MINUTES.saturating_mul(worker.minute()))
+}
+
+/// A look at a member that grants hold. One that is missing is looked for again; only the second time proves it.
+fn looked<R: Rules>(worker: Worker, found: Inspection, now: Timestamp) -> (Worker, Effect) {
+    let Presence::Present {
+        confirmed_at,
+        missing_since,
+    } = worker.snapshot.membership.presence
+    else {
+        return plan::<R>(worker, now);
+    };
+    if !is_held::<R>(&worker, now) {
+        return plan::<R>(worker, now);
+    }
+    let gone = match found {
+        Inspection::Present => {
+            let look_at = next_look(&worker, now);
+            return succeed(worker, present(now), None, done(View::Present, true, Some(look_at)));
+        }
+        // Not worth an alarm: nobody has access for longer because of it.
+        Inspection::Unknown(_) => {
+            let soon = now.plus_seconds(LONGEST_RETRY_SECONDS);
+            return release(worker, Outcome::new(View::Present, true, None, Some(soon)));
+        }
+        Inspection::Absent => false,
+        Inspection::TargetGone => true,
+    };
+    // What was seen first has to be what is seen now, or the second look is a first one.
+    let first = missing_since.filter(|missing| missing.gone == gone);
+    let last_add_at = worker.snapshot.membership.last_add_at;
+    let from = first.unwrap_or(Missing { at: now, gone });
+    if !R::proves_loss(first.map(|first| first.at), last_add_at, worker.confirm_after, now) {
+        let look_at = from.at.plus_seconds(worker.confirm_after).max(now.plus_seconds(1));
+        let presence = Presence::Present {
+            confirmed_at,
+            missing_since: Some(from),
+        };
+        return succeed(worker, presence, None, done(View::Present, true, Some(look_at)));
+    }
+    let (presence, view, action) = if gone {
+        (Presence::Gone, View::TargetLost, "membership.target_gone")
+    } else {
+        (Presence::Absent, View::RemovedOutside, "membership.removed_outside")
+    };
+    let next = if worker.snapshot.holds.addable_since(from.at, now) {
+        Next::Plan
+    } else {
+        done(view, true, None)
+    };
+    settle(worker, presence, action, next, Some(from.at), now)
+}
+
+/// A look at a member that ought to be gone and behind which no grant stands.
+fn rechecked<R: Rules>(worker: Worker, found: Inspection, now: Timestamp) -> (Worker, Effect) {
+    let presence = worker.snapshot.membership.presence.clone();
+    let Some(watch) = worker.snapshot.membership.watch else {
+        return plan::<R>(worker, now);
+    };
+    if R::RECHECK_HEEDS_HOLDS && is_held::<R>(&worker, now) {
+        return plan::<R>(worker, now);
+    }
+    let view = if presence == Presence::Gone {
+        View::Gone
+    } else {
+        View::Absent
+    };
+    let comes_back = match found {
+        Inspection::Present => Some("membership.reappeared"),
+        // The target is there again, and once is no proof that the member is not.
+        Inspection::Absent if presence == Presence::Gone => Some("membership.target_back"),
+        Inspection::Absent | Inspection::TargetGone | Inspection::Unknown(_) => None,
+    };
+    if comes_back.is_some() {
+        let mut membership = without_failures(worker.membership());
+        membership.presence = Presence::Removing {
+            since: now,
+            deleted_at: None,
+            seen_absent_at: None,
+            seen_gone_at: None,
+        };
+        return store(worker, membership, comes_back, Next::Remove);
+    }
+    let minute = worker.minute();
+    if let Inspection::Unknown(error) = found {
+        let mut membership = worker.membership();
+        let last = watch
+            .since
+            .plus_seconds(GONE_RECHECK_DAYS * GONE_RECHECK_MINUTES * minute);
+        let next = now.plus_seconds(RECHECK_RETRY_MINUTES * minute);
+        membership.watch = (now < last).then_some(Watch { next, ..watch });
+        let ends = membership.watch.is_none().then_some("membership.unwatched");
+        let action = ends.or((membership.failures == 0).then_some("membership.failing"));
+        membership.failures = membership.failures.saturating_add(1);
+        membership.failing_since = membership.failing_since.or(Some(now));
+        membership.last_error = Some(error.clone());
+        membership.lease = None;
+        let outcome = Outcome::new(view, false, Some(error), None);
+        return store(worker, membership, action, Next::Finish(outcome));
+    }
+    let mut membership = without_failures(worker.membership());
+    membership.watch = watch.later(&presence, now, minute);
+    membership.lease = None;
+    store(worker, membership, None, done(view, false, None))
+}
+
 fn added<R: Rules>(worker: Worker, answer: Answer, now: Timestamp) -> (Worker, Effect) {
     match answer {
         Answer::Done if R::ADD_DECIDES_BASELINE => {
@@ -653,29 +981,16 @@ fn added<R: Rules>(worker: Worker, answer: Answer, now: Timestamp) -> (Worker, E
         Answer::Done => {
             // The last hold may have ended while the call was under way: then it has to go at once.
             let kept = R::kept_until(&worker.snapshot.holds, now).is_some();
+            let look_at = next_look(&worker, now);
             let next = if kept {
-                done(View::Present, true, None)
+                done(View::Present, true, Some(look_at))
             } else {
                 Next::Plan
             };
-            succeed(
-                worker,
-                Presence::Present { confirmed_at: now },
-                Some("membership.present"),
-                next,
-            )
+            succeed(worker, present(now), Some("membership.present"), next)
         }
-        Answer::Started { look_again_at, handle } => {
-            let error = format!("under way as {handle}");
-            release(
-                worker,
-                Outcome {
-                    view: View::Adding,
-                    held: true,
-                    error: Some(error),
-                    look_again_at: Some(look_again_at),
-                },
-            )
+        Answer::Started { handle, look_again_at } => {
+            under_way::<R>(worker, Operation::new(true, handle, look_again_at), now)
         }
         Answer::RetryAfter { seconds, why } | Answer::Throttled { seconds, why } => {
             fail::<R>(worker, View::Adding, why, Some(seconds), now)
@@ -712,17 +1027,8 @@ fn removed<R: Rules>(worker: Worker, answer: Answer, now: Timestamp) -> (Worker,
             let action = Some("membership.removed");
             store(worker, membership, action, Next::Inspect(Purpose::Proof))
         }
-        Answer::Started { look_again_at, handle } => {
-            let error = format!("under way as {handle}");
-            release(
-                worker,
-                Outcome {
-                    view: View::Removing,
-                    held: false,
-                    error: Some(error),
-                    look_again_at: Some(look_again_at),
-                },
-            )
+        Answer::Started { handle, look_again_at } => {
+            under_way::<R>(worker, Operation::new(false, handle, look_again_at), now)
         }
         Answer::RetryAfter { seconds, why } | Answer::Throttled { seconds, why } => {
             fail::<R>(worker, View::Removing, why, Some(seconds), now)
@@ -746,12 +1052,8 @@ fn proof<R: Rules>(worker: Worker, found: Inspection, now: Timestamp) -> (Worker
     match found {
         Inspection::Absent => {
             if R::proves_absence(seen_absent_at, deleted_at, last_add_at, confirm_after, now) {
-                return succeed(
-                    worker,
-                    Presence::Absent,
-                    Some("membership.absent"),
-                    done(View::Absent, false, None),
-                );
+                let next = done(View::Absent, false, None);
+                return settle(worker, Presence::Absent, "membership.absent", next, None, now);
             }
             let presence = Presence::Removing {
                 since,
@@ -770,12 +1072,8 @@ fn proof<R: Rules>(worker: Worker, found: Inspection, now: Timestamp) -> (Worker
         Inspection::TargetGone => {
             let first = seen_gone_at.unwrap_or(now);
             if now >= first.plus_seconds(confirm_after) && first < now {
-                return succeed(
-                    worker,
-                    Presence::Gone,
-                    Some("membership.target_gone"),
-                    done(View::Gone, false, None),
-                );
+                let next = done(View::Gone, false, None);
+                return settle(worker, Presence::Gone, "membership.target_gone", next, None, now);
             }
             let presence = Presence::Removing {
                 since,

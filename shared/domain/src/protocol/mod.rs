@@ -51,6 +51,10 @@ pub trait Rules {
     const EXTENDS_LIVE_ONLY: bool = true;
     /// Whether the schedule of the new end is made before the one of the old end is deleted.
     const NEW_TIMER_FIRST: bool = true;
+    /// Whether a look at something that is over leaves alone what a grant holds meanwhile.
+    const RECHECK_HEEDS_HOLDS: bool = true;
+    /// Whether the opposite of what a target is still working on waits until that is over.
+    const WAITS_FOR_OPERATIONS: bool = true;
 
     /// Until when a membership may be kept.
     #[must_use]
@@ -81,6 +85,19 @@ pub trait Rules {
         now: Timestamp,
     ) -> bool {
         first_read.is_some_and(|first| first < now) && now >= proof_from(deleted_at, last_add_at, confirm_after)
+    }
+
+    /// Whether a look at `now` that does not find a member whom grants hold proves that somebody removed it, or that its
+    /// target is gone (as invariant I4): there was such a look before, and this one comes at least `confirm_after`
+    /// seconds after both it and the last add.
+    #[must_use]
+    fn proves_loss(
+        first_look: Option<Timestamp>,
+        last_add_at: Option<Timestamp>,
+        confirm_after: i64,
+        now: Timestamp,
+    ) -> bool {
+        first_look.is_some_and(|first| now > first && now >= proof_from(first, last_add_at, confirm_after))
     }
 }
 

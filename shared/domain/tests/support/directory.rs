@@ -27,14 +27,29 @@ pub(crate) struct Evidence {
     pub(crate) absent_reads: Vec<Timestamp>,
 }
 
+/// A change that the directory works on for a while.
+#[derive(Clone, Debug)]
+pub(crate) struct Slow {
+    pub(crate) key: MembershipKey,
+    pub(crate) adds: bool,
+    lands_at: Timestamp,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Directory {
     evidence: BTreeMap<MembershipKey, Evidence>,
     members: BTreeMap<MembershipKey, Changes>,
     gone: BTreeMap<Target, Changes>,
     late_adds: Vec<(Timestamp, MembershipKey)>,
+    slow: BTreeMap<String, Slow>,
+    /// Pairs whose member somebody removed by hand.
+    pub(crate) removed_outside: BTreeSet<MembershipKey>,
+    /// Pairs whose member somebody put back by hand.
+    pub(crate) put_back: BTreeSet<MembershipKey>,
     /// Members that were there before us.
     pub(crate) standing: BTreeSet<MembershipKey>,
+    /// The next look at a member that is there does not find it, once.
+    pub(crate) lies: bool,
     /// How old (seconds) the state is that reads show.
     pub(crate) lag: i64,
     /// What every add and removal of a pair meets, unless the step brings a fault of its own.
@@ -132,6 +147,57 @@ impl Directory {
             }
         }
         due.into_iter().map(|(_, key)| key).collect()
+    }
+
+    /// Begins a change that takes its time; by what name to ask for it.
+    pub(crate) fn start(&mut self, key: &MembershipKey, adds: bool, lands_at: Timestamp) -> String {
+        if adds {
+            self.adds += 1;
+        } else {
+            self.removes += 1;
+        }
+        let handle = format!("operation {}", self.slow.len());
+        let slow = Slow {
+            key: key.clone(),
+            adds,
+            lands_at,
+        };
+        self.slow.insert(handle.clone(), slow);
+        handle
+    }
+
+    /// Whether a change is over.
+    pub(crate) fn is_over(&self, handle: &str, now: Timestamp) -> bool {
+        self.slow.get(handle).is_some_and(|slow| slow.lands_at <= now)
+    }
+
+    /// Lets the slow changes happen that are due.
+    pub(crate) fn slow_until(&mut self, before: Timestamp, now: Timestamp) {
+        let due: Vec<Slow> = self
+            .slow
+            .values()
+            .filter(|slow| slow.lands_at > before && slow.lands_at <= now)
+            .cloned()
+            .collect();
+        for slow in due {
+            let last = self.members.get(&slow.key).and_then(|changes| changes.last());
+            let when = last.map_or(slow.lands_at, |(last, _)| (*last).max(slow.lands_at));
+            if !self.is_gone(&slow.key.target, when) {
+                self.set(&slow.key, slow.adds, when);
+            }
+        }
+    }
+
+    /// Somebody removes a member by hand.
+    pub(crate) fn remove_outside(&mut self, key: &MembershipKey, now: Timestamp) {
+        self.removed_outside.insert(key.clone());
+        self.set(key, false, now);
+    }
+
+    /// Somebody puts a member back by hand.
+    pub(crate) fn put_back(&mut self, key: &MembershipKey, now: Timestamp) {
+        self.put_back.insert(key.clone());
+        self.set(key, true, now);
     }
 
     /// All calls that change something.

@@ -15,7 +15,7 @@ use hourglass_domain::Timestamp;
 use hourglass_domain::directory::Party;
 use hourglass_domain::grant::{EndReason, Grant, GrantStatus, GrantTarget, ScheduleName};
 use hourglass_domain::ids::{EntitlementId, GrantId, ObjectId, PersonId, RequestId, TenantId, UserId, WorkerId};
-use hourglass_domain::membership::MembershipKey;
+use hourglass_domain::membership::{Membership, MembershipKey};
 use hourglass_domain::protocol::grant::{Worker, first_promises, message_due};
 use hourglass_domain::protocol::{CONFIRM_AFTER_SECONDS, Rules};
 use hourglass_domain::target::{Cloud, Target};
@@ -40,7 +40,7 @@ const WAKING_STEPS: usize = 3;
 pub(crate) const MOST_STEPS: u32 = 200;
 
 /// What random histories have to meet, or they prove less than they seem to.
-pub(crate) const EVERYTHING: [&str; 25] = [
+pub(crate) const EVERYTHING: [&str; 35] = [
     "absent",
     "standing",
     "adding",
@@ -66,6 +66,16 @@ pub(crate) const EVERYTHING: [&str; 25] = [
     "not sent",
     "refused",
     "re-added during removal",
+    "ended before an add",
+    "ended as removed outside",
+    "ended as target gone",
+    "removed outside",
+    "target lost",
+    "reappeared",
+    "target back",
+    "under way",
+    "operation over",
+    "lying look",
 ];
 
 /// Everything outside the workers.
@@ -185,7 +195,9 @@ impl World {
     }
 
     pub(crate) fn pass_millis(&mut self, millis: i64) {
+        let before = self.now;
         self.now = Timestamp::from_millis(self.now.millis() + millis);
+        self.directory.slow_until(before, self.now);
         for key in self.directory.late_adds_until(self.now) {
             self.reached.insert("late add landed");
             self.say(format!("a late add lands at {}", key.target));
@@ -338,6 +350,19 @@ impl World {
             self.trigger::<R>(grant);
             self.table.forget_spent_promises(grant, self.now);
         }
+        for key in self.rechecks_due() {
+            MemberRun::new(self, key).finish::<R>(self);
+        }
+    }
+
+    /// The memberships whose own promise is due.
+    pub(crate) fn rechecks_due(&self) -> Vec<MembershipKey> {
+        let due = |membership: &Membership| membership.watch.is_some_and(|watch| watch.next <= self.now);
+        let memberships = self.table.memberships.values();
+        memberships
+            .filter(|(membership, _)| due(membership))
+            .map(|(membership, _)| membership.key.clone())
+            .collect()
     }
 
     /// Workers that were left standing wake up, slowly and in turns, while sweeps and schedules go on.
@@ -373,6 +398,19 @@ impl World {
         }
     }
 
+    /// As [`Self::quiet`], in steps of a sweep.
+    pub(crate) fn quiet_for_long<R: Rules>(&mut self, seconds: i64) {
+        self.directory.lag = 0;
+        let end = self.now.plus_seconds(seconds);
+        while self.now < end {
+            for grant in self.take_fired() {
+                self.trigger::<R>(grant);
+            }
+            self.sweep::<R>();
+            self.pass(SWEEP_SECONDS);
+        }
+    }
+
     /// Whether a grant holds the membership that is live, or expired so lately that no trigger has come yet.
     fn held_by_live_grant(&self, key: &MembershipKey) -> bool {
         self.table.grants.values().any(|(grant, _)| {
@@ -388,7 +426,9 @@ impl World {
         for key in self.table.keys() {
             let member = self.directory.is_member(&key, self.now);
             let standing = self.directory.standing.contains(&key);
-            if member && !standing && !self.held_by_live_grant(&key) {
+            // What somebody puts back after the end is found by the next look only.
+            let put_back = self.directory.put_back.contains(&key);
+            if member && !standing && !put_back && !self.held_by_live_grant(&key) {
                 self.violate(format!("I2: {} still has the member", key.target));
             }
         }
@@ -404,7 +444,9 @@ impl World {
             }
             for key in keys_of(&grant) {
                 let gone = self.directory.is_gone(&key.target, self.now);
-                if !gone && !self.directory.is_member(&key, self.now) {
+                // What was removed by hand is not put back, and found by the next look only.
+                let outside = self.directory.removed_outside.contains(&key);
+                if !gone && !outside && !self.directory.is_member(&key, self.now) {
                     self.violate(format!("{} is live and {} lacks the member", grant.id, key.target));
                 }
             }
@@ -443,6 +485,7 @@ impl World {
 
     /// Invariant I8: whatever is over stays as it is, however often it is triggered.
     pub(crate) fn check_triggers_change_nothing<R: Rules>(&mut self) {
+        self.sweep::<R>();
         let table = self.table.clone();
         let calls = self.directory.calls();
         let schedules = self.schedules.clone();

@@ -27,6 +27,8 @@ pub(crate) enum Fault {
     NoBudget(i64),
     /// The target or the evidence says no; anything else as `NotDone`.
     Refused,
+    /// An add or a removal that the target works on for this many seconds; anything else as `NotDone`.
+    Started(i64),
 }
 
 impl Fault {
@@ -64,13 +66,7 @@ impl MemberRun {
         self.steps += 1;
         if self.steps > super::MOST_STEPS {
             world.violate("a membership worker does not end");
-            let outcome = Outcome {
-                view: View::Removing,
-                held: false,
-                error: None,
-                look_again_at: None,
-            };
-            return Some(outcome);
+            return Some(Outcome::new(View::Removing, false, None, None));
         }
         let mut input = std::mem::replace(&mut self.pending, membership::Input::Start);
         // A call that takes too long is given up by its caller; what it did is then unknown.
@@ -92,6 +88,7 @@ impl MemberRun {
             membership::Effect::Inspect => self.inspect(world, fault),
             membership::Effect::Add { until } => self.add(world, until, fault),
             membership::Effect::Remove => self.remove(world, fault),
+            membership::Effect::Ask { handle } => self.ask(world, &handle, fault),
             membership::Effect::Finish(outcome) => {
                 let lease = self.worker.snapshot.membership.lease.as_ref();
                 if lease.is_some_and(|lease| lease.worker != self.worker.id && lease.until > world.now) {
@@ -144,7 +141,20 @@ impl MemberRun {
 
     fn inspect(&mut self, world: &mut World, fault: Fault) {
         self.watch_call(world, "inspection");
-        let found = if fault == Fault::None {
+        let first_look = matches!(
+            self.worker.snapshot.membership.presence,
+            Presence::Present {
+                missing_since: None,
+                ..
+            }
+        );
+        let lies = world.directory.lies && first_look && world.directory.is_member(&self.key, world.now);
+        let found = if lies && fault == Fault::None {
+            world.directory.lies = false;
+            world.reached.insert("lying look");
+            world.directory.reads += 1;
+            Inspection::Absent
+        } else if fault == Fault::None {
             let found = world.directory.inspect(&self.key, world.now);
             if (found == Inspection::Present) != world.directory.is_member(&self.key, world.now) {
                 world.reached.insert("stale read");
@@ -154,9 +164,12 @@ impl MemberRun {
             Inspection::Unknown("no answer".to_owned())
         };
         world.say(format!("{} reads {}: {found:?}", self.worker.id, self.key.target));
-        if found == Inspection::Absent {
-            let now = world.now;
-            world.directory.evidence(&self.key).absent_reads.push(now);
+        let now = world.now;
+        let reads = &mut world.directory.evidence(&self.key).absent_reads;
+        match found {
+            Inspection::Absent => reads.push(now),
+            Inspection::Present => reads.clear(),
+            Inspection::TargetGone | Inspection::Unknown(_) => {}
         }
         self.called_at = Some(world.now);
         self.pending = membership::Input::Inspected(found);
@@ -185,6 +198,9 @@ impl MemberRun {
         if stored.holds_version == self.worker.snapshot.holds_version && !has_timed_hold(world, &self.key) {
             world.violate("I1: an add without a live hold whose timer exists");
         }
+        if stored.membership.operation.is_some_and(|operation| !operation.adds) {
+            world.violate("an add while a removal is under way");
+        }
         let evidence = world.directory.evidence(&self.key);
         evidence.last_add = Some(now);
         evidence.absent_reads.clear();
@@ -200,6 +216,7 @@ impl MemberRun {
                 world.directory.add_late(&self.key, now.plus_seconds(seconds));
                 Answer::Unknown("no answer".to_owned())
             }
+            Fault::Started(seconds) => self.start(world, true, seconds),
             Fault::NotDone | Fault::NoBudget(_) => Answer::Unknown("no answer".to_owned()),
             Fault::RetryAfter(seconds) => Answer::RetryAfter {
                 seconds,
@@ -230,6 +247,9 @@ impl MemberRun {
         if stored.holds_version == self.worker.snapshot.holds_version && stored.holds.kept_until(now).is_some() {
             world.violate("I3: a removal of a member that a live grant holds");
         }
+        if stored.membership.operation.is_some_and(|operation| operation.adds) {
+            world.violate("a removal while an add is under way");
+        }
         reach_fault(world, fault, "removal answer lost");
         let answer = match fault {
             Fault::None => {
@@ -240,6 +260,7 @@ impl MemberRun {
                 world.directory.remove(&self.key, now);
                 Answer::Unknown("no answer".to_owned())
             }
+            Fault::Started(seconds) => self.start(world, false, seconds),
             Fault::NotDone | Fault::NoBudget(_) => Answer::Unknown("no answer".to_owned()),
             Fault::Refused => Answer::Refused("the directory says no".to_owned()),
             Fault::RetryAfter(seconds) => Answer::RetryAfter {
@@ -267,6 +288,40 @@ impl MemberRun {
         };
     }
 
+    fn start(&self, world: &mut World, adds: bool, seconds: i64) -> Answer {
+        let lands_at = world.now.plus_seconds(seconds);
+        world.reached.insert("under way");
+        Answer::Started {
+            handle: world.directory.start(&self.key, adds, lands_at),
+            look_again_at: world.now.plus_seconds(seconds / 2),
+        }
+    }
+
+    fn ask(&mut self, world: &mut World, handle: &str, fault: Fault) {
+        self.watch_call(world, "question");
+        let now = world.now;
+        let over = world.directory.is_over(handle, now);
+        let answer = match fault {
+            Fault::None if over => {
+                world.reached.insert("operation over");
+                Answer::Done
+            }
+            Fault::None => Answer::Started {
+                handle: handle.to_owned(),
+                look_again_at: now.plus_seconds(5),
+            },
+            _ => Answer::Unknown("no answer".to_owned()),
+        };
+        if over {
+            // What it did happened some time before this.
+            let evidence = world.directory.evidence(&self.key);
+            evidence.absent_reads.clear();
+        }
+        world.say(format!("{} asks for {handle} ({fault:?}): {answer:?}", self.worker.id));
+        self.called_at = Some(now);
+        self.pending = membership::Input::Answered(answer);
+    }
+
     /// No outside call without the lease, and none that cannot end in time.
     fn watch_call(&self, world: &mut World, what: &str) {
         let needed = world.now.plus_seconds(CALL_SECONDS + LEASE_MARGIN_SECONDS);
@@ -282,7 +337,7 @@ fn reach_fault(world: &mut World, fault: Fault, lost: &'static str) {
         Fault::AnswerLost | Fault::Late(_) => lost,
         Fault::RetryAfter(_) => "throttled",
         Fault::Refused => "refused",
-        Fault::None | Fault::NotDone | Fault::NoBudget(_) => return,
+        Fault::None | Fault::NotDone | Fault::NoBudget(_) | Fault::Started(_) => return,
     };
     world.reached.insert(name);
 }
@@ -351,15 +406,70 @@ fn watch_store(world: &mut World, run: &MemberRun, before: &Snapshot, next: &Mem
         }
     }
     let decided = next.presence != old.presence;
+    if next.lost_at.is_some() && next.lost_at != old.lost_at {
+        watch_loss(world, run, next);
+    } else if next.presence == Presence::Absent && old.presence != Presence::Absent {
+        watch_proof(world, run);
+    }
+    watch_promise(world, old, next);
     if decided && matches!(next.presence, Presence::Standing { .. }) && !standing {
         world.violate("our own member is taken for a standing one");
-    }
-    if next.presence == Presence::Absent && old.presence != Presence::Absent {
-        watch_proof(world, run);
     }
     let removing = |presence: &Presence| matches!(presence, Presence::Removing { .. });
     if removing(&next.presence) && !removing(&old.presence) && before.holds.kept_until(now).is_some() {
         world.violate("I3: a removal begins while a live grant holds the membership");
+    }
+}
+
+/// What is over is looked at again, and a removal behind which no grant stands has a promise of its own.
+fn watch_promise(world: &mut World, old: &Membership, next: &Membership) {
+    if matches!(old.presence, Presence::Absent) && matches!(next.presence, Presence::Removing { .. }) {
+        world.reached.insert("reappeared");
+    }
+    if old.presence == Presence::Gone && matches!(next.presence, Presence::Removing { .. }) {
+        world.reached.insert("target back");
+    }
+    let over = |presence: &Presence| matches!(presence, Presence::Absent | Presence::Gone);
+    let now_over = over(&next.presence) && !over(&old.presence);
+    let ownerless = matches!(next.presence, Presence::Removing { .. }) && over(&old.presence);
+    let latest = if now_over {
+        (86_400, "what is over is not looked at again")
+    } else if ownerless || (old.watch.is_some() && matches!(next.presence, Presence::Removing { .. })) {
+        (
+            LONGEST_RETRY_SECONDS.max(world.confirm_after),
+            "I9: nobody comes back for a removal that no grant stands behind",
+        )
+    } else {
+        return;
+    };
+    let promised = next
+        .watch
+        .is_some_and(|watch| watch.next <= world.now.plus_seconds(latest.0));
+    if !promised {
+        world.violate(latest.1);
+    }
+}
+
+/// Invariant I4 for a member whom grants hold: two looks, far enough apart, and in truth nobody there.
+fn watch_loss(world: &mut World, run: &MemberRun, next: &Membership) {
+    let confirm_after = world.confirm_after;
+    // Somebody who puts it back between a look and its store is found by the next look.
+    if world.directory.is_member(&run.key, world.now) && !world.directory.put_back.contains(&run.key) {
+        world.violate("I4: a member is said to be lost who is there");
+    }
+    if next.presence != Presence::Absent {
+        world.reached.insert("target lost");
+        return;
+    }
+    world.reached.insert("removed outside");
+    let evidence = world.directory.evidence(&run.key).clone();
+    let reads = &evidence.absent_reads;
+    let (Some(last), true) = (reads.last(), reads.len() >= 2) else {
+        return world.violate("I4: a single look proves a loss");
+    };
+    let first = reads.first().copied().max(evidence.last_add);
+    if first.is_some_and(|first| last.seconds_since(first) < confirm_after) {
+        world.violate(format!("I4: a loss after the looks {reads:?}"));
     }
 }
 
@@ -379,7 +489,8 @@ fn watch_proof(world: &mut World, run: &MemberRun) {
             evidence.absent_reads
         ));
     }
-    if member {
+    // Somebody who puts it back between the read and its store is found by the next look.
+    if member && !world.directory.put_back.contains(&run.key) {
         world.violate("I4: absent is stored and the member is there");
     }
 }
@@ -560,7 +671,10 @@ fn watch_commit(world: &mut World, before: &Grant, change: &grants::Change) {
                 .iter()
                 .all(|target| target.status == TargetStatus::Present) =>
         {
-            soonest == Some(grant.expires_at)
+            let look = world.now.plus_seconds(membership::LOOK_MINUTES * 60);
+            let standing = |key: &MembershipKey| world.directory.standing.contains(key);
+            let looked_at = !keys_of(grant).iter().all(standing);
+            soonest.is_some_and(|at| at <= grant.expires_at && (at <= look || !looked_at))
         }
         _ => soonest.is_some_and(|at| at <= latest_retry),
     };
@@ -586,28 +700,38 @@ fn watch_end(world: &mut World, grant: &Grant) {
         Some(EndReason::Expired) => "expired",
         Some(EndReason::Revoked) => "revoked",
         Some(EndReason::Failed) => "failed",
+        Some(EndReason::RemovedOutside) => "ended as removed outside",
+        Some(EndReason::TargetGone) => "ended as target gone",
         _ => "ended otherwise",
     });
+    let outside = &world.directory.removed_outside;
+    if grant.ended_because == Some(EndReason::RemovedOutside) && !keys_of(grant).iter().any(|key| outside.contains(key))
+    {
+        world.violate(format!("{} ended although nobody removed a member", grant.id));
+    }
     for (target, key) in grant.targets.iter().zip(keys_of(grant)) {
         let member = world.directory.is_member(&key, world.now);
         let standing = world.directory.standing.contains(&key);
         let others = world.table.grants.values().any(|(other, _)| {
             other.id != grant.id && other.status != GrantStatus::Ended && keys_of(other).contains(&key)
         });
+        let put_back = world.directory.put_back.contains(&key);
         let was_present = world.shown_present.contains(&(grant.id, key.clone()));
         world.reached.insert(match target.status {
             TargetStatus::Absent => "ended absent",
             TargetStatus::KeptStanding => "ended standing",
             TargetStatus::KeptByOtherGrant => "ended kept by another",
             TargetStatus::TargetGone => "ended gone",
+            TargetStatus::NotAdded => "ended before an add",
             _ => "not ended",
         });
         let true_word = match target.status {
-            // A grant that ended before anybody looked knows of no standing member.
-            TargetStatus::Absent => !member || others || (standing && !was_present),
+            TargetStatus::Absent => !member || others || put_back,
+            // Nobody looked: what is true of the target is not said.
+            TargetStatus::NotAdded => !was_present,
             TargetStatus::KeptStanding => standing,
             TargetStatus::KeptByOtherGrant => others || !member || standing,
-            TargetStatus::TargetGone => !member,
+            TargetStatus::TargetGone => !member || put_back,
             _ => false,
         };
         if !true_word {
