@@ -348,7 +348,8 @@ fn scheduled(worker: Worker, name: Option<ScheduleName>, now: Timestamp) -> (Wor
     if complete {
         grant.failing_since = None;
     }
-    promise(&mut grant, (!complete).then(|| now.plus_seconds(STALLED_SECONDS)));
+    // Whoever comes then finds what is missing, or when the members are to be looked at.
+    promise(&mut grant, Some(now.plus_seconds(STALLED_SECONDS)));
     let then = replaced.map_or(Then::Plan, |replaced| Then::DeleteSchedules { from: replaced.n });
     commit(
         worker,

@@ -6,7 +6,7 @@
 use super::grant::{MESSAGE_SECONDS, STALLED_SECONDS, schedule_at};
 use crate::Timestamp;
 use crate::due::{DueEntry, DueKind};
-use crate::grant::{Grant, GrantStatus, ScheduleName};
+use crate::grant::{Grant, GrantStatus, GrantTarget, ScheduleName, TargetStatus};
 
 /// How long (seconds) after its end a grant's schedule may still be there: its deletion is under way, or the worker that
 /// was to do it died.
@@ -18,7 +18,11 @@ const ENDED_SECONDS: i64 = 300;
 #[must_use]
 pub fn expected(grant: &Grant, now: Timestamp) -> Option<(&ScheduleName, Timestamp)> {
     let at = schedule_at(grant);
-    let settled = !grant.timer_is_outdated() && grant.due.iter().all(|entry| entry.kind == DueKind::Expire);
+    // An active grant that is complete has promised no more than to look at its members now and then.
+    let present = |target: &GrantTarget| target.status == TargetStatus::Present;
+    let complete = grant.status == GrantStatus::Active && grant.targets.iter().all(present);
+    let only_ends = grant.due.iter().all(|entry| entry.kind == DueKind::Expire);
+    let settled = !grant.timer_is_outdated() && (complete || only_ends);
     let far = at.seconds_since(now) >= MESSAGE_SECONDS;
     let name = grant.schedule.as_ref()?;
     (grant.status.is_live() && settled && far).then_some((name, at))
