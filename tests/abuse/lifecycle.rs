@@ -266,20 +266,22 @@ async fn case_44_a_removal_that_fails_for_long_is_never_done() -> anyhow::Result
     let dana = stage.requester().await?;
     let auditor = stage.person(&stage.company.auditor.user_name).await?;
     let mut grants = Vec::new();
-    for (name, status) in THREE.into_iter().zip([503, 429, 403]) {
-        let wait = (status == 429).then_some(1);
+    for name in THREE {
         let entitlement = stage.entitlement_named(name).await?;
         let (request, grant) = stage.granted(&dana, &entitlement, "1h").await?;
         stage
             .grant_until(&dana, &grant, |grant| grant["status"] == "active")
             .await?;
         let group = stage.company.group(name).expect("seeded").id.to_string();
+        grants.push((request, grant, group));
+    }
+    for ((_, grant, group), status) in grants.iter().zip([503, 429, 403]) {
+        let wait = (status == 429).then_some(1);
         let path = format!("/groups/{group}");
         stage
             .graph_fault(&json!({"match": {"path_contains": path}, "status": status, "retry_after_seconds": wait, "until_cleared": true}))
             .await?;
-        stage.check_in(&dana, &grant).await?;
-        grants.push((request, grant, group));
+        stage.check_in(&dana, grant).await?;
     }
     for (request, grant, group) in &grants {
         let id: GrantId = grant.parse()?;

@@ -212,8 +212,15 @@ async fn case_37_an_entitlement_pointed_elsewhere_after_the_approval() -> anyhow
     };
     let broader = stage.company.db_breakglass.clone();
     let id = stage.entitlement();
-    let target = json!([format!("entra:{}", broader.id)]);
-    stage.change_entitlement(&id, |e| e["targets"] = target).await?.ok()?;
+    // What live grants rest on cannot be taken away; a broader group can be added, and nobody gets into it by that.
+    let elsewhere = json!([format!("entra:{}", broader.id)]);
+    let refused = stage.change_entitlement(&id, |e| e["targets"] = elsewhere).await?;
+    assert_eq!((refused.status, refused.code()), (409, "in-use"), "{refused}");
+    let both = json!([
+        format!("entra:{}", stage.company.prod_admins.id),
+        format!("entra:{}", broader.id)
+    ]);
+    stage.change_entitlement(&id, |e| e["targets"] = both).await?.ok()?;
     stage.clear_graph_faults().await?;
     // Approved and not yet active: asked again from the start. Waiting: cannot be approved any more.
     let auditor = stage.person(&stage.company.auditor.user_name).await?;

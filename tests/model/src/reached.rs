@@ -41,6 +41,7 @@ met! {
     TargetStanding "a target is kept (standing)",
     TargetKept "a target is kept by another grant",
     TargetGone "a target is gone",
+    TargetNotAdded "a target was never asked to add anybody",
     MemberAbsent "a membership is absent",
     MemberStanding "a membership is standing",
     MemberAdding "a membership is being added",
@@ -177,6 +178,7 @@ impl Reached {
                 (TargetStatus::KeptStanding, Met::TargetStanding),
                 (TargetStatus::KeptByOtherGrant, Met::TargetKept),
                 (TargetStatus::TargetGone, Met::TargetGone),
+                (TargetStatus::NotAdded, Met::TargetNotAdded),
             ];
             for target in &grant.targets {
                 self.meet_one_of(target.status, &targets);

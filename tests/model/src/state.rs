@@ -457,8 +457,9 @@ impl State {
                     .is_some_and(|row| row.get().grant.status != GrantStatus::Ended)
         });
         let true_word = match status {
+            TargetStatus::Absent => !member || others,
             // A grant that ended before anybody looked knows of no standing member.
-            TargetStatus::Absent => !member || others || standing,
+            TargetStatus::NotAdded => !member || others || standing,
             TargetStatus::KeptStanding => standing,
             TargetStatus::KeptByOtherGrant => others || !member || standing,
             TargetStatus::TargetGone => !member,
