@@ -196,15 +196,14 @@ async fn the_kill_switch_ends_everything_until_two_admins_release_it() -> anyhow
     assert_eq!(cancelled["status"], "cancelled");
     let entry = stage.carried_out(&ola, &press).await?;
     assert_eq!(
-        (
-            &entry["grants"],
-            &entry["ended"],
-            &entry["removing"],
-            &entry["cancelled_requests"]
-        ),
-        (&json!(4), &json!(4), &json!(0), &json!(1)),
+        (&entry["removing"], &entry["cancelled_requests"]),
+        (&json!(0), &json!(1)),
         "{entry}"
     );
+    // A worker that met the scheduled one first has ended it by itself.
+    let counted = entry["grants"].as_u64().unwrap_or_default();
+    assert!((3..=4).contains(&counted), "{entry}");
+    assert_eq!(entry["ended"], counted, "{entry}");
     assert_eq!(
         (&entry["reason"], &entry["by"]["name"]),
         (&json!("a laptop was stolen"), &json!("Ola Berg"))
