@@ -79,7 +79,7 @@ async fn a_scheduled_start_gives_access_at_its_second_and_none_before() -> anyho
         .await?;
     assert_eq!(
         (&ended["ended_because"], &ended["targets"][0]["status"]),
-        (&json!("checked_in"), &json!("absent"))
+        (&json!("checked_in"), &json!("not_added"))
     );
     let timeline = running.timeline(&dana, &request).await?;
     assert!(
