@@ -152,7 +152,6 @@ async fn answers(running: &Running, method: &str, account: &str, answer: Option<
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "known to fail since the looks at live members came: to be mended, see docs/ARCHITECTURE.md"]
 async fn whatever_a_target_answers_to_a_removal_it_is_retried_shown_and_finally_proved() -> anyhow::Result<()> {
     let running = quick().await?;
     let company = Company::new();
