@@ -108,10 +108,10 @@ const ANSWERS: [Option<u16>; 8] = [
     Some(403),
     Some(404),
     Some(409),
-    Some(429),
     Some(500),
     Some(503),
     None,
+    Some(429),
 ];
 
 /// People who may ask, one for each answer.
@@ -162,12 +162,15 @@ async fn whatever_a_target_answers_to_a_removal_it_is_retried_shown_and_finally_
         let account = colleague.id.to_string();
         let (_, grant) = running.granted(person, &running.entitlement(), "1h").await?;
         running.member_is(&group, &account, true).await?;
+        grants.push(grant);
         answers(&running, "DELETE", &account, *answer).await?;
+    }
+    // All are members by now: a target that throttles has adds wait, whosever they are.
+    for ((_, _, person), grant) in people.iter().zip(&grants) {
         running
             .post(person, &format!("/v1/grants/{grant}/check-in"), &json!({}))
             .await?
             .ok()?;
-        grants.push(grant);
     }
     for ((answer, colleague, person), grant) in people.iter().zip(&grants) {
         let account = colleague.id.to_string();

@@ -8,15 +8,17 @@
 use aws_lambda_events::event::dynamodb::{Event, EventRecord};
 use futures_util::StreamExt as _;
 use hourglass_app::ports::Workers;
-use hourglass_app::workers::{Hint, on_hint};
+use hourglass_app::workers::hints::{Hint, left_to_do, on_hint};
 use hourglass_boot::Services;
+use hourglass_domain::Timestamp;
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// How many things are looked at side by side.
-const AT_A_TIME: usize = 4;
-/// How long one look may take: shorter than the function's own time, so that a hanging target fails its record only.
-const LONGEST_LOOK: Duration = Duration::from_secs(45);
+const AT_A_TIME: usize = 8;
+/// How long (seconds) a batch may take: shorter than the function's own time, so that a hanging target fails its records
+/// only.
+const LONGEST_BATCH_SECONDS: i64 = 45;
 
 /// Looks at everything that a batch of stream records hints at, each thing once.
 ///
@@ -25,15 +27,11 @@ const LONGEST_LOOK: Duration = Duration::from_secs(45);
 pub async fn handle(services: &Services, event: Value) -> anyhow::Result<Value> {
     let event: Event = serde_json::from_value(event)?;
     let workers = services.workers();
-    let mut distinct: Vec<Hint> = Vec::new();
-    for hint in event.records.iter().filter_map(hint) {
-        if !distinct.contains(&hint) {
-            distinct.push(hint);
-        }
-    }
+    let deadline = workers.core.clock.now().plus_seconds(LONGEST_BATCH_SECONDS);
+    let wanted = left_to_do(&workers, event.records.iter().filter_map(hint)).await?;
     // Side by side, so that a tenant whose directory hangs keeps nobody else's grant waiting.
-    let failed: Vec<Hint> = futures_util::stream::iter(distinct)
-        .map(|hint| async { (!look_at(&workers, &hint).await).then_some(hint) })
+    let failed: Vec<Hint> = futures_util::stream::iter(wanted)
+        .map(|hint| async { (!look_at(&workers, &hint, deadline).await).then_some(hint) })
         .buffer_unordered(AT_A_TIME)
         .filter_map(std::future::ready)
         .collect()
@@ -47,9 +45,11 @@ pub async fn handle(services: &Services, event: Value) -> anyhow::Result<Value> 
     Ok(json!({"batchItemFailures": failures}))
 }
 
-/// Looks at one thing, within its time. What is not finished by then stays with its due-entry.
-async fn look_at(workers: &Workers, hint: &Hint) -> bool {
-    match tokio::time::timeout(LONGEST_LOOK, on_hint(workers, hint)).await {
+/// Looks at one thing, within the batch's time. What is not finished by then stays with its due-entry.
+async fn look_at(workers: &Workers, hint: &Hint, deadline: Timestamp) -> bool {
+    let millis = deadline.millis() - workers.core.clock.now().millis();
+    let left = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
+    match tokio::time::timeout(left, on_hint(workers, hint)).await {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {
             tracing::error!(?hint, %error, "a stream record could not be handled");

@@ -14,7 +14,7 @@ use hourglass_app::ports::Clock as _;
 use hourglass_app::ports::connector::Place;
 use hourglass_app::ports::store::{Condition, Store, Write};
 use hourglass_app::requests::{self, NewRequest};
-use hourglass_app::workers::{on_hint, on_trigger, sweep::sweep};
+use hourglass_app::workers::{hints::on_hint, on_trigger, sweep::sweep};
 use hourglass_app::{AppError, Result as AppResult, approvals, grants};
 use hourglass_domain::Refusal;
 use hourglass_domain::canonical::Digest;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hourglass_app::ports::store::{CommitError, Item, Key, List, Page, Query, Store, StoreError, Write};
 use hourglass_app::ports::{Clock, Ids};
-use hourglass_app::workers::Hint;
+use hourglass_app::workers::hints::Hint;
 use hourglass_domain::Timestamp;
 use hourglass_domain::grant::{Grant, ScheduleName};
 use hourglass_domain::ids::{GrantId, ObjectId};

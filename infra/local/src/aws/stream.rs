@@ -65,7 +65,7 @@ impl StreamOptions {
             function: function.to_owned(),
             prefixes: Vec::new(),
             removals: false,
-            batch_size: 10,
+            batch_size: 50,
             attempts: 3,
             poll: Duration::from_millis(50),
             retry_delay: Duration::from_millis(250),
