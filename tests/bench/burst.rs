@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
+use hourglass_app::change::read;
 use hourglass_app::keys;
 use hourglass_app::ports::store::{Key, MOST_KEYS};
 use hourglass_app::records::from_item;
@@ -23,7 +24,7 @@ use hourglass_local::entra::Tenant;
 use hourglass_local::entra::calls::CALLS_KEPT;
 use hourglass_local::sim;
 use hourglass_local::system::Options;
-use hourglass_tests::burst::{Burst, REAL, entitlements, seed, settle, still_there, throttled};
+use hourglass_tests::burst::{Burst, REAL, entitlements, press, seed, settle, still_there, throttled};
 use hourglass_tests::{Person, Running};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -36,6 +37,8 @@ const GROUPS: usize = 4;
 const URGENT: usize = 24;
 /// Pause between two of them, as a part of the time that the limit allows.
 const URGENT_PAUSE: Duration = Duration::from_secs(10);
+/// When, after the beginning, an admin presses the kill switch for somebody.
+const KILL_AFTER: Duration = Duration::from_secs(15);
 /// How often the true members are looked at: the error of the figures.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How often while a person's end is measured.
@@ -91,7 +94,7 @@ async fn main() -> anyhow::Result<()> {
     let services = Services::new(config).await?;
     let tenant = running.system.world.entra.tenant().clone();
 
-    let (patterns, urgent) = prepare(&running).await?;
+    let (patterns, mut urgent) = prepare(&running).await?;
     let lead = LEAD_SECONDS + i64::try_from(count)? * SEED_MILLIS / 1000;
     let ends = now().plus_seconds(lead).rounded_up_to_minute();
     let started = now();
@@ -103,15 +106,19 @@ async fn main() -> anyhow::Result<()> {
     say(&format!("{count} grants end in {} s", seconds(now(), ends)))?;
     wait_until(ends).await;
 
+    let killed = urgent.pop().context("nobody to kill")?;
+    let killing = tokio::spawn(kill(Arc::clone(&running), services.clone(), tenant.clone(), killed));
     let people = tokio::spawn(end_by_people(Arc::clone(&running), tenant.clone(), urgent));
     let limit = f64::from(u32::try_from(count)?.saturating_sub(CAPACITY)) / f64::from(PER_SECOND);
     let gone = gone(&tenant, &burst, ends, limit).await?;
     let mut urgent = people.await??;
+    let kill_millis = killing.await??;
     urgent.sort_unstable();
     let mut figures = Map::new();
     figures.insert("grants".to_owned(), json!(count));
     figures.insert("seconds".to_owned(), json!(seconds(ends, gone)));
     figures.insert("limit_seconds".to_owned(), json!(limit));
+    figures.insert("kill_switch_ms".to_owned(), json!(kill_millis));
     if whole_log(&tenant)? {
         figures.insert("throttled".to_owned(), json!(throttled(&tenant)?));
     }
@@ -181,6 +188,28 @@ async fn granted(running: &Running, who: &Person, entitlement: &str) -> anyhow::
         .await
 }
 
+/// When an admin presses the kill switch for a person in the midst of it: milliseconds until the member is gone.
+async fn kill(running: Arc<Running>, services: Services, tenant: Tenant, killed: Urgent) -> anyhow::Result<i64> {
+    tokio::time::sleep(KILL_AFTER).await;
+    let grant = read::<Grant>(&*services.core.store, &keys::grant(killed.grant.parse()?)).await?;
+    let user = grant.context("no grant")?.value.beneficiary.user;
+    let pressed = now();
+    press(&running, &json!({"scope": "user", "id": user})).await?;
+    gone_from(&tenant, &killed, pressed).await
+}
+
+/// Waits until the member is gone; milliseconds since then.
+async fn gone_from(tenant: &Tenant, urgent: &Urgent, since: Timestamp) -> anyhow::Result<i64> {
+    while tenant.members(urgent.group)?.contains(&urgent.account) {
+        ensure!(
+            seconds(since, now()) < PATIENCE.as_secs_f64(),
+            "an urgent end takes too long"
+        );
+        tokio::time::sleep(LOOK_CLOSELY).await;
+    }
+    Ok(now().millis() - since.millis())
+}
+
 /// Lets people end their grants, one after the other, and measures how long each takes until the member is gone, in
 /// milliseconds.
 async fn end_by_people(running: Arc<Running>, tenant: Tenant, urgent: Vec<Urgent>) -> anyhow::Result<Vec<i64>> {
@@ -189,14 +218,7 @@ async fn end_by_people(running: Arc<Running>, tenant: Tenant, urgent: Vec<Urgent
         let asked = now();
         let path = format!("/v1/grants/{}/check-in", urgent.grant);
         running.post(&urgent.who, &path, &json!({})).await?.ok()?;
-        while tenant.members(urgent.group)?.contains(&urgent.account) {
-            ensure!(
-                seconds(asked, now()) < PATIENCE.as_secs_f64(),
-                "an end by a person takes too long"
-            );
-            tokio::time::sleep(LOOK_CLOSELY).await;
-        }
-        millis.push(now().millis() - asked.millis());
+        millis.push(gone_from(&tenant, &urgent, asked).await?);
         tokio::time::sleep(URGENT_PAUSE).await;
     }
     Ok(millis)

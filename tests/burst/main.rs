@@ -19,7 +19,7 @@ use hourglass_local::entra::Tenant;
 use hourglass_local::entra::calls::WriteBudget;
 use hourglass_local::sim;
 use hourglass_tests::Running;
-use hourglass_tests::burst::{Burst, entitlements, real, seed, settle, still_there, throttled};
+use hourglass_tests::burst::{Burst, entitlements, press, real, seed, settle, still_there, throttled};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -157,6 +157,22 @@ async fn many_ends_at_once_go_no_faster_than_the_tenant_takes_them_and_nothing_o
             false,
         )
         .await?;
+    // And the kill switch, for the second grant of the same person.
+    let second = stage.grant(&own[1]).await?;
+    press(running, &json!({"scope": "user", "id": second.beneficiary.user})).await?;
+    running
+        .member_is(
+            &company.prod_readers.id.to_string(),
+            &company.requester.id.to_string(),
+            false,
+        )
+        .await?;
+    assert_ne!(
+        still_there(stage.tenant(), &burst)?,
+        0,
+        "they waited for the end of the burst"
+    );
+
     let waiting = stage.grant(added).await?;
     assert_eq!(
         (waiting.attempts, waiting.failing_since),

@@ -80,6 +80,25 @@ pub async fn real(running: &Running, who: &Person, entitlements: &[String]) -> a
     Ok(grants)
 }
 
+/// An admin looks at what would end and presses the kill switch.
+///
+/// # Errors
+/// When the press is refused.
+pub async fn press(running: &Running, scope: &Value) -> anyhow::Result<Value> {
+    let admin = running.admin().await?;
+    let preview = running
+        .post(&admin, "/v1/admin/kill-switch/preview", scope)
+        .await?
+        .ok()?;
+    let mut body = scope.clone();
+    if let Some(fields) = body.as_object_mut() {
+        fields.insert("reason".to_owned(), "an intruder was seen".into());
+        let confirmation = preview.get("confirmation").cloned().unwrap_or_default();
+        fields.insert("confirmation".to_owned(), confirmation);
+    }
+    running.post(&admin, "/v1/admin/kill-switch", &body).await?.ok()
+}
+
 /// The entitlements over these groups, by their names, in their order.
 ///
 /// # Errors
