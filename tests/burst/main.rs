@@ -24,11 +24,11 @@ use serde_json::json;
 use tokio::time::Instant;
 
 /// How many grants end at once.
-const GRANTS: usize = 300;
+const GRANTS: usize = 500;
 /// How many of them have a schedule; the sweep finds the others.
 const SCHEDULES: usize = 40;
 /// How many writes the tenant has left for them at first.
-const AT_FIRST: u32 = 100;
+const AT_FIRST: u32 = 60;
 
 struct Stage {
     running: Running,
