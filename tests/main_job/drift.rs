@@ -70,6 +70,10 @@ impl Scene {
         })
     }
 
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     fn path(&self) -> String {
         format!("/v1/admin/entitlements/{}/drift", self.running.entitlement())
     }
@@ -186,6 +190,44 @@ async fn enforce_keeps_who_it_finds_reports_for_seven_days_and_then_removes_one_
         .await?;
     assert_eq!(report["removing"], json!([]), "{report}");
     assert_eq!(scene.members().await?, [found.id.to_string()], "who was found stays");
+    scene.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn enforce_keeps_a_standing_member_whose_grant_has_not_begun() -> anyhow::Result<()> {
+    let scene = Scene::new().await?;
+    let dana = scene.running.requester().await?;
+    scene.add(&scene.company.requester)?;
+    let body = json!({
+        "entitlement": scene.running.entitlement(),
+        "duration": "1h",
+        "justification": "INC-42: the migration of tomorrow",
+        "starts_at": scene.now().plus_seconds(7_200).to_string(),
+    });
+    let asked = scene.running.post(&dana, "/v1/requests", &body).await?.ok()?;
+    let request = asked["id"].as_str().unwrap_or_default();
+    let approver = scene.running.approver().await?;
+    let decided = scene.running.decide(&approver, request, "approve").await?.ok()?;
+    let grant = decided["grant"].as_str().unwrap_or_default();
+
+    scene.choose("enforce").await?;
+    let report = scene.look().await?;
+    assert_eq!(report["held"], 1, "the grant explains the member for now: {report}");
+    let path = format!("/v1/grants/{grant}/check-in");
+    scene.running.post(&dana, &path, &json!({})).await?.ok()?;
+    scene
+        .running
+        .grant_until(&dana, grant, |grant| grant["status"] == "ended")
+        .await?;
+    scene.clock.seconds.store(ENFORCE_AFTER_SECONDS + 1, Ordering::SeqCst);
+    let report = scene.look().await?;
+    assert_eq!(
+        (&report["standing"], &report["removing"]),
+        (&json!(1), &json!([])),
+        "a member before any grant: {report}"
+    );
+    assert_eq!(scene.members().await?, [scene.company.requester.id.to_string()]);
     scene.stop().await;
     Ok(())
 }

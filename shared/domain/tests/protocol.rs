@@ -2141,6 +2141,6 @@ mod comparison {
         stored.status = hourglass_domain::grant::GrantStatus::Ended;
         stored.ended_at = Some(now);
         assert_eq!(of(3, Some(&stored), now.plus_seconds(299)), Standing::Timer);
-        assert_eq!(of(3, Some(&stored), now.plus_seconds(300)), Standing::Orphan);
+        assert_eq!(of(3, Some(&stored), now.plus_seconds(300)), Standing::LeftOver);
     }
 }

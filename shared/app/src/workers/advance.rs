@@ -15,7 +15,7 @@ use hourglass_domain::target::Target;
 use super::converge::converge_each;
 use super::purse::Purse;
 use super::verify::{Verdict, evidence, verify};
-use crate::change::{Change, ChangeError, read_each, read_many};
+use crate::change::{Change, ChangeError, read, read_each, read_many};
 use crate::directory;
 use crate::error::Result;
 use crate::keys;
@@ -229,7 +229,10 @@ async fn commit(workers: &Workers, worker: &Worker, next: Next) -> Result<Input>
     }
     match change.commit(store).await {
         Ok(()) => {
-            tell(before, grant, next.action, now);
+            tell(before, grant, next.action);
+            if was_removed(before, grant) {
+                metric("revocation_lateness_seconds", lateness(workers, grant, now).await);
+            }
             if before.status != grant.status && !grant.status.is_live() {
                 close_extension(workers, grant).await;
             }
@@ -327,7 +330,7 @@ fn event(grant: &Grant, action: &'static str, now: Timestamp) -> Draft {
 }
 
 /// Logs and measures what operators watch.
-fn tell(before: &Grant, grant: &Grant, action: Option<&'static str>, now: Timestamp) {
+fn tell(before: &Grant, grant: &Grant, action: Option<&'static str>) {
     if grant.attempts > before.attempts {
         // Each attempt counts, so that what fails for long, a removal above all, keeps its alarm.
         tracing::info!(target: "metric", metric = "convergence_failures", value = 1_u64, unit = "Count");
@@ -343,20 +346,31 @@ fn tell(before: &Grant, grant: &Grant, action: Option<&'static str>, now: Timest
         let millis = active_at.millis().saturating_sub(grant.starts_at.millis()).max(0);
         metric("time_to_grant_seconds", millis);
     }
-    // The moment that counts is when the last target says that the member is gone; the proof comes later.
+}
+
+/// Whether the last target says now that the member is gone. That moment counts; the proof comes later.
+fn was_removed(before: &Grant, grant: &Grant) -> bool {
     let removing = |grant: &Grant| {
         let mut targets = grant.targets.iter();
         targets.any(|target| target.status == TargetStatus::Removing)
     };
-    if removing(before) && !removing(grant) {
-        let planned = grant
-            .ending_at
-            .map_or(grant.expires_at, |ending| ending.min(grant.expires_at));
-        metric(
-            "revocation_lateness_seconds",
-            now.millis().saturating_sub(planned.millis()).max(0),
-        );
+    removing(before) && !removing(grant)
+}
+
+/// How long (milliseconds) after its end a grant's member was removed. An end that was ordered counts from the order: how
+/// long that waited for a worker is what people notice.
+async fn lateness(workers: &Workers, grant: &Grant, now: Timestamp) -> i64 {
+    let mut planned = grant
+        .ending_at
+        .map_or(grant.expires_at, |ending| ending.min(grant.expires_at));
+    if grant.ended_because != Some(EndReason::Expired) {
+        // A figure is worth no failure.
+        let order = read::<EndOrder>(&*workers.core.store, &keys::end_order(grant.id)).await;
+        if let Ok(Some(order)) = order {
+            planned = planned.min(order.value.at);
+        }
     }
+    now.millis().saturating_sub(planned.millis()).max(0)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of a metric are far below 2^52")]

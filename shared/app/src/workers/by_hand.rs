@@ -1,6 +1,7 @@
 //! Grants that two administrators closed by hand: closed once both have signed, and looked at again every day until the
 //! members are proved absent. One that a target still shows reopens its grant.
 
+use futures_util::future::join_all;
 use hourglass_domain::audit::{Actor, Draft, StreamId};
 use hourglass_domain::by_hand::{ClosingByHand, is_failing};
 use hourglass_domain::grant::{Grant, GrantStatus};
@@ -8,15 +9,17 @@ use hourglass_domain::ids::GrantId;
 use hourglass_domain::membership::{Holds, Membership, MembershipKey};
 use hourglass_domain::protocol::grant::{HoldsChange, closed_by_hand, rechecked, reopened};
 use hourglass_domain::protocol::membership::{Inspection, Outcome};
+use hourglass_domain::target::Target;
 
 use super::advance::{self, holds_writes, markers_gone, memberships};
 use super::converge::converge;
 use crate::change::{Change, ChangeError, DECIDE_AGAIN, read};
 use crate::error::Result;
 use crate::keys;
+use crate::policy;
 use crate::ports::Workers;
 use crate::ports::connector::Place;
-use crate::records::Stored;
+use crate::records::{LiveGrant, LiveInApplication, LiveInGroup, Stored};
 use crate::removals;
 
 /// Closes the grant if that was signed, or looks at it again if it is closed.
@@ -76,23 +79,25 @@ async fn recheck(workers: &Workers, stored: &Stored<Grant>) -> Result<bool> {
         return Ok(true);
     }
     let keys = memberships(grant);
-    let mut answers = Vec::with_capacity(keys.len());
-    for key in &keys {
-        let found = inspect(workers, grant, key).await;
-        if found == Inspection::Present && !is_kept(workers, key).await? {
+    // Side by side: the targets that hang must not keep the one from being asked that still shows the member.
+    let answers = join_all(keys.iter().map(|key| inspect(workers, grant, key))).await;
+    for (key, found) in keys.iter().zip(&answers) {
+        if *found == Inspection::Present && !is_kept(workers, key).await? {
             return reopen(workers, stored).await;
         }
-        answers.push(found);
     }
-    let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(keys.len());
-    for (key, found) in keys.iter().zip(answers) {
-        outcomes.push(match found {
-            Inspection::Unknown(_) => None,
+    let proofs = keys.iter().zip(answers).map(|(key, found)| async move {
+        match found {
+            Inspection::Unknown(_) => Ok(None),
             _ => converge(workers, &grant.application, std::slice::from_ref(key))
-                .await?
-                .pop(),
-        });
-    }
+                .await
+                .map(|mut outcomes| outcomes.pop()),
+        }
+    });
+    let outcomes = join_all(proofs)
+        .await
+        .into_iter()
+        .collect::<Result<Vec<Option<Outcome>>>>()?;
     let next = rechecked(grant, &outcomes, now);
     let change = Change::new()
         .replace(stored.version, &next)?
@@ -133,6 +138,7 @@ async fn reopen(workers: &Workers, stored: &Stored<Grant>) -> Result<bool> {
     let change = Change::new()
         .replace(stored.version, &next)?
         .due(&stored.value.due, &next.due)?;
+    let change = markers_back(workers, change, &next).await?;
     if !commit(workers, change, &next, draft).await? {
         return Ok(false);
     }
@@ -140,6 +146,34 @@ async fn reopen(workers: &Workers, stored: &Stored<Grant>) -> Result<bool> {
     tracing::info!(target: "metric", metric = "convergence_failures", value = 1_u64, unit = "Count");
     advance::advance(workers, next.id).await?;
     Ok(true)
+}
+
+/// The markers of a grant that has not ended after all: drift knows its member by them, and its entitlement is in use. One
+/// of a group that is not provisioned any more is left out, as nothing looks for it.
+async fn markers_back(workers: &Workers, change: Change, grant: &Grant) -> Result<Change> {
+    let targets = grant.targets.iter().map(|target| &target.target);
+    let groups = policy::provisioned_groups(&*workers.core.store, &grant.application, targets).await?;
+    let mut change = change
+        .put_any(&LiveGrant {
+            user: grant.beneficiary.user,
+            grant: grant.id,
+            entitlement: grant.entitlement,
+        })?
+        .put_any(&LiveInApplication {
+            application: grant.application.clone(),
+            entitlement: grant.entitlement,
+            grant: grant.id,
+            starts_at: grant.starts_at,
+        })?;
+    for (Target::Entra { group, .. }, provisioned) in groups {
+        change = change.put_any(&LiveInGroup {
+            application: grant.application.clone(),
+            group,
+            provisioned,
+            grant: grant.id,
+        })?;
+    }
+    Ok(change)
 }
 
 /// Stores a change with its event; `false` when something had changed meanwhile.

@@ -252,18 +252,20 @@ async fn keep_standing(
     Ok(())
 }
 
+/// Whether a member was one before the grant that holds it now, or will. The list was read first, and the intent to add is
+/// stored before a member is added: one of which we still know nothing, or no more than that it was there, did not come
+/// from us. One that we removed lately may be, for a target that lies.
 async fn was_there_before(workers: &Workers, target: &Target, account: ObjectId) -> Result<bool> {
-    let store = &*workers.core.store;
     let key = MembershipKey {
         target: target.clone(),
         account,
     };
-    let holds: Option<Stored<Holds>> = read(store, &keys::holds(&key)).await?;
-    let membership: Option<Stored<Membership>> = read(store, &keys::membership(&key)).await?;
-    Ok(match (membership, holds) {
-        (Some(membership), Some(holds)) => membership.value.is_standing(&holds.value),
-        _ => false,
-    })
+    let membership: Option<Stored<Membership>> = read(&*workers.core.store, &keys::membership(&key)).await?;
+    Ok(membership.is_none_or(|membership| match membership.value.presence {
+        Presence::Standing { .. } => true,
+        Presence::Absent => membership.value.watch.is_none(),
+        Presence::Adding | Presence::Present { .. } | Presence::Removing { .. } | Presence::Gone => false,
+    }))
 }
 
 /// Removes what has to go, through the one way in which a target is touched, and looks after what is under way. `version`

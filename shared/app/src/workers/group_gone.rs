@@ -5,15 +5,16 @@
 
 use futures_util::StreamExt as _;
 use hourglass_domain::grant::{EndReason, Grant};
-use hourglass_domain::ids::{ApplicationId, GroupId};
+use hourglass_domain::ids::{ApplicationId, GrantId, GroupId};
 
+use super::advance;
 use super::offboard::order_end;
-use crate::change::{Change, ChangeError, read, read_page};
+use crate::change::{Change, ChangeError, read};
 use crate::error::Result;
 use crate::keys;
 use crate::ports::Workers;
-use crate::ports::store::{LARGEST_PAGE, Query};
-use crate::records::{GroupGoneOrder, LiveInGroup, Stored};
+use crate::ports::store::{Item, LARGEST_PAGE, Query};
+use crate::records::{GroupGoneOrder, LiveInGroup, Stored, from_item};
 
 /// Most pages of grants that one run ends; with more, the order stays for the next run.
 const MOST_PAGES: usize = 20;
@@ -46,21 +47,22 @@ async fn end_grants(workers: &Workers, order: &GroupGoneOrder) -> Result<bool> {
     let Some(object_id) = order.object_id else {
         return Ok(true);
     };
-    let mut ending: Vec<Grant> = Vec::new();
+    let mut ending: Vec<GrantId> = Vec::new();
     let mut complete = false;
+    let mut failed = None;
     let mut after: Option<String> = None;
     for _ in 0..MOST_PAGES {
         let query = Query::partition(keys::live_in_group(&order.application, object_id))
             .after(after)
             .limit(LARGEST_PAGE);
-        let page = read_page::<LiveInGroup>(store, &query).await?;
-        for live in page.items.iter().map(|stored| &stored.value) {
-            if live.provisioned != order.group {
-                continue;
-            }
-            let grant: Option<Stored<Grant>> = read(store, &keys::grant(live.grant)).await?;
-            if let Some(grant) = grant.filter(|grant| grant.value.status.is_live()) {
-                ending.push(grant.value);
+        let page = store.query(&query).await?;
+        // One that cannot be read keeps no other waiting, and every order is stored before the first grant is ended, so
+        // that one that is slow to end does not either.
+        for item in page.items {
+            match ordered(workers, order.group, item).await {
+                Ok(Some(grant)) => ending.push(grant),
+                Ok(None) => {}
+                Err(error) => failed = Some(error),
             }
         }
         after = page.next;
@@ -69,12 +71,27 @@ async fn end_grants(workers: &Workers, order: &GroupGoneOrder) -> Result<bool> {
             break;
         }
     }
-    // One that fails keeps no other waiting.
-    let results: Vec<Result<()>> = futures_util::stream::iter(ending)
-        .map(|grant| async move { order_end(workers, &grant, EndReason::TargetGone).await })
+    let results: Vec<Result<bool>> = futures_util::stream::iter(ending)
+        .map(|grant| advance::advance(workers, grant))
         .buffer_unordered(AT_A_TIME)
         .collect()
         .await;
-    results.into_iter().collect::<Result<()>>()?;
-    Ok(complete)
+    match results.into_iter().find_map(Result::err).or(failed) {
+        Some(error) => Err(error),
+        None => Ok(complete),
+    }
+}
+
+/// Orders that the grant behind a marker ends, if it rests on the deleted group and is live.
+async fn ordered(workers: &Workers, group: GroupId, marker: Item) -> Result<Option<GrantId>> {
+    let live = from_item::<LiveInGroup>(marker)?.value;
+    if live.provisioned != group {
+        return Ok(None);
+    }
+    let grant: Option<Stored<Grant>> = read(&*workers.core.store, &keys::grant(live.grant)).await?;
+    let Some(grant) = grant.filter(|grant| grant.value.status.is_live()) else {
+        return Ok(None);
+    };
+    order_end(workers, &grant.value, EndReason::TargetGone).await?;
+    Ok(Some(live.grant))
 }

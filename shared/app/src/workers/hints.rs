@@ -7,7 +7,6 @@
 use hourglass_domain::directory::Gone;
 use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::{ApplicationId, GrantId, GroupId, KillId, ProbeId, UserId};
-use hourglass_domain::protocol::grant::calls_for_work;
 
 use super::{advance, group_gone, kill, memberships_gone, offboard, probes};
 use crate::change::read_each;
@@ -65,6 +64,12 @@ impl Hint {
     }
 }
 
+/// Whether a grant that was just stored asks for a look: it was approved, or got another end, or somebody who is no worker
+/// wrote that it is live. The end of a grant is a worker's own work, whose due-entries bring back what it leaves.
+const fn asks_for_work(grant: &Grant) -> bool {
+    grant.status.is_live()
+}
+
 /// What is left to do of these hints: each once, and what people wait for and fear most first. Grants that were ordered to
 /// end come before everything else; those that ask for nothing are left out.
 ///
@@ -94,7 +99,7 @@ pub async fn left_to_do(workers: &Workers, hints: impl IntoIterator<Item = Hint>
     let keys: Vec<Key> = ids.iter().copied().map(keys::grant).collect();
     let stored = read_each::<Grant>(&*workers.core.store, &keys).await?;
     let wanted = ids.into_iter().zip(stored).filter(|(_, stored)| match stored {
-        Ok(stored) => stored.as_ref().is_some_and(|stored| calls_for_work(&stored.value)),
+        Ok(stored) => stored.as_ref().is_some_and(|stored| asks_for_work(&stored.value)),
         // Whoever looks at it on its own tells what is wrong with it.
         Err(_) => true,
     });
@@ -109,7 +114,7 @@ pub async fn left_to_do(workers: &Workers, hints: impl IntoIterator<Item = Hint>
 pub async fn on_hint(workers: &Workers, hint: &Hint) -> Result<()> {
     match hint {
         Hint::Grant(id) => match advance::load(workers, *id).await? {
-            Some(loaded) if calls_for_work(&loaded.grant) => advance::run(workers, loaded).await,
+            Some(loaded) if asks_for_work(&loaded.grant) => advance::run(workers, loaded).await,
             _ => Ok(()),
         },
         Hint::End(id) => advance::advance(workers, *id).await.map(|_| ()),

@@ -4,10 +4,11 @@
 //! the beneficiary is active, so that whatever was granted before is listed here and nothing is granted after.
 
 use futures_util::StreamExt as _;
+use hourglass_domain::Timestamp;
 use hourglass_domain::audit::{Actor, Draft, StreamId};
 use hourglass_domain::directory::User;
 use hourglass_domain::grant::{EndOrder, EndReason, Grant};
-use hourglass_domain::ids::{ApplicationId, RequestId, UserId};
+use hourglass_domain::ids::{ApplicationId, GrantId, RequestId, UserId};
 use hourglass_domain::request::{Request, RequestStatus};
 
 use super::advance;
@@ -16,8 +17,8 @@ use crate::directory;
 use crate::error::Result;
 use crate::keys;
 use crate::ports::Workers;
-use crate::ports::store::{Key, Query};
-use crate::records::{LiveGrant, OffboardOrder, OpenRequest, Stored};
+use crate::ports::store::{Item, Key, Query};
+use crate::records::{LiveGrant, OffboardOrder, OpenRequest, Stored, from_item};
 use crate::requests;
 
 /// Most orders of one user that one run carries out: each is deleted with its promise in one transaction.
@@ -38,32 +39,35 @@ pub async fn offboard(workers: &Workers, application: &ApplicationId, user: User
     };
     let stored: Option<Stored<User>> = directory::user(store, application, user).await?;
     let active_again = stored.is_some_and(|stored| stored.value.active);
-    let grants = read_page::<LiveGrant>(store, &Query::partition(keys::live_grants(user))).await?;
+    let grants = store.query(&Query::partition(keys::live_grants(user))).await?;
     // What was live when the account was switched off ends even if it is switched on again a second later. While it is
     // off, everything ends: an approval that was under way may be stored before the order and yet bear a later time,
     // and clocks differ. Every order is stored before the first grant is ended, so that one that is slow to end keeps
-    // none of the others waiting.
+    // none of the others waiting, and neither does one that cannot be read.
     let mut ending = Vec::new();
-    for live in &grants.items {
+    let mut failed = None;
+    for live in grants.items {
         let before = active_again.then_some(latest.value.at);
-        if let Some(grant) = concerned(workers, live, before).await? {
-            order(workers, &grant, EndReason::UserDeactivated).await?;
-            ending.push(grant.id);
+        match ordered(workers, live, before).await {
+            Ok(Some(grant)) => ending.push(grant),
+            Ok(None) => {}
+            Err(error) => failed = Some(error),
         }
     }
-    for result in futures_util::stream::iter(ending)
+    let ended = futures_util::stream::iter(ending)
         .map(|grant| advance::advance(workers, grant))
         .buffer_unordered(AT_A_TIME)
         .collect::<Vec<_>>()
-        .await
-    {
-        result?;
-    }
+        .await;
+    failed = ended.into_iter().find_map(Result::err).or(failed);
     if !active_again {
         let open = read_page::<OpenRequest>(store, &Query::partition(keys::open_requests(user))).await?;
         for request in open.items {
             cancel(workers, request.value.request).await?;
         }
+    }
+    if let Some(error) = failed {
+        return Err(error);
     }
     if grants.next.is_some() {
         // More than a page of live grants: the order stays for the next round.
@@ -78,19 +82,23 @@ pub async fn offboard(workers: &Workers, application: &ApplicationId, user: User
     }
 }
 
-/// The live grant behind a marker: of those approved until `before`, or of all.
-async fn concerned(
-    workers: &Workers,
-    live: &Stored<LiveGrant>,
-    before: Option<hourglass_domain::Timestamp>,
-) -> Result<Option<Grant>> {
-    let grant: Option<Stored<Grant>> = read(&*workers.core.store, &keys::grant(live.value.grant)).await?;
+/// Orders that the live grant behind a marker ends: of those approved until `before`, or of all.
+async fn ordered(workers: &Workers, live: Item, before: Option<Timestamp>) -> Result<Option<GrantId>> {
+    let live = from_item::<LiveGrant>(live)?.value;
+    let grant: Option<Stored<Grant>> = read(&*workers.core.store, &keys::grant(live.grant)).await?;
     let concerned = |grant: &Grant| grant.status.is_live() && before.is_none_or(|before| grant.approved_at <= before);
-    Ok(grant.map(|grant| grant.value).filter(concerned))
+    let Some(grant) = grant.filter(|grant| concerned(&grant.value)) else {
+        return Ok(None);
+    };
+    order_end(workers, &grant.value, EndReason::UserDeactivated).await?;
+    Ok(Some(live.grant))
 }
 
 /// Stores the order to end a grant, unless there is one.
-async fn order(workers: &Workers, grant: &Grant, because: EndReason) -> Result<()> {
+///
+/// # Errors
+/// When the table does not answer.
+pub(super) async fn order_end(workers: &Workers, grant: &Grant, because: EndReason) -> Result<()> {
     let store = &*workers.core.store;
     let key: Key = keys::end_order(grant.id);
     if store.get(&key).await?.is_some() {
@@ -110,15 +118,6 @@ async fn order(workers: &Workers, grant: &Grant, because: EndReason) -> Result<(
         Ok(()) | Err(ChangeError::Conflict(_)) => Ok(()),
         Err(ChangeError::App(error)) => Err(error),
     }
-}
-
-/// Orders that a live grant ends, and brings it forward.
-///
-/// # Errors
-/// As [`advance::advance`].
-pub(super) async fn order_end(workers: &Workers, grant: &Grant, because: EndReason) -> Result<()> {
-    order(workers, grant, because).await?;
-    advance::advance(workers, grant.id).await.map(|_| ())
 }
 
 /// Cancels a request that is pending; answers whether it did. A conflict may mean that it was decided, and just as well

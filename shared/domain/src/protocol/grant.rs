@@ -42,17 +42,6 @@ const MOST_TURNS: u32 = 16;
 /// Most extensions of one grant: each is read and verified again whenever the grant is.
 pub const MOST_EXTENSIONS: usize = 20;
 
-/// Whether a grant, as it was just stored, asks for a worker at once: it was approved, or it got another end. All other
-/// changes are made by a worker that is at it, and whose due-entries bring back what it leaves.
-#[must_use]
-pub fn calls_for_work(grant: &Grant) -> bool {
-    match grant.status {
-        GrantStatus::Approved => true,
-        GrantStatus::Activating | GrantStatus::Active => grant.timer_is_outdated(),
-        GrantStatus::Ending | GrantStatus::Ended | GrantStatus::ClosedByHand => false,
-    }
-}
-
 /// What happened.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Input {

@@ -6,26 +6,20 @@
 use super::grant::{MESSAGE_SECONDS, STALLED_SECONDS, schedule_at};
 use crate::Timestamp;
 use crate::due::{DueEntry, DueKind};
-use crate::grant::{Grant, GrantStatus, GrantTarget, ScheduleName, TargetStatus};
+use crate::grant::{Grant, GrantStatus, ScheduleName};
 
 /// How long (seconds) after its end a grant's schedule may still be there: its deletion is under way, or the worker that
 /// was to do it died.
 const ENDED_SECONDS: i64 = 300;
 
 /// The schedule that has to exist for the grant now, and when it fires. `None` where there need not be one: the grant is
-/// not live, a message is its timer, somebody is at it or has promised to be (it may be getting another end), or the
-/// schedule may be firing and deletes itself then.
+/// not live, a message is its timer, it is getting another end, or the schedule may be firing and deletes itself then.
 #[must_use]
 pub fn expected(grant: &Grant, now: Timestamp) -> Option<(&ScheduleName, Timestamp)> {
     let at = schedule_at(grant);
-    // An active grant that is complete has promised no more than to look at its members now and then.
-    let present = |target: &GrantTarget| target.status == TargetStatus::Present;
-    let complete = grant.status == GrantStatus::Active && grant.targets.iter().all(present);
-    let only_ends = grant.due.iter().all(|entry| entry.kind == DueKind::Expire);
-    let settled = !grant.timer_is_outdated() && (complete || only_ends);
     let far = at.seconds_since(now) >= MESSAGE_SECONDS;
     let name = grant.schedule.as_ref()?;
-    (grant.status.is_live() && settled && far).then_some((name, at))
+    (grant.status.is_live() && !grant.timer_is_outdated() && far).then_some((name, at))
 }
 
 /// The grant as it is stored when its schedule was found missing or changed: it wants another schedule, under a name that
@@ -63,19 +57,19 @@ pub fn standing(name: &ScheduleName, grant: Option<&Grant>, now: Timestamp) -> S
     let Some(grant) = grant else {
         return Standing::Orphan;
     };
+    // The wanted one may have been made a moment ago and not be stored yet; later ones nobody can have made.
+    if name.n > grant.next_schedule {
+        return Standing::Orphan;
+    }
     if grant.status == GrantStatus::Ended {
+        // Nobody forged it: its deletion failed, or the worker that was to do it died.
         let over = grant
             .ended_at
             .is_none_or(|ended| now.seconds_since(ended) >= ENDED_SECONDS);
-        return if over { Standing::Orphan } else { Standing::Timer };
+        return if over { Standing::LeftOver } else { Standing::Timer };
     }
-    if grant.schedule.as_ref() == Some(name) {
+    if grant.schedule.as_ref() == Some(name) || name.n == grant.next_schedule {
         return Standing::Timer;
     }
-    // The wanted one may have been made a moment ago and not be stored yet; later ones nobody can have made.
-    match name.n.cmp(&grant.next_schedule) {
-        std::cmp::Ordering::Less => Standing::LeftOver,
-        std::cmp::Ordering::Equal => Standing::Timer,
-        std::cmp::Ordering::Greater => Standing::Orphan,
-    }
+    Standing::LeftOver
 }
