@@ -10,11 +10,12 @@ use hourglass_domain::request::Request;
 use hourglass_local::company::DOMAIN;
 use hourglass_local::entra::User;
 use hourglass_tests::Person;
+use hourglass_tests::stage::refused;
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::stage::{Stage, refused, stage};
+use crate::stage::{Stage, stage};
 
 /// What a client might send to decide for the server; none of these is a field of any call that takes it here.
 const SPOOFS: [(&str, &str); 14] = [

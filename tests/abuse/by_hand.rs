@@ -6,10 +6,11 @@ use hourglass_domain::by_hand::FAILING_SECONDS;
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::{Grant, GrantStatus};
 use hourglass_domain::membership::{Holds, Membership, MembershipKey, Presence};
+use hourglass_tests::stage::logged;
 use hourglass_tests::{Answer, Person};
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, logged, stage};
+use crate::stage::{Stage, stage};
 
 impl Stage {
     async fn grant(&self, id: &str) -> anyhow::Result<Grant> {

@@ -6,10 +6,11 @@ use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::{Grant, GrantStatus};
 use hourglass_domain::ids::RequestId;
 use hourglass_domain::request::{Request, RequestKind, RequestStatus};
+use hourglass_tests::stage::logged;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::stage::{Stage, logged, stage};
+use crate::stage::{Stage, stage};
 
 /// How often the race is run.
 const RACES: usize = 4;

@@ -15,11 +15,12 @@ use hourglass_domain::membership::{HoldState, Holds, MembershipKey};
 use hourglass_domain::request::Request;
 use hourglass_local::aws::stream::StreamChaos;
 use hourglass_local::company::DOMAIN;
+use hourglass_tests::stage::logged;
 use hourglass_tests::{Person, SHORT};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::stage::{Stage, logged, stage};
+use crate::stage::{Stage, stage};
 
 const FREYA: &str = "freya.lindqvist@contoso.example";
 /// What an intruder would like best.

@@ -16,13 +16,14 @@ use hourglass_domain::ids::{EntitlementId, GrantId, KillId, WorkerId};
 use hourglass_domain::kill_switch::{KillOrder, KillScope, Pause, Stage as Step};
 use hourglass_domain::request::Ask;
 use hourglass_local::aws::stream::StreamChaos;
+use hourglass_tests::stage::{logged, refused};
 use hourglass_tests::{Answer, Person};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
-use crate::stage::{Stage, logged, refused, stage};
+use crate::stage::{Stage, stage};
 
 const KILL: &str = "/v1/admin/kill-switch";
 

@@ -8,13 +8,14 @@ use hourglass_app::ports::store::Key;
 use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::GrantId;
 use hourglass_local::aws::scheduler::DEFAULT_GROUP;
+use hourglass_tests::stage::{logged, refused};
 use hourglass_tests::{Person, SHORT};
 use reqwest::Method;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::stage::{Stage, logged, refused, stage};
+use crate::stage::{Stage, stage};
 
 /// Three groups of the company that can be requested beside each other.
 const THREE: [&str; 3] = ["prod-readers", "db-breakglass", "billing-admins"];

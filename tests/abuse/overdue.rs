@@ -6,9 +6,10 @@ use hourglass_domain::grant::{Grant, REMOVAL_OVERDUE_SECONDS};
 use hourglass_domain::ids::GrantId;
 use hourglass_local::aws::stream::StreamChaos;
 use hourglass_tests::Person;
+use hourglass_tests::stage::refused;
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, refused, stage};
+use crate::stage::{Stage, stage};
 
 impl Stage {
     /// Somebody's removal that fails, and has for longer than is bearable: its grant, and since when.

@@ -4,12 +4,13 @@ use hourglass_app::keys;
 use hourglass_domain::directory::User as Provisioned;
 use hourglass_domain::ids::{ApplicationId, UserId};
 use hourglass_local::company::DOMAIN;
+use hourglass_tests::stage::{logged, refused};
 use hourglass_tests::{Answer, Person};
 use reqwest::Method;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, logged, refused, stage};
+use crate::stage::{Stage, stage};
 
 const FREYA: &str = "freya.lindqvist@contoso.example";
 

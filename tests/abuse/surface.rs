@@ -9,12 +9,13 @@ use hourglass_domain::ids::RequestId;
 use hourglass_domain::request::Request;
 use hourglass_local::entra::{Group, User};
 use hourglass_local::sim;
+use hourglass_tests::stage::{logged, logs, refused};
 use hourglass_tests::{Answer, Person};
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::stage::{Stage, logged, logs, refused, stage};
+use crate::stage::{Stage, stage};
 
 impl Stage {
     /// Somebody who may approve in general, but not what the usual requester asks for.

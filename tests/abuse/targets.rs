@@ -2,11 +2,12 @@
 
 use hourglass_local::company::NamedGroup;
 use hourglass_local::entra::{Group, User};
+use hourglass_tests::stage::refused;
 use hourglass_tests::{Person, SHORT};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::stage::{Stage, refused, stage};
+use crate::stage::{Stage, stage};
 
 /// A change to a group.
 type Turn = fn(&mut Group);

@@ -2,11 +2,12 @@
 
 use hourglass_local::entra::TokenOrder;
 use hourglass_tests::Person;
+use hourglass_tests::stage::refused;
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::stage::{Stage, refused, stage};
+use crate::stage::{Stage, stage};
 
 /// One route of each function that takes access tokens.
 const ROUTES: [&str; 3] = ["/v1/me", "/v1/approvals", "/v1/admin/applications"];

@@ -6,6 +6,7 @@
 )]
 
 pub mod burst;
+pub mod stage;
 
 use std::fmt;
 use std::ops::Deref;

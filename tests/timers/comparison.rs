@@ -7,10 +7,11 @@ use hourglass_domain::ids::GrantId;
 use hourglass_domain::protocol::timers::expected;
 use hourglass_local::aws::scheduler::DEFAULT_GROUP;
 use hourglass_tests::Person;
+use hourglass_tests::stage::logged;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, logged, stage};
+use crate::stage::{Stage, stage};
 
 /// Groups of the company that can be requested beside each other.
 const FOUR: [&str; 4] = ["prod-readers", "db-breakglass", "billing-admins", "prod-admins"];

@@ -8,9 +8,10 @@ use hourglass_local::aws::FaultOrder;
 use hourglass_local::aws::queues::QueuedMessage;
 use hourglass_local::system::EXACT;
 use hourglass_tests::SHORT;
+use hourglass_tests::stage::logged;
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, logged, stage};
+use crate::stage::{Stage, stage};
 
 /// How long sending the message may take.
 const LONGEST_CALL_MILLIS: i64 = 8_000;

@@ -5,7 +5,5 @@
 
 mod comparison;
 mod exact;
-#[path = "../abuse/stage.rs"]
-#[expect(dead_code, reason = "made for the abuse cases; here a part of it is needed")]
 mod stage;
 mod sweep;

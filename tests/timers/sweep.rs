@@ -9,10 +9,11 @@ use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::GrantId;
 use hourglass_tests::SHORT;
+use hourglass_tests::stage::logged;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::stage::{Stage, logged, stage};
+use crate::stage::{Stage, stage};
 
 /// Far more than a page of the list holds.
 const MANY: i64 = 120;
