@@ -441,7 +441,7 @@ async fn case_32_deprovisioned_with_a_live_grant() -> anyhow::Result<()> {
         assert_eq!(ended["ended_because"], "user_deactivated");
     }
     let kim = stage.approver().await?;
-    for (who, _, _, open) in &grants[..2] {
+    for (number, (who, _, _, open)) in grants.iter().enumerate() {
         let path = format!("/v1/requests/{open}");
         stage
             .until("the open request cancelled", || async {
@@ -454,8 +454,9 @@ async fn case_32_deprovisioned_with_a_live_grant() -> anyhow::Result<()> {
             })
             .await?;
         refused(&stage.decide(&kim, open, "approve").await?, 409, "request-not-pending");
+        // Who is on again may ask anew; what was asked before is not brought back by it.
         let answer = stage.ask(who, "1h").await?;
-        assert_eq!(answer.status, 403, "{answer}");
+        assert_eq!(answer.status, if number == 2 { 201 } else { 403 }, "{answer}");
     }
     stage.stop().await;
     Ok(())

@@ -219,10 +219,10 @@ pub fn groups_list(application: &ApplicationId) -> String {
     format!("SCIM#{application}#GROUPS")
 }
 
-/// How many users of an application were switched off or deleted in an hour (`2026-11-22T01`).
+/// How many users of an application were switched off or deleted in ten minutes (`2026-11-22T01:2`).
 #[must_use]
-pub fn switched_off(application: &ApplicationId, hour: &str) -> Key {
-    Key::new(format!("SCIM#{application}#OFF"), hour)
+pub fn switched_off(application: &ApplicationId, ten_minutes: &str) -> Key {
+    Key::new(format!("SCIM#{application}#OFF"), ten_minutes)
 }
 
 /// When an application's provisioning was last heard of.

@@ -648,30 +648,31 @@ pub struct ScimSeen {
     pub at: Timestamp,
 }
 
-/// How many users of an application were switched off or deleted in an hour.
+/// How many users of an application were switched off or deleted in ten minutes.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SwitchedOff {
     /// The application.
     pub application: ApplicationId,
-    /// The hour, as [`Timestamp::hour`] writes it.
-    pub hour: String,
+    /// The ten minutes, as [`Timestamp::ten_minutes`] writes them.
+    #[serde(alias = "hour")]
+    pub ten_minutes: String,
     /// When the first of them was.
     pub at: Timestamp,
     /// How many users there were then; counted no further than it matters.
     pub users: u64,
     /// How many were switched off or deleted.
     pub count: u64,
-    /// Whether that was alarming and was told.
+    /// Whether that, with what came before it within the hour, was alarming and was told.
     pub alarmed: bool,
 }
 
-/// How long (seconds) the count of an hour stays readable.
+/// How long (seconds) a count stays readable.
 const SWITCHED_OFF_SECONDS: i64 = 7 * 86_400;
 
 impl Record for SwitchedOff {
     const KIND: &'static str = "switched_off";
     fn key(&self) -> Key {
-        keys::switched_off(&self.application, &self.hour)
+        keys::switched_off(&self.application, &self.ten_minutes)
     }
     fn audit_id(&self) -> String {
         self.application.to_string()

@@ -95,10 +95,10 @@ impl Timestamp {
         self.to_string().chars().take(7).collect()
     }
 
-    /// `2026-11-22T01`, the hour in which the instant lies.
+    /// `2026-11-22T01:2`, the ten minutes (here from 01:20 on) in which the instant lies.
     #[must_use]
-    pub fn hour(self) -> String {
-        self.to_string().chars().take(13).collect()
+    pub fn ten_minutes(self) -> String {
+        self.to_string().chars().take(15).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use hourglass_app::keys::{self, Unique};
+use hourglass_app::ports::store::{Condition, Write};
 use hourglass_app::records::GroupGoneOrder;
 use http::header;
 use serde_json::{Value, json};
@@ -341,6 +342,74 @@ async fn large_changes_are_checked_whole_and_stored_in_pieces() {
     assert!(!world.exists(&gone).await);
     let removed: u64 = events_sum(&world, &group, "removed").await;
     assert_eq!(removed, 1_000, "each member who left is told of once");
+}
+
+/// A change that is too large for one transaction meets somebody who deletes one of those it adds: before the first
+/// transaction nothing has happened and nothing does, after it the rest goes on without the deleted one.
+#[tokio::test]
+async fn who_is_deleted_during_a_large_change_is_left_out() {
+    let world = World::start().await;
+    // Members are added in the order of their ids: the first with the first transaction, the last with the last.
+    let users = world.users(100).await;
+    let members: Vec<Value> = users.iter().map(|id| json!({"value": id})).collect();
+    for (commits, gone) in [(0, &users[0]), (1, &users[99]), (2, &users[99])] {
+        let stored = commits > 0;
+        let expected: &[String] = if stored { &users[..99] } else { &[] };
+        let key = keys::user(&world.application, gone.parse().unwrap());
+        let user = world.store.inner.get(&key).await.unwrap().unwrap();
+        let delete = || {
+            let (key, condition) = (key.clone(), Condition::Exists);
+            vec![Write::Delete { key, condition }]
+        };
+        let put_back = || {
+            let (item, condition) = (user.clone(), Condition::Absent);
+            vec![Write::Put { item, condition }]
+        };
+
+        let group = world.group(&format!("Patched {commits}"), &[]).await;
+        world.store.write_after(commits, delete());
+        let answer = world.patch(&path(&group), json!([add(&users)])).await;
+        assert!(world.store.happened());
+        match stored {
+            true => assert_eq!(answer.status, 204, "{}", answer.text),
+            false => answer.is_error(400, "invalidValue"),
+        }
+        assert_eq!(world.members(&group).await, expected, "{commits}");
+        assert_eq!(events_sum(&world, &group, "added").await, expected.len() as u64);
+        world.store.inner.commit(put_back()).await.unwrap();
+
+        let body = json!({"displayName": format!("Created {commits}"), "members": members});
+        world.store.write_after(commits, delete());
+        let answer = world.post("/Groups", body).await;
+        assert!(world.store.happened());
+        match stored {
+            true => assert_eq!(world.members(&answer.id()).await, expected, "{commits}"),
+            false => answer.is_error(400, "invalidValue"),
+        }
+        world.store.inner.commit(put_back()).await.unwrap();
+    }
+}
+
+/// An auditor can tell who became a member from the events alone, however many there were.
+#[tokio::test]
+async fn events_name_everybody_who_was_added() {
+    let world = World::start().await;
+    let users = world.users(100).await;
+    for count in [1, 30, 100] {
+        let created = world.group(&format!("Created {count}"), &users[..count]).await;
+        let patched = world.group(&format!("Patched {count}"), &[]).await;
+        members_after(&world, &patched, json!([add(&users[..count])])).await;
+        for group in [created, patched] {
+            let mut named: Vec<(String, u64)> = Vec::new();
+            for event in world.group_events(&group).await {
+                let members = event.objects.iter().filter(|object| object.kind == "group_member");
+                named.extend(members.map(|object| (object.id.clone(), object.version)));
+            }
+            named.sort();
+            let expected: Vec<(String, u64)> = users[..count].iter().map(|user| (user.clone(), 1)).collect();
+            assert_eq!(named, expected, "{count}");
+        }
+    }
 }
 
 async fn events_sum(world: &World, group: &str, fact: &str) -> u64 {

@@ -486,9 +486,28 @@ async fn users_and_groups_are_searched_together() {
     // Users have no members, which is no error here.
     let of_user = search(json!({"filter": format!("members eq \"{}\"", users[0])})).await;
     assert_eq!(of_user.ids(), [group.as_str()]);
-    search(json!({"filter": "colour eq \"red\""}))
-        .await
-        .is_error(400, "invalidFilter");
+    // So it is with everything that one kind lacks: resources of that kind have no value there.
+    let found = async |filter: String| search(json!({"filter": filter})).await.ids();
+    let both = [users[1].clone(), group.clone()];
+    let name = "user1@contoso.example";
+    for filter in [
+        format!("displayName eq \"Ops\" or userName eq \"{name}\""),
+        format!("members eq \"{}\" or userName eq \"{name}\"", users[0]),
+        format!("userName eq \"{name}\" or userName eq null"),
+        format!("id eq \"{group}\" or not (not (userName eq \"{name}\"))"),
+    ] {
+        assert_eq!(found(filter.clone()).await, both, "{filter}");
+    }
+    assert_eq!(found("userName eq null".to_owned()).await, [group.as_str()]);
+    assert_eq!(found("not (userName pr)".to_owned()).await, [group.as_str()]);
+    assert_eq!(found("members[value eq \"x\"] or userName pr".to_owned()).await, users);
+    for wrong in [
+        "colour eq \"red\"",
+        "id pr or colour eq \"red\"",
+        "id pr or active gt true",
+    ] {
+        search(json!({"filter": wrong})).await.is_error(400, "invalidFilter");
+    }
 }
 
 #[tokio::test]

@@ -330,6 +330,7 @@ fn any_filter() -> impl Strategy<Value = String> {
     leaf.prop_recursive(3, 8, 2, |inner| {
         prop_oneof![
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{a} and {b}")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} and {b})")),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} or {b})")),
             inner.prop_map(|a| format!("not ({a})")),
         ]
@@ -367,6 +368,62 @@ fn a_look_up_by_key_finds_what_trying_everybody_finds() {
             let tried = search(format!("({filter}) or nickName eq \"nobody\"")).await;
             let set = |ids: Vec<String>| ids.into_iter().collect::<BTreeSet<_>>();
             prop_assert_eq!(set(planned.ids()), set(tried.ids()), "{}", filter);
+            Ok(())
+        });
+        outcome?;
+    });
+}
+
+/// Whatever is joined by `and`, in whatever parentheses, finds what fits each part on its own: who is a member is asked
+/// by key and cannot be tried on a group like the rest.
+#[test]
+fn what_is_joined_finds_the_groups_that_fit_each_part() {
+    let runtime = runtime();
+    let (world, leaves) = runtime.block_on(async {
+        let world = World::start().await;
+        let users = world.users(3).await;
+        let mut groups = Vec::new();
+        for (number, members) in [&users[..0], &users[..1], &users[..2], &users[1..]]
+            .into_iter()
+            .enumerate()
+        {
+            groups.push(world.group(&format!("Group {number}"), members).await);
+        }
+        let leaves = [
+            format!("id eq \"{}\"", groups[2]),
+            "displayName eq \"GROUP 1\"".to_owned(),
+            "displayName ne \"Group 3\"".to_owned(),
+            "(displayName ew \"2\" or displayName ew \"3\")".to_owned(),
+            "displayName pr".to_owned(),
+            "not (externalId pr)".to_owned(),
+            format!("members eq \"{}\"", users[0]),
+            format!("members.value eq \"{}\"", users[1]),
+            format!("members[value eq \"{}\"]", users[2]),
+            "members eq \"nobody\"".to_owned(),
+        ];
+        let mut found: Vec<(String, BTreeSet<String>)> = Vec::new();
+        for leaf in leaves {
+            let answer = world.post("/Groups/.search", json!({"filter": leaf})).await;
+            found.push((leaf, answer.ids().into_iter().collect()));
+        }
+        (world, found)
+    });
+    // The parts that a filter joins, and how it does.
+    let texts: Vec<String> = leaves.iter().map(|(leaf, _)| leaf.clone()).collect();
+    let leaf = (0..leaves.len()).prop_map(move |number| (vec![number], texts[number].clone()));
+    let filter = leaf.prop_recursive(3, 8, 2, |inner| {
+        (inner.clone(), inner, any::<bool>()).prop_map(|((a, left), (b, right), grouped)| {
+            let joined = format!("{left} and {right}");
+            ([a, b].concat(), if grouped { format!("({joined})") } else { joined })
+        })
+    });
+    proptest!(config(), |((parts, filter) in filter)| {
+        let outcome: Result<(), TestCaseError> = runtime.block_on(async {
+            let answer = world.post("/Groups/.search", json!({"filter": filter})).await;
+            prop_assert_eq!(answer.status.as_u16(), 200, "{}: {}", filter, answer.text);
+            let mut expected = leaves[parts[0]].1.clone();
+            expected.retain(|id| parts.iter().all(|part| leaves[*part].1.contains(id)));
+            prop_assert_eq!(answer.ids().into_iter().collect::<BTreeSet<_>>(), expected, "{}", filter);
             Ok(())
         });
         outcome?;

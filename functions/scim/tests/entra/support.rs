@@ -24,6 +24,8 @@ use http::{HeaderMap, Request, StatusCode, header};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
+use tracing::field::{Field, Visit};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 pub(crate) const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 pub(crate) const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
@@ -110,6 +112,7 @@ impl World {
             calls: Mutex::default(),
             lose_commits: AtomicBool::default(),
             fail: AtomicBool::default(),
+            meanwhile: Mutex::default(),
         });
         let clock = Arc::new(Time(AtomicI64::new(1_800_000_000_000)));
         let core = Core {
@@ -437,6 +440,23 @@ pub(crate) struct Watched {
     pub(crate) lose_commits: AtomicBool,
     /// Nothing works.
     pub(crate) fail: AtomicBool,
+    /// What happens behind the back of whoever commits.
+    meanwhile: Mutex<Option<Meanwhile>>,
+}
+
+/// What happens after so many more transactions.
+#[derive(Debug)]
+struct Meanwhile {
+    commits: usize,
+    then: Then,
+}
+
+#[derive(Clone, Debug)]
+enum Then {
+    /// Somebody else writes this, once.
+    Write(Vec<Write>),
+    /// No transaction gets through any more.
+    Fail,
 }
 
 impl Watched {
@@ -448,6 +468,45 @@ impl Watched {
     /// How many transactions there were since the last time the calls were taken.
     pub(crate) fn commits(&self) -> usize {
         self.take().iter().filter(|call| *call == "commit").count()
+    }
+
+    /// Lets `commits` more transactions through and no other.
+    pub(crate) fn fail_commits_after(&self, commits: usize) {
+        let then = Then::Fail;
+        *self.meanwhile.lock().unwrap() = Some(Meanwhile { commits, then });
+    }
+
+    /// Writes something between two transactions of somebody else: after `commits` more.
+    pub(crate) fn write_after(&self, commits: usize, writes: Vec<Write>) {
+        let then = Then::Write(writes);
+        *self.meanwhile.lock().unwrap() = Some(Meanwhile { commits, then });
+    }
+
+    /// Whether what was to happen meanwhile did.
+    pub(crate) fn happened(&self) -> bool {
+        self.meanwhile.lock().unwrap().is_none()
+    }
+
+    async fn meanwhile(&self) -> Result<(), StoreError> {
+        let then = {
+            let mut slot = self.meanwhile.lock().unwrap();
+            match slot.as_mut() {
+                Some(meanwhile) if meanwhile.commits > 0 => {
+                    meanwhile.commits -= 1;
+                    return Ok(());
+                }
+                Some(Meanwhile { then: Then::Fail, .. }) => Then::Fail,
+                Some(_) => slot.take().unwrap().then,
+                None => return Ok(()),
+            }
+        };
+        match then {
+            Then::Fail => Err(StoreError::Unavailable("as ordered".to_owned())),
+            Then::Write(writes) => {
+                self.inner.commit(writes).await.unwrap();
+                Ok(())
+            }
+        }
     }
 
     fn see(&self, call: &str) -> Result<(), StoreError> {
@@ -483,12 +542,50 @@ impl Store for Watched {
 
     async fn commit(&self, writes: Vec<Write>) -> Result<(), CommitError> {
         self.see("commit")?;
+        self.meanwhile().await?;
         self.inner.commit(writes).await?;
         if self.lose_commits.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable("the answer was lost".to_owned()).into());
         }
         Ok(())
     }
+}
+
+/// The metrics that were written, by name.
+#[derive(Clone, Default)]
+pub(crate) struct Metrics(Arc<Mutex<Vec<String>>>);
+
+impl Metrics {
+    /// Collects what this thread writes, until the guard is dropped.
+    pub(crate) fn collect(&self) -> tracing::subscriber::DefaultGuard {
+        tracing::subscriber::set_default(tracing_subscriber::registry().with(self.clone()))
+    }
+
+    /// How often a metric was written since it was last asked for.
+    pub(crate) fn take(&self, name: &str) -> usize {
+        let mut seen = self.0.lock().unwrap();
+        let before = seen.len();
+        seen.retain(|metric| metric != name);
+        before - seen.len()
+    }
+}
+
+impl<S: tracing::Subscriber> Layer<S> for Metrics {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() == "metric" {
+            event.record(&mut self.clone());
+        }
+    }
+}
+
+impl Visit for Metrics {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "metric" {
+            self.0.lock().unwrap().push(value.to_owned());
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
 }
 
 /// A stored record, read past the watched store.

@@ -5,13 +5,14 @@ use std::sync::atomic::Ordering;
 use hourglass_app::keys::{self, Unique};
 use hourglass_app::records::SwitchedOff;
 use hourglass_app::workers::memberships_gone::{self, Progress};
+use hourglass_domain::Timestamp;
 use hourglass_domain::audit::Actor;
 use hourglass_domain::directory::Gone;
 use hourglass_domain::ids::UserId;
 use http::header;
 use serde_json::{Value, json};
 
-use crate::support::{CUSTOM, ENTERPRISE, USER, World, stored, user_body, uuid_of};
+use crate::support::{CUSTOM, ENTERPRISE, Metrics, USER, World, stored, user_body, uuid_of};
 
 fn path(id: &str) -> String {
     format!("/Users/{id}")
@@ -378,7 +379,7 @@ async fn a_deleted_user_is_gone_at_once_with_everything() {
     // The secret, the user, the head of the audit stream; one transaction whatever the user has; and the alarm's count.
     assert_eq!(
         world.store.take(),
-        ["get", "get", "get", "commit", "get", "list", "commit"]
+        ["get", "get", "get", "commit", "get_many", "list", "commit"]
     );
     world.get(&path(&id)).await.is_error(404, "");
     world.delete(&path(&id)).await.is_error(404, "");
@@ -501,37 +502,87 @@ async fn what_is_left_of_a_deleted_user_goes_although_answers_are_lost() {
 }
 
 async fn count_of(world: &World) -> SwitchedOff {
-    let hour = world.core.clock.now().hour();
-    stored(world, &keys::switched_off(&world.application, &hour))
+    let ten_minutes = world.core.clock.now().ten_minutes();
+    stored(world, &keys::switched_off(&world.application, &ten_minutes))
         .await
         .unwrap()
 }
 
+/// Switches users off, one after the other, and says how often people were told.
+async fn alarms(world: &World, metrics: &Metrics, users: &[String]) -> usize {
+    for user in users {
+        let off = json!([{"op": "Replace", "path": "active", "value": "False"}]);
+        let answer = world.patch(&path(user), off).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+    metrics.take("mass_deactivation")
+}
+
 #[tokio::test]
-async fn many_users_switched_off_within_an_hour_alarm_once() {
+async fn more_than_a_fifth_switched_off_within_an_hour_alarm_once() {
+    let metrics = Metrics::default();
+    let _guard = metrics.collect();
     let world = World::start().await;
     let users = world.users(10).await;
-    let off = json!([{"op": "Replace", "path": "active", "value": "False"}]);
-    world.patch(&path(&users[0]), off.clone()).await;
+    assert_eq!(alarms(&world, &metrics, &users[..1]).await, 0);
     // Who is off already is not counted again when deleted.
     assert_eq!(world.delete(&path(&users[0])).await.status, 204);
     assert_eq!(world.delete(&path(&users[1])).await.status, 204);
     let counted = count_of(&world).await;
-    assert_eq!(
-        (counted.users, counted.count, counted.alarmed),
-        (10, 2, false),
-        "20 % exactly"
-    );
-    world.patch(&path(&users[2]), off.clone()).await;
-    let counted = count_of(&world).await;
-    assert_eq!((counted.users, counted.count, counted.alarmed), (10, 3, true));
+    assert_eq!((counted.users, counted.count), (10, 2));
+    assert_eq!(metrics.take("mass_deactivation"), 0, "20 % exactly");
+    assert_eq!(alarms(&world, &metrics, &users[2..3]).await, 1);
+    // What follows within the hour is the same event, also when the count is a new one.
+    assert_eq!(alarms(&world, &metrics, &users[3..4]).await, 0);
+    world.clock.advance(1_800);
+    assert_eq!(alarms(&world, &metrics, &users[4..5]).await, 0);
 
-    // The next hour counts anew, and in another application nothing has happened.
-    world.clock.advance(3_600);
-    world.patch(&path(&users[3]), off.clone()).await;
+    // When it is long past all is counted anew, and in another application nothing has happened.
+    world.clock.advance(4_200);
+    assert_eq!(alarms(&world, &metrics, &users[5..6]).await, 0);
     let counted = count_of(&world).await;
     assert_eq!((counted.users, counted.count, counted.alarmed), (8, 1, false));
     let other = world.other().await;
-    let key = keys::switched_off(&other.application, &world.core.clock.now().hour());
+    let key = keys::switched_off(&other.application, &world.core.clock.now().ten_minutes());
     assert!(!world.exists(&key).await);
+}
+
+#[tokio::test]
+async fn more_than_fifty_switched_off_within_an_hour_alarm_wherever_the_hour_begins() {
+    let metrics = Metrics::default();
+    let _guard = metrics.collect();
+    let world = World::start().await;
+    let users = world.users(360).await;
+    // Half of them just before the full hour, half of them just after it.
+    let into_the_hour = world.core.clock.now().seconds_since(Timestamp::from_millis(0)) % 3_600;
+    world.clock.advance(3_600 - into_the_hour - 60);
+    assert_eq!(alarms(&world, &metrics, &users[..26]).await, 0);
+    world.clock.advance(120);
+    assert_eq!(alarms(&world, &metrics, &users[26..52]).await, 1);
+    // Another day, fifty are taken and one more is not.
+    world.clock.advance(86_400);
+    assert_eq!(alarms(&world, &metrics, &users[52..102]).await, 0);
+    assert_eq!(alarms(&world, &metrics, &users[102..103]).await, 1);
+    // As many within two hours are none too many.
+    world.clock.advance(86_400);
+    assert_eq!(alarms(&world, &metrics, &users[103..133]).await, 0);
+    world.clock.advance(4_200);
+    assert_eq!(alarms(&world, &metrics, &users[133..163]).await, 0);
+}
+
+#[tokio::test]
+async fn an_alarm_that_could_not_be_stored_was_told() {
+    let metrics = Metrics::default();
+    let _guard = metrics.collect();
+    let world = World::start().await;
+    let users = world.users(10).await;
+    assert_eq!(alarms(&world, &metrics, &users[..2]).await, 0);
+    // The third is deleted, and what is to be stored after that is not.
+    world.store.fail_commits_after(1);
+    assert_eq!(world.delete(&path(&users[2])).await.status, 204);
+    assert_eq!(metrics.take("mass_deactivation"), 1);
+    assert!(
+        !count_of(&world).await.alarmed,
+        "it was stored: the test proves nothing"
+    );
 }

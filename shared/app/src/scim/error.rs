@@ -49,8 +49,11 @@ impl ScimType {
     }
 }
 
-/// Why a SCIM call did not do what was asked. Nothing was written, except where [`ScimError::App`] says that the table
-/// did not answer: then the client has to ask again, which is safe for every call.
+/// Why a SCIM call did not do what was asked. Nothing was written, with two exceptions. When the table did not answer
+/// ([`ScimError::App`]), it may have been. And of a change of members that is too large for one transaction, a part may
+/// be stored when the table did not answer, when others changed the same group all the time ([`ScimError::Busy`]), or
+/// when somebody deleted the group meanwhile ([`ScimError::NotFound`]). In each case the client asks again, which is safe
+/// for every call.
 #[derive(Debug, thiserror::Error)]
 pub enum ScimError {
     /// The call breaks a rule that the client can mend.

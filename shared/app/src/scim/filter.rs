@@ -14,9 +14,9 @@ pub const DEEPEST_FILTER: usize = 16;
 /// A filter.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Filter {
-    /// All hold; at least two.
+    /// All hold; at least two of them in what was read. Of none, everything fits.
     And(Vec<Self>),
-    /// One holds; at least two.
+    /// One holds; at least two of them in what was read. Of none, nothing fits.
     Or(Vec<Self>),
     /// It does not hold.
     Not(Box<Self>),

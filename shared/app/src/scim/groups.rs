@@ -1,5 +1,7 @@
 //! Creating, reading, changing and deleting groups.
 
+use std::collections::BTreeSet;
+
 use hourglass_domain::audit::{Draft, StreamId};
 use hourglass_domain::directory::{Gone, Group, User};
 use hourglass_domain::ids::{GroupId, UserId};
@@ -42,6 +44,9 @@ struct Step<'a> {
     if_match: Option<&'a str>,
     /// The version on which the changes of members were worked out, where they rest on who is a member.
     worked_out_on: Option<u64>,
+    /// Whether a part of the change is stored already. Who is to be added was found before that, and whoever was deleted
+    /// since is left out: refusing would leave half of the change behind, and none of the deleted is a member anyway.
+    begun: bool,
 }
 
 /// How a step ended.
@@ -57,6 +62,8 @@ struct Present {
     group: Stored<Group>,
     /// For each change of the step, the membership if there is one.
     members: Vec<Option<Stored<GroupMember>>>,
+    /// Who is to be added and does not exist.
+    gone: BTreeSet<UserId>,
 }
 
 impl Scim {
@@ -125,6 +132,7 @@ impl Scim {
                 members,
                 if_match: None,
                 worked_out_on: None,
+                begun: true,
             };
             if let Outcome::Done(after) = self.take_step(group.value.id, &step).await? {
                 group = after;
@@ -182,7 +190,7 @@ impl Scim {
 
     /// Applies a PATCH to a group, whose members are not read for it. Up to some 30 added or 45 removed members the
     /// whole change is one transaction; a larger one is checked whole and then stored in several, each of which checks
-    /// that the group still stands and may be repeated.
+    /// that the group still stands and may be repeated. A user who is deleted while they are stored is left out.
     ///
     /// # Errors
     /// As RFC 7644 section 3.5.2 says; `invalidValue` for a member who does not exist; 413 for more than
@@ -269,6 +277,7 @@ impl Scim {
                 members: pieces.next().map_or(&[], Vec::as_slice),
                 if_match,
                 worked_out_on,
+                begun: false,
             };
             match self.take_step(id, &first).await? {
                 Outcome::Done(group) => return self.add_further(group, pieces.as_slice()).await,
@@ -320,6 +329,7 @@ impl Scim {
                 .iter()
                 .zip(&present.members)
                 .filter_map(effective)
+                .filter(|effective| !matches!(effective, Effective::Added(user) if present.gone.contains(user)))
                 .collect();
             if changed.is_empty() && effective.is_empty() {
                 return Ok(Outcome::Done(present.group));
@@ -353,8 +363,8 @@ impl Scim {
                 .iter()
                 .map(|(user, _)| keys::member(application, id, *user)),
         );
-        let added = step.members.iter().filter(|(_, change)| *change == MemberChange::Add);
-        wanted.extend(added.map(|(user, _)| keys::user(application, *user)));
+        let added = || step.members.iter().filter(|(_, change)| *change == MemberChange::Add);
+        wanted.extend(added().map(|(user, _)| keys::user(application, *user)));
         debug_assert!(wanted.len() <= MOST_KEYS, "a piece is small enough for one read");
         let mut items = self.store().get_many(&wanted).await?.into_iter();
         let group = items.next().flatten().ok_or(GROUP)?;
@@ -362,12 +372,18 @@ impl Scim {
         for item in items.by_ref().take(step.members.len()) {
             members.push(item.map(from_item::<GroupMember>).transpose()?);
         }
-        if items.any(|user| !is_user(user.as_ref())) {
+        let gone: BTreeSet<UserId> = added()
+            .zip(items)
+            .filter(|(_, item)| !is_user(item.as_ref()))
+            .map(|((user, _), _)| *user)
+            .collect();
+        if !gone.is_empty() && !step.begun {
             return Err(no_such_user());
         }
         Ok(Present {
             group: from_item(group)?,
             members,
+            gone,
         })
     }
 
@@ -441,7 +457,8 @@ impl Scim {
         Ok(change)
     }
 
-    /// Both directions of a membership, and that the user exists.
+    /// Both directions of a membership, and that the user exists. The member is created, and not just written, so that
+    /// the event names everybody who was added: a step has read that there is none, and a new group has none.
     fn add_member(&self, change: Change, group: GroupId, user: UserId) -> Result<Change> {
         let application = self.application();
         let member = GroupMember {
@@ -459,7 +476,7 @@ impl Scim {
             condition: Condition::Any,
         };
         Ok(change
-            .put_any(&member)?
+            .create(&member)?
             .write(write)
             .check_exists(keys::user(application, user)))
     }

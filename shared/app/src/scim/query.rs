@@ -235,8 +235,8 @@ impl Scim {
         sort.sorted(found, key)
     }
 
-    /// A list over both kinds, users first (RFC 7644 section 3.4.3 at the server's root). A filter need make sense for
-    /// one of them only; nothing of the other fits it.
+    /// A list over both kinds, users first (RFC 7644 section 3.4.3 at the server's root). A filter may name what only one
+    /// of them has: those of the other have no value there.
     ///
     /// # Errors
     /// As [`Scim::list`].
@@ -245,35 +245,28 @@ impl Scim {
             return Err(invalid_cursor());
         }
         let filter = parsed(params)?;
-        let planned = |kind: Kind| filter.clone().map(|filter| plan(kind, filter)).transpose();
-        let (users, groups) = match (planned(Kind::User), planned(Kind::Group)) {
-            (Err(error), Err(_)) => return Err(error),
-            (users, groups) => (users.ok(), groups.ok()),
+        let planned = |kind: Kind| {
+            let filter = filter.clone().map(|filter| for_kind(kind, filter));
+            let filter = filter.filter(|filter| *filter != always());
+            filter.map(|filter| plan(kind, filter)).transpose()
         };
+        let (users, groups) = (planned(Kind::User)?, planned(Kind::Group)?);
         if let Some(sort) = &params.sort {
             // Whatever lacks the attribute has no value to be sorted by.
             sort.check(Kind::User).or_else(|_| sort.check(Kind::Group))?;
             let mut found = Vec::new();
             for (kind, plan) in [(Kind::User, users), (Kind::Group, groups)] {
-                if let Some(plan) = plan {
-                    found.extend(self.all(kind, plan.as_ref()).await?);
-                }
+                found.extend(self.all(kind, plan.as_ref()).await?);
             }
             return self.sorted_page(found, sort, params).await;
         }
         let first = params.start_index.saturating_sub(1);
-        let (mut found, mut total) = match users {
-            Some(plan) => self.select(Kind::User, plan.as_ref(), first, params.count).await?,
-            None => (Vec::new(), 0),
-        };
-        if let Some(plan) = groups {
-            let room = params.count.saturating_sub(found.len());
-            let first = first.saturating_sub(total);
-            let (more, count) = self.select(Kind::Group, plan.as_ref(), first, room).await?;
-            found.extend(more);
-            total = total.saturating_add(count);
-        }
-        self.page(found, total, params).await
+        let (mut found, users) = self.select(Kind::User, users.as_ref(), first, params.count).await?;
+        let room = params.count.saturating_sub(found.len());
+        let first = first.saturating_sub(users);
+        let (more, groups) = self.select(Kind::Group, groups.as_ref(), first, room).await?;
+        found.extend(more);
+        self.page(found, users.saturating_add(groups), params).await
     }
 
     /// At most `count` resources from place `first` on (counted from 0) of those that fit, and how many fit.
@@ -610,15 +603,13 @@ fn parsed(params: &ListParams) -> Result<Option<Filter>> {
 /// Checks and plans a filter.
 fn plan(kind: Kind, filter: Filter) -> Result<Plan> {
     check(&filter, kind)?;
-    let terms = match filter {
-        Filter::And(terms) => terms,
-        other => vec![other],
-    };
     let mut members = Vec::new();
     let mut impossible = false;
     let mut rest = Vec::new();
-    for term in terms {
+    for term in conjuncts(filter) {
         match member_term(kind, &term) {
+            // Nothing fits "one of none".
+            None if matches!(&term, Filter::Or(terms) if terms.is_empty()) => impossible = true,
             Some(literal) => match literal.text.parse() {
                 Ok(id) => members.push(id),
                 Err(_) => impossible = true,
@@ -648,6 +639,74 @@ fn plan(kind: Kind, filter: Filter) -> Result<Plan> {
     };
     let rest = (!rest.is_empty()).then_some(Filter::And(rest));
     Ok(Plan { source, members, rest })
+}
+
+/// The terms that all have to hold, however parentheses group them.
+fn conjuncts(filter: Filter) -> Vec<Filter> {
+    match filter {
+        Filter::And(terms) => terms.into_iter().flat_map(conjuncts).collect(),
+        other => vec![other],
+    }
+}
+
+/// What is left of a filter over both kinds for resources of `kind`: where it names what only the other kind has, these
+/// resources have no value. What neither has stays, and is refused.
+fn for_kind(kind: Kind, filter: Filter) -> Filter {
+    let other = match kind {
+        Kind::User => Kind::Group,
+        Kind::Group => Kind::User,
+    };
+    let lacks = |filter: &Filter| check(filter, kind).is_err() && check(filter, other).is_ok();
+    match filter {
+        Filter::And(terms) => all_of(terms.into_iter().map(|term| for_kind(kind, term))),
+        Filter::Or(terms) => any_of(terms.into_iter().map(|term| for_kind(kind, term))),
+        Filter::Not(inner) => match for_kind(kind, *inner) {
+            inner if inner == never() => always(),
+            inner if inner == always() => never(),
+            inner => Filter::Not(Box::new(inner)),
+        },
+        // As `matches` has it for an attribute without values: `ne` is the opposite of `eq`, and `eq null` fits.
+        Filter::Compare {
+            operator, ref value, ..
+        } if lacks(&filter) => {
+            let equal = value.is_null();
+            match operator {
+                Operator::Equal if equal => always(),
+                Operator::NotEqual if !equal => always(),
+                _ => never(),
+            }
+        }
+        Filter::Present(_) | Filter::Element(_) if lacks(&filter) => never(),
+        filter => filter,
+    }
+}
+
+/// What everything fits.
+const fn always() -> Filter {
+    Filter::And(Vec::new())
+}
+
+/// What nothing fits.
+const fn never() -> Filter {
+    Filter::Or(Vec::new())
+}
+
+fn all_of(terms: impl Iterator<Item = Filter>) -> Filter {
+    let mut terms: Vec<Filter> = terms.filter(|term| *term != always()).collect();
+    match terms.len() {
+        _ if terms.contains(&never()) => never(),
+        1 => terms.remove(0),
+        _ => Filter::And(terms),
+    }
+}
+
+fn any_of(terms: impl Iterator<Item = Filter>) -> Filter {
+    let mut terms: Vec<Filter> = terms.filter(|term| *term != never()).collect();
+    match terms.len() {
+        _ if terms.contains(&always()) => always(),
+        1 => terms.remove(0),
+        _ => Filter::Or(terms),
+    }
 }
 
 fn attribute_name(kind: Kind, path: &Path) -> Option<String> {
@@ -685,6 +744,14 @@ fn key_term(kind: Kind, term: &Filter) -> Option<Source> {
     })
 }
 
+/// As [`conjuncts`], of a filter that is kept.
+fn joined(filter: &Filter) -> Vec<&Filter> {
+    match filter {
+        Filter::And(terms) => terms.iter().flat_map(joined).collect(),
+        other => vec![other],
+    }
+}
+
 /// The address of `emails eq "a"`, `emails.value eq "a"`, `emails[type eq "work"].value eq "a"` and
 /// `emails[type eq "work" and value eq "a"]`: whoever fits has it. The whole term is tried on each, types included.
 fn email_term(kind: Kind, term: &Filter) -> Option<&str> {
@@ -693,12 +760,8 @@ fn email_term(kind: Kind, term: &Filter) -> Option<&str> {
     match term {
         Filter::Element(path) if is_emails(path) => {
             let inner = path.filter.as_deref()?;
-            let terms = match inner {
-                Filter::And(terms) => terms.as_slice(),
-                other => std::slice::from_ref(other),
-            };
-            let mut values = terms
-                .iter()
+            let mut values = joined(inner)
+                .into_iter()
                 .filter_map(equality)
                 .filter(|(path, _)| path.attribute.as_deref().is_some_and(is_value));
             values.next().map(|(_, value)| value.text.as_str())
@@ -826,6 +889,72 @@ mod tests {
         for (kind, text, expected) in cases {
             assert_eq!(source(kind, &text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn parentheses_around_what_is_joined_hide_no_key() {
+        let unique = Source::Unique(Unique::UserName, "a".to_owned());
+        for (kind, text, expected) in [
+            (
+                Kind::User,
+                r#"active eq true and (userName eq "a" and title pr)"#,
+                unique,
+            ),
+            (
+                Kind::User,
+                r#"emails[(type eq "work" and value eq "a@x") and primary eq true]"#,
+                Source::Email("a@x".to_owned()),
+            ),
+            (
+                Kind::Group,
+                r#"(id eq "g" and members eq "00000000-0000-0000-0000-000000000001") and displayName pr"#,
+                Source::Id("g".to_owned()),
+            ),
+        ] {
+            assert_eq!(source(kind, text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_one_kind_lacks_has_no_value_there() {
+        let left = |kind: Kind, text: &str| for_kind(kind, parse_filter(text).unwrap());
+        let read = |text: &str| parse_filter(text).unwrap();
+        for (text, users, groups) in [
+            ("userName pr", read("userName pr"), never()),
+            ("not (userName pr)", read("not (userName pr)"), always()),
+            (r#"userName ne "a""#, read(r#"userName ne "a""#), always()),
+            ("userName eq null", read("userName eq null"), always()),
+            ("userName ne null", read("userName ne null"), never()),
+            ("userName pr and id pr", read("userName pr and id pr"), never()),
+            (
+                "userName eq null and id pr",
+                read("userName eq null and id pr"),
+                read("id pr"),
+            ),
+            ("userName pr or id pr", read("userName pr or id pr"), read("id pr")),
+            (
+                r#"members eq "u" or userName pr"#,
+                read("userName pr"),
+                read(r#"members eq "u""#),
+            ),
+            (
+                r#"not (members[value eq "u"])"#,
+                always(),
+                read(r#"not (members[value eq "u"])"#),
+            ),
+            (
+                "colour pr or id pr",
+                read("colour pr or id pr"),
+                read("colour pr or id pr"),
+            ),
+        ] {
+            assert_eq!(
+                (left(Kind::User, text), left(Kind::Group, text)),
+                (users, groups),
+                "{text}"
+            );
+        }
+        assert_eq!(plan(Kind::Group, never()).unwrap().source, Source::Nothing);
     }
 
     #[test]

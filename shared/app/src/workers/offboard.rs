@@ -40,14 +40,14 @@ pub async fn offboard(workers: &Workers, application: &ApplicationId, user: User
     let stored: Option<Stored<User>> = directory::user(store, application, user).await?;
     let active_again = stored.is_some_and(|stored| stored.value.active);
     let grants = store.query(&Query::partition(keys::live_grants(user))).await?;
-    // What was live when the account was switched off ends even if it is switched on again a second later. While it is
-    // off, everything ends: an approval that was under way may be stored before the order and yet bear a later time,
-    // and clocks differ. Every order is stored before the first grant is ended, so that one that is slow to end keeps
-    // none of the others waiting, and neither does one that cannot be read.
+    // What was live or asked for when the account was switched off ends even if it is switched on again a second later.
+    // While it is off, everything ends: an approval that was under way may be stored before the order and yet bear a
+    // later time, and clocks differ. Every order is stored before the first grant is ended, so that one that is slow to
+    // end keeps none of the others waiting, and neither does one that cannot be read.
     let mut ending = Vec::new();
     let mut failed = None;
+    let before = active_again.then_some(latest.value.at);
     for live in grants.items {
-        let before = active_again.then_some(latest.value.at);
         match ordered(workers, live, before).await {
             Ok(Some(grant)) => ending.push(grant),
             Ok(None) => {}
@@ -60,10 +60,10 @@ pub async fn offboard(workers: &Workers, application: &ApplicationId, user: User
         .collect::<Vec<_>>()
         .await;
     failed = ended.into_iter().find_map(Result::err).or(failed);
-    if !active_again {
-        let open = read_page::<OpenRequest>(store, &Query::partition(keys::open_requests(user))).await?;
-        for request in open.items {
-            cancel(workers, request.value.request).await?;
+    let open = read_page::<OpenRequest>(store, &Query::partition(keys::open_requests(user))).await?;
+    for open in open.items {
+        if let Err(error) = cancel_asked(workers, open.value.request, before).await {
+            failed = Some(error);
         }
     }
     if let Some(error) = failed {
@@ -82,16 +82,35 @@ pub async fn offboard(workers: &Workers, application: &ApplicationId, user: User
     }
 }
 
-/// Orders that the live grant behind a marker ends: of those approved until `before`, or of all.
+/// Orders that the live grant behind a marker ends: of those asked for until `before`, whenever they were approved, or
+/// of all.
 async fn ordered(workers: &Workers, live: Item, before: Option<Timestamp>) -> Result<Option<GrantId>> {
     let live = from_item::<LiveGrant>(live)?.value;
     let grant: Option<Stored<Grant>> = read(&*workers.core.store, &keys::grant(live.grant)).await?;
-    let concerned = |grant: &Grant| grant.status.is_live() && before.is_none_or(|before| grant.approved_at <= before);
-    let Some(grant) = grant.filter(|grant| concerned(&grant.value)) else {
+    let Some(grant) = grant.filter(|grant| grant.value.status.is_live()) else {
         return Ok(None);
     };
+    if before.is_some_and(|before| grant.value.approved_at > before)
+        && !asked(workers, grant.value.request, before).await?
+    {
+        return Ok(None);
+    }
     order_end(workers, &grant.value, EndReason::UserDeactivated).await?;
     Ok(Some(live.grant))
+}
+
+/// Cancels an open request: of those made until `before`, or any.
+async fn cancel_asked(workers: &Workers, id: RequestId, before: Option<Timestamp>) -> Result<()> {
+    if asked(workers, id, before).await? {
+        cancel(workers, id).await?;
+    }
+    Ok(())
+}
+
+/// Whether a request was made until `before`, or at all.
+async fn asked(workers: &Workers, id: RequestId, before: Option<Timestamp>) -> Result<bool> {
+    let request: Option<Stored<Request>> = read(&*workers.core.store, &keys::request(id)).await?;
+    Ok(request.is_some_and(|request| before.is_none_or(|before| request.value.created_at <= before)))
 }
 
 /// Stores the order to end a grant, unless there is one.
