@@ -9,8 +9,8 @@ use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete, KeysAndAttributes, Put, TransactWriteItem};
 use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
 use hourglass_app::ports::store::{
-    CommitError, Condition, Item, Key, LARGEST_PAGE, List, MOST_KEYS, MOST_WRITES, Page, Query, Store, StoreError,
-    Write,
+    CommitError, Condition, Item, Key, LARGEST_LIST, LARGEST_PAGE, List, MOST_KEYS, MOST_WRITES, Page, Query, Store,
+    StoreError, Write,
 };
 
 use crate::LONGEST_CALL;
@@ -133,8 +133,9 @@ impl DynamoStore {
         for bound in [Some(query.prefix.as_str()), query.up_to.as_deref(), place] {
             bound.map(check_bound).transpose()?;
         }
-        if query.limit == 0 || query.limit > LARGEST_PAGE {
-            let why = format!("a page of {} items; 1 to {LARGEST_PAGE} are taken", query.limit);
+        let largest = if index.is_some() { LARGEST_LIST } else { LARGEST_PAGE };
+        if query.limit == 0 || query.limit > largest {
+            let why = format!("a page of {} items; 1 to {largest} are taken", query.limit);
             return Err(StoreError::Rejected(why));
         }
         let Some(range) = Range::new(&query.prefix, query.up_to.as_deref()) else {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
 use hourglass_app::ports::store::{
-    CommitError, Condition, Item, Key, LARGEST_PAGE, List, MOST_KEYS, MOST_WRITES, Page, Query, Store, StoreError,
-    Write,
+    CommitError, Condition, Item, Key, LARGEST_LIST, LARGEST_PAGE, List, MOST_KEYS, MOST_WRITES, Page, Query, Store,
+    StoreError, Write,
 };
 use hourglass_domain::Timestamp;
 use serde_json::{Value, json};
@@ -564,6 +564,36 @@ async fn a_list_has_the_keys_in_order_in_both_directions() {
                 assert!(places.iter().all(|place| place.starts_with(prefix)));
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn pages_of_a_list_are_larger_than_pages_of_items() {
+    let table = Table::start().await;
+    let all: Vec<Item> = (0..LARGEST_PAGE * 2 + 1)
+        .map(|n| {
+            listed(
+                item(&format!("{n:04}"), "THING"),
+                List::Owner,
+                "contoso",
+                &format!("{n:04}"),
+            )
+        })
+        .collect();
+    put_all(&table, &all).await;
+    let query = Query::partition("contoso").list_limit(LARGEST_PAGE * 2);
+    let page = table.store.list(List::Owner, &query).await.unwrap();
+    let keys: Vec<&Key> = all.iter().map(|item| &item.key).collect();
+    assert_eq!(page.items.iter().collect::<Vec<_>>(), keys[..LARGEST_PAGE * 2]);
+    let rest = table.store.list(List::Owner, &query.after(page.next)).await.unwrap();
+    assert_eq!((rest.items.len(), rest.next), (1, None));
+    for limit in [0, LARGEST_LIST + 1] {
+        let query = Query {
+            limit,
+            ..Query::partition("contoso")
+        };
+        let refused = table.store.list(List::Owner, &query).await;
+        assert!(matches!(refused, Err(StoreError::Rejected(_))), "{limit}: {refused:?}");
     }
 }
 

@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use hourglass_app::ports::store::{
-    CommitError, Condition, Item, Key, LARGEST_PAGE, List, MOST_KEYS, MOST_WRITES, Page, Query, Store, StoreError,
-    Write,
+    CommitError, Condition, Item, Key, LARGEST_LIST, LARGEST_PAGE, List, MOST_KEYS, MOST_WRITES, Page, Query, Store,
+    StoreError, Write,
 };
 
 /// Separates the parts of a list's cursor: no key of ours has it.
@@ -69,8 +69,8 @@ fn selects(query: &Query, sk: &str) -> bool {
     sk.starts_with(&query.prefix) && query.up_to.as_deref().is_none_or(|up_to| sk <= up_to)
 }
 
-fn check(query: &Query) -> Result<(), StoreError> {
-    if query.limit == 0 || query.limit > LARGEST_PAGE {
+fn check(query: &Query, largest: usize) -> Result<(), StoreError> {
+    if query.limit == 0 || query.limit > largest {
         return Err(rejected("a page of no size, or too large a one"));
     }
     Ok(())
@@ -97,7 +97,7 @@ impl Store for MemoryStore {
     }
 
     async fn query(&self, query: &Query) -> Result<Page<Item>, StoreError> {
-        check(query)?;
+        check(query, LARGEST_PAGE)?;
         let rows = self.with(|items| {
             items
                 .range(Key::new(&query.pk, &query.prefix)..)
@@ -110,7 +110,7 @@ impl Store for MemoryStore {
     }
 
     async fn list(&self, list: List, query: &Query) -> Result<Page<Key>, StoreError> {
-        check(query)?;
+        check(query, LARGEST_LIST)?;
         let mut rows: Vec<(String, Key)> = self.with(|items| {
             items
                 .values()

@@ -293,6 +293,20 @@ async fn removing_everybody_takes_one_explicit_shape() {
     }
     let nobody = world.patch(&path(&group), json!([remove(&[])])).await;
     assert_eq!(nobody.status, 204);
+    // An empty object or text is no empty list: it may be a member gone wrong.
+    for value in [json!({}), json!(""), json!([{}]), json!([null])] {
+        for operation in [
+            json!({"op": "replace", "path": "members", "value": value}),
+            json!({"op": "replace", "value": {"members": value}}),
+            json!({"op": "add", "path": "members", "value": value}),
+        ] {
+            let answer = world.patch(&path(&group), json!([operation])).await;
+            answer.is_error(400, "invalidValue");
+        }
+        let body = json!({"displayName": "Ops", "members": value});
+        let answer = world.call("PUT", &path(&group), &body).await;
+        answer.is_error(400, "invalidValue");
+    }
     assert_eq!(world.members(&group).await, users);
 }
 
@@ -499,6 +513,12 @@ async fn replacing_keeps_members_that_are_not_mentioned() {
         (200, &json!("Operations"))
     );
     assert_eq!(world.members(&group).await, users[..2]);
+    // Nor does null mention them, with which a group can be made as well.
+    let body = json!({"displayName": "Operations", "members": null});
+    assert_eq!(world.call("PUT", &path(&group), &body).await.status, 200);
+    assert_eq!(world.members(&group).await, users[..2]);
+    let body = json!({"displayName": "New", "members": null});
+    assert_eq!(world.post("/Groups", body).await.status, 201);
     let body = json!({"displayName": "Operations", "members": [{"value": users[1]}, {"value": users[2]}]});
     let answer = world.call("PUT", &path(&group), &body).await;
     assert_eq!(answer.body["members"].as_array().unwrap().len(), 2);

@@ -43,7 +43,7 @@ async fn users_are_found_by_every_matching_attribute() {
     let alex = world.user("Alex@contoso.example").await;
     world.user("blair@contoso.example").await;
     let object_id = uuid_of("Alex@contoso.example");
-    let flag = "aadOptscim062020&";
+    let flags = ["", "aadOptscim062020&", "AzureAdScimPatch2017&"];
     for filter in [
         "userName eq \"alex@CONTOSO.example\"".to_owned(),
         "userName+eq+%22alex@contoso.example%22".to_owned(),
@@ -58,7 +58,7 @@ async fn users_are_found_by_every_matching_attribute() {
         "displayName eq \"alex\" and not (userName eq \"blair@contoso.example\")".to_owned(),
         "userName eq \"\\u0061lex@contoso.example\"".to_owned(),
     ] {
-        for flag in ["", flag] {
+        for flag in flags {
             let path = format!("/Users?{flag}filter={filter}");
             assert_eq!(found(&world, &path).await, [alex.as_str()], "{filter}");
         }
@@ -208,6 +208,8 @@ async fn reference_checks_are_answered() {
     // As Microsoft's page writes it, without the extension's URN.
     let plain = |manager: &str| format!("/Users?filter=id eq \"{alex}\" and manager eq \"{manager}\"&attributes=id");
     assert_eq!(found(&world, &plain("m1")).await, [alex.as_str()]);
+    let manager = world.get(&format!("/Users/{alex}?attributes=manager")).await.body;
+    assert_eq!(manager[ENTERPRISE], json!({"manager": {"value": "m1"}}));
     assert!(found(&world, &plain("m2")).await.is_empty());
 }
 
@@ -239,6 +241,8 @@ async fn groups_are_found_and_their_members_left_out() {
     assert!(found(&world, &check).await.is_empty());
     let of_user = found(&world, &format!("/Groups?filter=members eq \"{}\"", ids[0])).await;
     assert_eq!(of_user.len(), 2);
+    let upper = format!("/Groups?filter=members eq \"{}\"", ids[0].to_uppercase());
+    assert!(found(&world, &upper).await.is_empty());
     let one = world.get(&format!("/Groups/{group}?excludedAttributes=members")).await;
     assert!(one.body.get("members").is_none());
     assert_eq!(one.body["displayName"], "Ops Team");
@@ -264,6 +268,10 @@ async fn one_resource_or_404() {
     );
     for id in [
         uuid_of("alex@contoso.example"),
+        // Ours has one spelling.
+        alex.to_uppercase(),
+        alex.replace('-', ""),
+        format!("{{{alex}}}"),
         "x".to_owned(),
         "..".to_owned(),
         "%2e%2e%2fGroups".to_owned(),
@@ -295,6 +303,54 @@ async fn lists_are_paged_by_index() {
     assert_eq!(filtered.ids(), ids[11..]);
     assert_eq!(filtered.body["totalResults"], 12);
     world.get("/Users?count=many").await.is_error(400, "invalidValue");
+}
+
+/// Ten times as many users are no ten times as many calls: only their keys are counted, many in one call.
+#[tokio::test]
+async fn counting_everybody_takes_few_calls() {
+    let world = World::start().await;
+    let some: UserId = world.user("user@contoso.example").await.parse().unwrap();
+    let some: User = stored(&world, &keys::user(&world.application, some)).await.unwrap();
+    for _ in 0..6 {
+        let writes = (0..MOST_WRITES).map(|_| {
+            let user = User {
+                id: UserId::new(world.core.ids.uuid()),
+                ..some.clone()
+            };
+            Write::Put {
+                item: to_item(&user, 1).unwrap(),
+                condition: Condition::Absent,
+            }
+        });
+        world.core.store.commit(writes.collect()).await.unwrap();
+    }
+    world.store.take();
+    let answer = world.get("/Users?startIndex=1&count=1").await;
+    assert_eq!(answer.ids(), [some.id.to_string()]);
+    assert_eq!(answer.body["totalResults"], 601);
+    // The secret, the keys, the one that is shown.
+    assert_eq!(world.store.take(), ["get", "list", "get_many"]);
+    let last = world.get("/Users?startIndex=601&count=5").await;
+    assert_eq!(last.ids().len(), 1);
+}
+
+#[tokio::test]
+async fn a_cursor_with_a_count_of_none_shows_none() {
+    let world = World::start().await;
+    let users = world.users(2).await;
+    world.group("Ops", &users).await;
+    for path in [
+        "/Users?cursor=&count=0".to_owned(),
+        "/Users?cursor=&count=-1&filter=active eq true".to_owned(),
+        "/Groups?cursor=&count=0".to_owned(),
+        format!("/Groups?cursor=&count=0&filter=members eq \"{}\"", users[0]),
+    ] {
+        let answer = world.get(&path).await;
+        assert_eq!(answer.ids(), Vec::<String>::new(), "{path}");
+        assert!(answer.body.get("nextCursor").is_none(), "{path}");
+    }
+    let wrong = world.get("/Users?cursor=nonsense&count=0").await;
+    wrong.is_error(400, "invalidCursor");
 }
 
 #[tokio::test]

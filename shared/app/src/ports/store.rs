@@ -10,6 +10,8 @@ pub const MOST_WRITES: usize = 100;
 pub const MOST_KEYS: usize = 100;
 /// Most items of one page of a query.
 pub const LARGEST_PAGE: usize = 200;
+/// Most keys of one page of a list: keys are small, and some 3,000 of them make the megabyte at which DynamoDB ends a page.
+pub const LARGEST_LIST: usize = 3_000;
 
 /// Where an item lies.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -137,7 +139,7 @@ pub struct Query {
     pub after: Option<String>,
     /// From the greatest sort key to the least.
     pub descending: bool,
-    /// Most items to return, at most [`LARGEST_PAGE`].
+    /// Most items to return, at most [`LARGEST_PAGE`]; of a list, most keys, at most [`LARGEST_LIST`].
     pub limit: usize,
 }
 
@@ -172,6 +174,13 @@ impl Query {
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = limit.clamp(1, LARGEST_PAGE);
+        self
+    }
+
+    /// At most `limit` keys of a list.
+    #[must_use]
+    pub fn list_limit(mut self, limit: usize) -> Self {
+        self.limit = limit.clamp(1, LARGEST_LIST);
         self
     }
 }

@@ -7,7 +7,7 @@ use super::Scim;
 use crate::change::{Change, ChangeError, read_many};
 use crate::error::Result;
 use crate::keys;
-use crate::ports::store::{Key, LARGEST_PAGE, List, Query};
+use crate::ports::store::{Key, LARGEST_LIST, List, Query};
 use crate::records::SwitchedOff;
 
 /// More users than this, switched off or deleted within an hour, are alarming whatever the size of the application.
@@ -18,7 +18,6 @@ const MOST_PERCENT_AN_HOUR: u64 = 20;
 const ENOUGH_USERS: u64 = MOST_USERS_AN_HOUR * 100 / MOST_PERCENT_AN_HOUR;
 /// How often a count starts over when somebody else counted at the same moment.
 const COUNT_AGAIN: u32 = 8;
-
 /// Length of a count's time, in seconds: what [`Timestamp::ten_minutes`] names.
 const COUNT_SECONDS: i64 = 600;
 /// Counts that overlap the hour before any instant. Counts of a whole hour could be walked past: as many before the full
@@ -89,7 +88,7 @@ impl Scim {
         while users < ENOUGH_USERS {
             let query = Query::partition(keys::users_list(self.application()))
                 .after(after)
-                .limit(LARGEST_PAGE);
+                .list_limit(LARGEST_LIST);
             let page = self.store().list(List::Owner, &query).await?;
             users = users.saturating_add(u64::try_from(page.items.len()).unwrap_or(u64::MAX));
             after = page.next;

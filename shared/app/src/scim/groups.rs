@@ -17,7 +17,7 @@ use super::resource::{
 };
 use super::schema::Kind;
 use super::users::{check_count, check_version};
-use super::{ATTEMPTS, Scim, UniqueMove, taken, unique_writes};
+use super::{ATTEMPTS, Scim, UniqueMove, exact_id, taken, unique_writes};
 use crate::change::{Change, ChangeError};
 use crate::directory::{self, external_id_key, name_key};
 use crate::keys;
@@ -74,9 +74,9 @@ impl Scim {
     /// `invalidValue` and the like for the body, `uniqueness` when another group has the name or external id, 413 for
     /// too many members.
     pub async fn create_group(&self, mut body: Map<String, Value>) -> Result<Resource> {
-        let plan = take_members(&mut body)?.map(MemberPlan::whole_list).transpose()?;
+        let plan = listed_members(&mut body)?;
         let fields = group_fields(from_body(Kind::Group, body)?)?;
-        let changes = plan.unwrap_or_default().settled(&[])?;
+        let changes = plan.settled(&[])?;
         self.check_users(&changes).await?;
         let now = self.core.clock.now();
         let group = Group {
@@ -173,7 +173,7 @@ impl Scim {
         if_match: Option<&str>,
         projection: &Projection,
     ) -> Result<Resource> {
-        let plan = take_members(&mut body)?.map(MemberPlan::whole_list).transpose()?;
+        let plan = listed_members(&mut body)?;
         let new = from_body(Kind::Group, body)?;
         let transform = |before: &Attributes| {
             let mut after = new.clone();
@@ -182,9 +182,7 @@ impl Scim {
             }
             Ok(after)
         };
-        let group = self
-            .change_group(parse_id(id)?, &transform, &plan.unwrap_or_default(), if_match)
-            .await?;
+        let group = self.change_group(parse_id(id)?, &transform, &plan, if_match).await?;
         self.show_group(&group, projection).await
     }
 
@@ -530,6 +528,12 @@ fn effective(((user, change), present): (&(UserId, MemberChange), &Option<Stored
     }
 }
 
+/// The members in the body of a POST or PUT; null is as good as nothing said.
+fn listed_members(body: &mut Map<String, Value>) -> Result<MemberPlan> {
+    let list = take_members(body)?.filter(|list| !list.is_null());
+    Ok(list.map(MemberPlan::whole_list).transpose()?.unwrap_or_default())
+}
+
 fn is_user(item: Option<&Item>) -> bool {
     item.is_some_and(|item| item.kind == User::KIND)
 }
@@ -564,5 +568,5 @@ fn member_facts(draft: Draft, changes: &[(UserId, MemberChange)]) -> Draft {
 }
 
 fn parse_id(id: &str) -> Result<GroupId> {
-    id.parse().map_err(|_| GROUP)
+    exact_id(id).ok_or(GROUP)
 }

@@ -13,7 +13,6 @@ use super::error::{Result, ScimError, ScimType};
 use super::filter::{Filter, Operator, Path, parse_path};
 use super::patch::{Op, Operation, Place, Target, resolve};
 use super::schema::{Kind, key_in};
-use super::value::is_unassigned;
 
 /// Most member changes in one call; beyond, 413.
 pub const MOST_MEMBER_CHANGES: usize = 5_000;
@@ -70,7 +69,9 @@ impl MemberPlan {
                 MemberChange::Add
             }
         };
-        if is_unassigned(&value) && op != Op::Remove {
+        // Only what cannot be meant otherwise stands for "nobody": an empty object or text may be a member gone wrong.
+        let nobody = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+        if nobody && op != Op::Remove {
             return Ok(());
         }
         for id in member_ids(value, change)? {
@@ -396,6 +397,7 @@ mod tests {
                 (true, vec![]),
             ),
             (json!({"op": "replace", "path": "members", "value": []}), (true, vec![])),
+            (json!({"op": "add", "path": "members", "value": null}), (false, vec![])),
             (
                 json!({"op": "replace", "value": {"displayName": "x", "members": [text(1)]}}),
                 (true, vec![(1, Add)]),
@@ -449,6 +451,14 @@ mod tests {
             json!({"op": "add", "path": "members[value eq \"x\"]", "value": {}}),
             json!({"op": "add", "path": "members", "value": [{"value": "no id of ours"}]}),
             json!({"op": "add", "path": "members", "value": [7]}),
+            json!({"op": "add", "path": "members", "value": {}}),
+            json!({"op": "add", "path": "members", "value": ""}),
+            json!({"op": "replace", "path": "members", "value": {}}),
+            json!({"op": "replace", "path": "members", "value": ""}),
+            json!({"op": "replace", "path": "members", "value": [{}]}),
+            json!({"op": "replace", "path": "members", "value": [null]}),
+            json!({"op": "replace", "value": {"members": {}}}),
+            json!({"op": "replace", "value": {"members": ""}}),
             json!({"op": "add", "path": "members", "value": [{"value": text(1), "type": "Group"}]}),
             json!({"op": "replace", "value": {"members": [text(1)], "Members": []}}),
         ] {

@@ -24,6 +24,7 @@ pub mod token;
 mod users;
 pub mod value;
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use hourglass_domain::Timestamp;
@@ -103,6 +104,12 @@ impl Scim {
 #[must_use]
 pub fn base(core: &Core) -> String {
     format!("{}{MOUNT}", core.settings.public_url)
+}
+
+/// The id, if it is written as we write it: ids are compared exactly (RFC 7643 section 3.1), and one that could be written
+/// in several ways would be several ids to everybody else.
+fn exact_id<T: FromStr + ToString>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|id: &T| id.to_string() == text)
 }
 
 /// A unique value of a resource: what it is, and its compared spelling before and after a change.

@@ -618,7 +618,7 @@ fn remove(attributes: &mut Attributes, place: &Place, value: Option<Value>) -> R
         };
         let chosen = |item: &Value| match (&place.filter, &listed) {
             (Some(filter), _) => element_matches(filter, item, definition),
-            (None, Some(listed)) => listed.iter().any(|wanted| covers(item, wanted)),
+            (None, Some(listed)) => listed.iter().any(|wanted| covers(definition, item, wanted)),
             (None, None) => true,
         };
         match place.sub {
@@ -633,11 +633,18 @@ fn remove(attributes: &mut Attributes, place: &Place, value: Option<Value>) -> R
     })
 }
 
-/// Whether `item` has every part of `wanted`.
-fn covers(item: &Value, wanted: &Value) -> bool {
+/// Whether `item` has every part of `wanted`, letter case counting where the schema says so.
+fn covers(definition: &Attribute, item: &Value, wanted: &Value) -> bool {
+    let same = |definition: &Attribute, item: &Value, wanted: &Value| match (item.as_str(), wanted.as_str()) {
+        (Some(item), Some(wanted)) if !definition.exact => item.to_lowercase() == wanted.to_lowercase(),
+        _ => item == wanted,
+    };
     match wanted.as_object() {
-        Some(parts) => parts.iter().all(|(key, value)| item.get(key) == Some(value)),
-        None => item == wanted,
+        Some(parts) => parts.iter().all(|(name, value)| {
+            let part = definition.sub(name).zip(item.get(name));
+            part.is_some_and(|(definition, item)| same(definition, item, value))
+        }),
+        None => same(definition, item, wanted),
     }
 }
 

@@ -8,16 +8,16 @@ use hourglass_domain::directory::{Group, User};
 use hourglass_domain::ids::{ApplicationId, GroupId, UserId};
 use serde_json::{Map, Value, json};
 
-use super::Scim;
 use super::error::{Result, ScimError, ScimType};
 use super::filter::{Filter, Literal, Operator, Path, parse_filter};
 use super::matching::{check, matches};
 use super::resource::{Projection, Resource, group_resource, user_resource};
 use super::schema::{Kind, Named, find, key_in};
 use super::sort::{SortBy, SortKey};
+use super::{Scim, exact_id};
 use crate::directory::{self, external_id_key, name_key};
 use crate::keys::{self, Unique};
-use crate::ports::store::{Key, LARGEST_PAGE, List, Query};
+use crate::ports::store::{Key, LARGEST_LIST, LARGEST_PAGE, List, Query};
 use crate::records::Stored;
 
 /// URN of a list.
@@ -282,7 +282,7 @@ impl Scim {
     /// Counts the keys of everything, and reads the wanted resources only.
     async fn select_all(&self, kind: Kind, first: usize, count: usize) -> Result<(Vec<Found>, usize)> {
         let wanted = first..first.saturating_add(count);
-        let mut query = Query::partition(self.list_partition(kind));
+        let mut query = Query::partition(self.list_partition(kind)).list_limit(LARGEST_LIST);
         let mut total = 0_usize;
         let mut keys = Vec::new();
         loop {
@@ -341,7 +341,12 @@ impl Scim {
             return self.page_after_id(found, cursor, params).await;
         }
         let after = parse_cursor(cursor)?;
-        let (candidates, next) = self.read_page(kind, after, params.count.max(1)).await?;
+        // With a count of none one is read all the same: it takes a page to judge the cursor.
+        let (mut candidates, mut next) = self.read_page(kind, after, params.count.max(1)).await?;
+        if params.count == 0 {
+            candidates.clear();
+            next = None;
+        }
         let rest = plan.as_ref().and_then(|plan| plan.rest.as_ref());
         let found: Vec<Found> = candidates
             .into_iter()
@@ -610,9 +615,9 @@ fn plan(kind: Kind, filter: Filter) -> Result<Plan> {
         match member_term(kind, &term) {
             // Nothing fits "one of none".
             None if matches!(&term, Filter::Or(terms) if terms.is_empty()) => impossible = true,
-            Some(literal) => match literal.text.parse() {
-                Ok(id) => members.push(id),
-                Err(_) => impossible = true,
+            Some(literal) => match exact_id(&literal.text) {
+                Some(id) => members.push(id),
+                None => impossible = true,
             },
             None if mentions_members(kind, &term) => {
                 return Err(ScimError::bad(

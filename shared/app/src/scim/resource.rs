@@ -334,7 +334,7 @@ impl Projection {
     pub fn wants_members(&self) -> bool {
         let members = |path: &Path| {
             matches!(
-                find(Kind::Group, path.schema.as_deref(), path.attribute.as_deref()),
+                named(Kind::Group, path),
                 Some(Named::Attribute(found)) if found.name == "members"
             )
         };
@@ -359,19 +359,47 @@ impl Projection {
                     }
                 }
                 paths.iter().for_each(|path| include(&mut out, &body, path, kind));
+                prune(&mut out);
                 out
             }
             Self::Without(paths) => {
                 let mut out = body;
                 paths.iter().for_each(|path| exclude(&mut out, path, kind));
+                prune(&mut out);
                 out
             }
         }
     }
 }
 
+/// What a path names. As in filters, a plain name that the core schema does not have may be one of the enterprise
+/// extension.
+fn named(kind: Kind, path: &Path) -> Option<Named> {
+    let name = path.attribute.as_deref();
+    match find(kind, path.schema.as_deref(), name) {
+        None if path.schema.is_none() => find(kind, Some(ENTERPRISE), name),
+        found => found,
+    }
+}
+
+/// Leaves out complex values of which nothing is left.
+fn prune(shown: &mut Map<String, Value>) {
+    let empty = |value: &Value| value.as_object().is_some_and(Map::is_empty);
+    shown.retain(|_, value| match value {
+        Value::Array(items) => {
+            items.retain(|item| !empty(item));
+            !items.is_empty()
+        }
+        Value::Object(inside) => {
+            prune(inside);
+            !inside.is_empty()
+        }
+        _ => true,
+    });
+}
+
 fn include(out: &mut Map<String, Value>, body: &Map<String, Value>, path: &Path, kind: Kind) {
-    match find(kind, path.schema.as_deref(), path.attribute.as_deref()) {
+    match named(kind, path) {
         Some(Named::Resource) => {
             let plain = body.iter().filter(|(name, _)| !name.contains(':'));
             out.extend(plain.map(|(name, value)| (name.clone(), value.clone())));
@@ -441,7 +469,7 @@ fn include_in(out: &mut Map<String, Value>, body: &Map<String, Value>, name: &st
 }
 
 fn exclude(body: &mut Map<String, Value>, path: &Path, kind: Kind) {
-    let (container, found) = match find(kind, path.schema.as_deref(), path.attribute.as_deref()) {
+    let (container, found) = match named(kind, path) {
         Some(Named::Extension(urn)) => {
             if let Some(key) = key_in(body, &urn).cloned() {
                 body.remove(&key);
@@ -502,7 +530,7 @@ mod tests {
             "userName": "a@x",
             "name": {"givenName": "A", "familyName": "B"},
             "emails": [{"type": "work", "value": "a@x"}, {"type": "home"}],
-            ENTERPRISE: {"department": "Ops", "division": "D"},
+            ENTERPRISE: {"department": "Ops", "division": "D", "manager": {"value": "m1"}},
         }))
     }
 
@@ -529,14 +557,21 @@ mod tests {
             always(json!({ENTERPRISE: {"division": "D"}}))
         );
         assert_eq!(
+            ask("manager.value"),
+            always(json!({ENTERPRISE: {"manager": {"value": "m1"}}}))
+        );
+        // A complex value of which nothing is left is no value.
+        assert_eq!(ask("name.middleName,manager.displayName"), always(json!({})));
+        assert_eq!(ask("emails.value"), always(json!({"emails": [{"value": "a@x"}]})));
+        assert_eq!(
             ask(ENTERPRISE),
-            always(json!({ENTERPRISE: {"department": "Ops", "division": "D"}}))
+            always(json!({ENTERPRISE: {"department": "Ops", "division": "D", "manager": {"value": "m1"}}}))
         );
     }
 
     #[test]
     fn all_but_what_was_excluded() {
-        let list = format!("id,name.givenName,emails,{ENTERPRISE}:division");
+        let list = format!("id,name.givenName,emails,{ENTERPRISE}:division,manager.value");
         let out = Projection::parse(None, Some(&list)).unwrap().apply(body(), Kind::User);
         assert_eq!(
             Value::from(out),

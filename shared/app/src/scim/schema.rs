@@ -122,6 +122,8 @@ pub struct Attribute {
     pub unique: bool,
     /// Usual values.
     pub usual: &'static [&'static str],
+    /// Whether control characters are refused: these texts name people in pages, mails and logs.
+    pub plain: bool,
 }
 
 impl Attribute {
@@ -167,6 +169,11 @@ impl Attribute {
 
     const fn immutable(mut self) -> Self {
         self.mutability = Mutability::Immutable;
+        self
+    }
+
+    const fn plain(mut self) -> Self {
+        self.plain = true;
         self
     }
 
@@ -227,6 +234,7 @@ const fn attribute(name: &'static str, kind: Type, description: &'static str) ->
         mutability: Mutability::ReadWrite,
         unique: false,
         usual: &[],
+        plain: false,
     }
 }
 
@@ -278,12 +286,12 @@ const USER_ATTRIBUTES: &[Attribute] = &[
     complex(
         "name",
         &[
-            text("formatted", "The whole name."),
-            text("familyName", "Family name."),
-            text("givenName", "Given name."),
-            text("middleName", "Middle names."),
-            text("honorificPrefix", "Title before the name."),
-            text("honorificSuffix", "Title after the name."),
+            text("formatted", "The whole name.").plain(),
+            text("familyName", "Family name.").plain(),
+            text("givenName", "Given name.").plain(),
+            text("middleName", "Middle names.").plain(),
+            text("honorificPrefix", "Title before the name.").plain(),
+            text("honorificSuffix", "Title after the name.").plain(),
         ],
         "The parts of the name.",
     ),
@@ -305,7 +313,7 @@ const USER_ATTRIBUTES: &[Attribute] = &[
     .required(),
     complex(
         "emails",
-        values!(text("value", "The address."), &["work", "home", "other"]),
+        values!(text("value", "The address.").plain(), &["work", "home", "other"]),
         "Mail addresses.",
     )
     .multi(),
@@ -394,7 +402,8 @@ const GROUP_ATTRIBUTES: &[Attribute] = &[
                 .immutable()
                 .usual(&["User"]),
         ],
-        "The members. Not part of lists or of what changes answer unless asked for.",
+        "The members. Shown wherever the group is, unless left out with excludedAttributes; a PATCH shows nothing unless \
+         asked for.",
     )
     .multi(),
 ];

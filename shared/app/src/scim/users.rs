@@ -6,13 +6,13 @@ use hourglass_domain::directory::{Gone, User};
 use hourglass_domain::ids::UserId;
 use serde_json::{Map, Value};
 
-use super::error::{Result, ScimError, ScimType};
+use super::error::{Result, ScimError};
 use super::patch::{Attributes, MOST_ATTRIBUTE_OPERATIONS, Operation, apply, from_body, parse_operations};
 use super::resource::{
     Resource, UserFields, changed_names, keep_external_id, names_version, user_attributes, user_fields, user_resource,
 };
 use super::schema::Kind;
-use super::{ATTEMPTS, Scim, UniqueMove, taken, unique_writes};
+use super::{ATTEMPTS, Scim, UniqueMove, exact_id, taken, unique_writes};
 use crate::change::{Change, ChangeError};
 use crate::directory::{self, external_id_key, name_key};
 use crate::keys;
@@ -316,7 +316,7 @@ fn unchanged(before: &User, after: &User) -> bool {
 }
 
 fn parse_id(id: &str) -> Result<UserId> {
-    id.parse().map_err(|_| USER)
+    exact_id(id).ok_or(USER)
 }
 
 /// Checks an `If-Match` header.
@@ -330,10 +330,8 @@ pub(super) fn check_version(if_match: Option<&str>, version: u64, kind: Kind) ->
 /// Each operation costs as much as the resource is large.
 pub(super) fn check_count(operations: &[Operation]) -> Result<()> {
     if operations.len() > MOST_ATTRIBUTE_OPERATIONS {
-        return Err(ScimError::bad(
-            ScimType::InvalidSyntax,
-            format!("A PATCH may change attributes in at most {MOST_ATTRIBUTE_OPERATIONS} operations."),
-        ));
+        let what = format!("A PATCH may change attributes in at most {MOST_ATTRIBUTE_OPERATIONS} operations.");
+        return Err(ScimError::TooLarge(what));
     }
     Ok(())
 }

@@ -94,6 +94,9 @@ pub fn one(definition: &Attribute, name: &str, value: Value) -> Result<Option<Va
         (Type::Boolean, Value::Bool(truth)) => Ok(Some(truth.into())),
         (Type::Boolean, Value::String(text)) if text.eq_ignore_ascii_case("true") => Ok(Some(true.into())),
         (Type::Boolean, Value::String(text)) if text.eq_ignore_ascii_case("false") => Ok(Some(false.into())),
+        (_, Value::String(text)) if definition.plain && text.chars().any(char::is_control) => {
+            Err(ScimError::value(format!("{name} must not hold control characters.")))
+        }
         (Type::Text | Type::Instant | Type::Reference(_), value @ Value::String(_)) => Ok(Some(value)),
         _ => Err(wrong_type(definition, name)),
     }
@@ -243,6 +246,8 @@ mod tests {
             ("name", json!("Alex")),
             ("name", json!({"givenName": 1})),
             ("emails", json!([1])),
+            ("emails", json!([{"value": "a@x\r\nBcc: b@x"}])),
+            ("name", json!({"givenName": "A\u{1b}[2J"})),
             (
                 "emails",
                 json!([{"value": "a", "primary": true}, {"value": "b", "primary": true}]),

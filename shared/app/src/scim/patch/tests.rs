@@ -217,6 +217,10 @@ fn what_clears() {
             json!({"emails": home}),
         ),
         (
+            json!({"op": "Remove", "path": "emails", "value": [{"value": "ALEX@contoso.example", "type": "Work"}]}),
+            json!({"emails": home}),
+        ),
+        (
             json!({"op": "Remove", "path": "emails", "value": [{"value": "alex@contoso.example"}]}),
             json!({"emails": home}),
         ),
