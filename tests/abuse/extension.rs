@@ -6,8 +6,10 @@ use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::{Grant, GrantStatus};
 use hourglass_domain::ids::RequestId;
 use hourglass_domain::request::{Request, RequestKind, RequestStatus};
-use hourglass_tests::stage::logged;
-use serde_json::json;
+use hourglass_local::aws::scheduler::DEFAULT_GROUP;
+use hourglass_local::aws::stream::StreamChaos;
+use hourglass_tests::stage::{logged, refused};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::stage::{Stage, stage};
@@ -64,6 +66,91 @@ async fn case_46_an_extension_that_races_with_a_revocation() -> anyhow::Result<(
             _ => panic!("{decided}"),
         }
     }
+    stage.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn case_46_each_extension_needs_an_approval_and_all_of_them_end_at_the_maximum() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let kim = stage.approver().await?;
+    let roles = json!({"user": stage.requester().await?.name, "claims": {"roles": ["Requester", "Approver"]}});
+    let dana = stage.person_with(roles).await?;
+    let maximum = |fields: &mut Value| fields["absolute_maximum"] = json!("3h");
+    stage.change_entitlement(&stage.entitlement(), maximum).await?.ok()?;
+    let grant = active(&stage).await?;
+    let id = keys::grant(grant.parse()?);
+    let first = stage.read::<Grant>(&id).await?.value;
+    let path = format!("/v1/grants/{grant}/extend");
+    let ask = |duration: &str| json!({"duration": duration, "justification": "INC-42: the restart takes longer"});
+    let mut longest = first.expires_at;
+    for hours in 1..=2 {
+        let asked = stage.post(&dana, &path, &ask("1h")).await?.ok()?;
+        let request = asked["id"].as_str().unwrap_or_default().to_owned();
+        // Asking moves nothing, nor does asking twice, nor does who has the access.
+        refused(&stage.post(&dana, &path, &ask("30m")).await?, 409, "already-extending");
+        let own = stage.decide(&dana, &request, "approve").await?;
+        assert_eq!(own.status, 403, "{own}");
+        assert_eq!(stage.read::<Grant>(&id).await?.value.expires_at, longest);
+        stage.decide(&kim, &request, "approve").await?.ok()?;
+        longest = stage.read::<Grant>(&id).await?.value.expires_at;
+        assert_eq!(longest, first.expires_at.plus_seconds(hours * 3_600));
+        refused(
+            &stage.decide(&kim, &request, "approve").await?,
+            409,
+            "request-not-pending",
+        );
+    }
+    for duration in ["30m", "1h", "2h"] {
+        refused(&stage.post(&dana, &path, &ask(duration)).await?, 422, "beyond-maximum");
+    }
+    // One that could be asked for cannot be approved once the maximum is less.
+    let maximum = |fields: &mut Value| fields["absolute_maximum"] = json!("4h");
+    stage.change_entitlement(&stage.entitlement(), maximum).await?.ok()?;
+    let asked = stage.post(&dana, &path, &ask("1h")).await?.ok()?;
+    let maximum = |fields: &mut Value| fields["absolute_maximum"] = json!("3h");
+    stage.change_entitlement(&stage.entitlement(), maximum).await?.ok()?;
+    let request = asked["id"].as_str().unwrap_or_default();
+    let late = stage.decide(&kim, request, "approve").await?;
+    assert!(matches!(late.status, 409 | 422), "{late}");
+    assert_eq!(stage.read::<Grant>(&id).await?.value.expires_at, longest);
+    stage.stop().await;
+    Ok(())
+}
+
+/// The timer of the old end comes before anybody has seen to the new one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn case_41_the_trigger_of_an_end_that_was_moved() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let (dana, kim) = (stage.requester().await?, stage.approver().await?);
+    let grant = active(&stage).await?;
+    let old = format!("g-{grant}-1");
+    stage.system.stream.set_chaos(StreamChaos {
+        pause: true,
+        ..StreamChaos::default()
+    });
+    let body = json!({"duration": "1h", "justification": "INC-42: the restart takes longer"});
+    let asked = stage
+        .post(&dana, &format!("/v1/grants/{grant}/extend"), &body)
+        .await?
+        .ok()?;
+    let request = asked["id"].as_str().unwrap_or_default();
+    stage.decide(&kim, request, "approve").await?.ok()?;
+    stage.system.world.scheduler.fire(DEFAULT_GROUP, &old)?;
+    let stored = stage
+        .until("the timer of the new end", || async {
+            stage.trigger(json!({"grant": grant})).await?;
+            let stored = stage.read::<Grant>(&keys::grant(grant.parse()?)).await?.value;
+            Ok(match &stored.schedule {
+                Some(name) if name.n == 2 => Ok(stored),
+                _ => Err(format!("{stored:?}")),
+            })
+        })
+        .await?;
+    assert_eq!(stored.status, GrantStatus::Active, "{stored:?}");
+    let timeline = stage.timeline(&dana, &stored.request.to_string()).await?;
+    assert!(!timeline.contains(&"grant.ending".to_owned()), "{timeline:?}");
+    assert!(stage.dana_is_in().await?);
     stage.stop().await;
     Ok(())
 }

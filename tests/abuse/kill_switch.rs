@@ -481,6 +481,70 @@ async fn a_press_while_the_directory_throttles_is_carried_out_when_it_recovers()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn case_48_everything_can_be_ended_while_approvals_are_paused_and_the_directory_throttles() -> anyhow::Result<()>
+{
+    let stage = stage().await?;
+    let (dana, freya) = (
+        stage.requester().await?,
+        stage.person("freya.lindqvist@contoso.example").await?,
+    );
+    let (ola, kim) = (stage.admin().await?, stage.approver().await?);
+    let auditor = stage.person(&stage.company.auditor.user_name).await?;
+    let mut grants = Vec::new();
+    for (who, name, because) in [
+        (&dana, "prod-admins", "killed"),
+        (&dana, "prod-readers", "checked_in"),
+        (&dana, "billing-admins", "revoked"),
+        (&freya, "db-breakglass", "user_deactivated"),
+        (&dana, "k8s-operators", "killed"),
+    ] {
+        let entitlement = stage.entitlement_named(name).await?;
+        let (_, grant) = stage.active(who, &entitlement).await?;
+        grants.push((grant, name, because));
+    }
+    let waiting = stage.ask_for(&freya, &stage.entitlement(), "1h").await?.ok()?["id"].clone();
+    stage
+        .graph_fault(
+            &json!({"match": {"path_contains": "/groups/"}, "status": 429, "retry_after_seconds": 1, "until_cleared": true}),
+        )
+        .await?;
+    let scope = json!({"scope": "entitlement", "id": stage.entitlement()});
+    stage.kill(&ola, &scope).await?;
+    let late = stage
+        .decide(&kim, waiting.as_str().unwrap_or_default(), "approve")
+        .await?;
+    assert!(matches!(late.code(), "paused" | "request-not-pending"), "{late}");
+    // A person, an approver, the account itself, and an admin for all that is left.
+    let path = format!("/v1/grants/{}/check-in", grants[1].0);
+    stage.post(&dana, &path, &json!({})).await?.ok()?;
+    let path = format!("/v1/grants/{}/revoke", grants[2].0);
+    let reason = json!({"reason": "an incident"});
+    stage.post(&kim, &path, &reason).await?.ok()?;
+    let account = stage.company.person(&freya.name).expect("seeded").id;
+    stage.provisioner().disable_user(account).await?;
+    for (grant, _, because) in &grants[..4] {
+        let ending = stage
+            .grant_until(&auditor, grant, |grant| grant["status"] == "ending")
+            .await?;
+        assert_eq!(ending["ended_because"], *because, "{ending}");
+    }
+    let press = stage.kill(&ola, &json!({"scope": "all"})).await?;
+    let entry = stage.carried_out(&ola, &press).await?;
+    assert!(entry["removing"].as_u64() >= Some(1), "{entry}");
+    stage.clear_graph_faults().await?;
+    for (grant, name, because) in &grants {
+        let ended = stage
+            .grant_until(&auditor, grant, |grant| grant["status"] == "ended")
+            .await?;
+        assert_eq!(ended["ended_because"], *because, "{ended}");
+        assert_eq!(stage.members(&stage.group_of(name)).await?, Vec::<String>::new());
+    }
+    refused(&stage.ask(&dana, "1h").await?, 409, "paused");
+    stage.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_press_takes_over_from_the_first() -> anyhow::Result<()> {
     let stage = stage().await?;
     let (dana, ola, noor) = (

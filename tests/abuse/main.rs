@@ -6,9 +6,9 @@
 //! - 28 (quotas): the limit of open requests is case 16 here; limits of calls come with the console;
 //! - 33 (mirroring), 50, 51 (permissions by simulation), 55, 61 (supply chain, the registrations): with Identity Center and
 //!   the deployment;
-//! - 42 (a crash at every step): `tests/kill` and the protocol's own tests in `shared/domain`;
-//! - 47, 62 (emergency, two-person changes): with those capabilities, and 62 as far as a grant is closed by hand; 48 here
-//!   is off-boarding only;
+//! - 42 (a crash at every step): `tests/kill`, the simulation, and the protocol's own tests in `shared/domain`; deaths
+//!   between an add and what is stored of it are in `tests/peers` as well;
+//! - 47, 62 (emergency, two-person changes): with those capabilities, and 62 as far as a grant is closed by hand;
 //! - 56–60: Active Directory and Windows.
 //!
 //! And these are here as far as they go:
@@ -17,6 +17,7 @@
 //! - 15: whether a policy stands behind the authentication context is not checked;
 //! - 29: whoever has the SCIM secret *and* the app role `Approver` can add themselves to an approvers' group; the directory
 //!   is not asked yet whether approvers belong;
+//! - 39: nobody is warned that somebody is a member through another group already;
 //! - 40: that somebody is told of a schedule that was tampered with is shown in `tests/timers`;
 //! - 52: a changed trail shows to whoever verifies it; there are no signed checkpoints, so that a trail that was rewritten
 //!   as a whole, heads included, does not;

@@ -166,12 +166,15 @@ async fn grow(stage: &Stage) -> anyhow::Result<()> {
             .await?
             .value
     };
+    // What they are called is enough.
+    let bare = serde_json::Map::new();
     let mut writes = Vec::new();
     for number in 0..USERS {
         let id = Uuid::from_u128(0x0c0_0000_0000 + number);
         let mut user = pattern.clone();
         (user.id, user.person) = (UserId::new(id), PersonId::new(id));
         user.external_id = Some(id.to_string());
+        user.attributes.clone_from(&bare);
         user.user_name = format!("user{number}@contoso.example");
         put(stage, &mut writes, &user).await?;
     }
@@ -180,6 +183,7 @@ async fn grow(stage: &Stage) -> anyhow::Result<()> {
         let mut grown = group.clone();
         grown.id = GroupId::new(id);
         grown.external_id = Some(id.to_string());
+        grown.attributes.clone_from(&bare);
         grown.display_name = format!("group {number}");
         put(stage, &mut writes, &grown).await?;
         let mut offered = entitlement.clone();
