@@ -25,7 +25,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
 use crate::audit;
-use crate::steps::{ADD, CREATE, DELETE, INSPECT, REMOVE, STORED, VERIFY};
+use crate::steps::{ADD, CREATE, DELETE, INSPECT, REMOVE, SEND, STORED, VERIFY};
 
 /// How many kills the test command makes.
 const KILLS: usize = 30;
@@ -170,10 +170,11 @@ fn note(under_way: &mut BTreeMap<String, String>, line: &str) {
     }
 }
 
-/// One grant that somebody was given.
+/// One grant that somebody was given, and how it ended.
 struct Given {
     request: String,
     grant: String,
+    because: &'static str,
 }
 
 /// Everybody who asks and decides, whatever becomes of the system meanwhile.
@@ -208,7 +209,7 @@ impl Office {
 
     /// Somebody asks for something and somebody else approves it. `None` when it cannot be asked for now.
     async fn give(&self, person: &Person, group: &NamedGroup, duration: &str) -> anyhow::Result<Option<Given>> {
-        let key = format!("office-{}", self.next.fetch_add(1, Ordering::Relaxed));
+        let key = self.key();
         let entitlement = self.entitlements.get(group.name).context("no such entitlement")?;
         let body =
             json!({"entitlement": entitlement, "duration": duration, "justification": "INC-42: restart the pool"});
@@ -228,16 +229,92 @@ impl Office {
         Ok(Some(Given {
             request,
             grant: decided.text("grant"),
+            because: "expired",
         }))
+    }
+
+    fn key(&self) -> String {
+        format!("office-{}", self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Gives grants that get more time and are given back, until the office closes.
+    async fn extend(self: Arc<Self>) -> anyhow::Result<()> {
+        let (person, group) = (&self.company.second_admin, &self.company.prod_readers);
+        while self.open.load(Ordering::Relaxed) {
+            tokio::time::sleep(REST).await;
+            let Some(given) = self.give(person, group, "30m").await? else {
+                continue;
+            };
+            let path = format!("/v1/grants/{}/extend", given.grant);
+            let body = json!({"duration": SHORT, "justification": "INC-42: the restart takes longer"});
+            let asked = self
+                .until_answered(&person.user_name, &path, &body, &self.key())
+                .await?;
+            if asked.status == 201 {
+                let path = format!("/v1/requests/{}/decisions", asked.text("id"));
+                let approver = &self.company.approver.user_name;
+                self.until_answered(approver, &path, &json!({"decision": "approve"}), &self.key())
+                    .await?;
+            }
+            // Long enough for the schedule of the new end.
+            tokio::time::sleep(REST * 2).await;
+            let path = format!("/v1/grants/{}/check-in", given.grant);
+            let ended = self
+                .until_answered(&person.user_name, &path, &json!({}), &self.key())
+                .await?;
+            ensure!(ended.status == 202, "{ended}");
+            self.given.lock().unwrap().push(Given {
+                because: "checked_in",
+                ..given
+            });
+        }
+        Ok(())
+    }
+
+    /// Presses the kill switch again and again for somebody who has nothing, until the office closes.
+    async fn press(self: Arc<Self>) -> anyhow::Result<()> {
+        let admin = &self.company.admin.user_name;
+        let idle = self.client.person(&self.company.auditor.user_name).await?;
+        let mut client = self.client.clone();
+        let user = loop {
+            if let Some(api) = self.places.api() {
+                client.ready.api = api;
+                if let Ok(me) = client.get(&idle, "/v1/me").await {
+                    break me.ok()?["user"].clone();
+                }
+            }
+            tokio::time::sleep(REST).await;
+        };
+        let scope = json!({"scope": "user", "id": user});
+        while self.open.load(Ordering::Relaxed) {
+            tokio::time::sleep(REST * 2).await;
+            let path = "/v1/admin/kill-switch";
+            let seen = self
+                .until_answered(admin, &format!("{path}/preview"), &scope, &self.key())
+                .await?
+                .ok()?;
+            let mut body = scope.clone();
+            body["reason"] = json!("a laptop was stolen");
+            body["confirmation"] = seen["confirmation"].clone();
+            let pressed = self.until_answered(admin, path, &body, &self.key()).await?;
+            ensure!(pressed.status == 202, "{pressed}");
+        }
+        Ok(())
     }
 
     /// One desk: gives grants until the office closes.
     async fn work(self: Arc<Self>, desk: usize) -> anyhow::Result<()> {
         let company = &self.company;
+        let busy = [
+            &company.standing_member,
+            &company.approver,
+            &company.auditor,
+            &company.second_admin,
+        ];
         let people: Vec<Person> = company
             .people()
             .into_iter()
-            .filter(|person| ![&company.standing_member, &company.approver, &company.auditor].contains(&person))
+            .filter(|person| !busy.contains(&person))
             .collect();
         for turn in 0.. {
             if !self.open.load(Ordering::Relaxed) {
@@ -275,6 +352,7 @@ async fn seed(folder: &Path) -> anyhow::Result<(Ready, BTreeMap<String, String>,
         .flatten()
         .filter_map(|item| Some((item["name"].as_str()?.to_owned(), item["id"].as_str()?.to_owned())))
         .collect();
+    exact(&client, &list["items"][0]).await?;
     let before = members(&client).await?;
     system.stop().await;
     std::fs::create_dir_all(folder.join("world"))?;
@@ -285,6 +363,20 @@ async fn seed(folder: &Path) -> anyhow::Result<(Ready, BTreeMap<String, String>,
         }
     }
     Ok((ready, entitlements, before))
+}
+
+/// From here on the grants of this entitlement end at their second: by a message, as short as they are.
+async fn exact(client: &Client, entitlement: &Value) -> anyhow::Result<()> {
+    let id = entitlement["id"].as_str().context("no entitlement")?;
+    let (admin, path) = (client.admin().await?, format!("/v1/admin/entitlements/{id}"));
+    let mut body = client.get(&admin, &path).await?.ok()?;
+    let fields = body.as_object_mut().context("no entitlement")?;
+    for name in ["id", "created_at", "version"] {
+        fields.remove(name);
+    }
+    fields.insert("exact_expiry".to_owned(), json!(true));
+    client.put(&admin, &path, &body).await?.ok()?;
+    Ok(())
 }
 
 /// The neighbours that survive: a schedule that fires is handed to the system wherever it is, if it lives.
@@ -305,7 +397,7 @@ async fn survivor(folder: &Path, places: &Places) -> anyhow::Result<World> {
         }
     });
     world.lambda.register("revocation", forward, World::function_config());
-    world.scheduler.pause(false);
+    let _messages = world.deliver_on_time();
     let environment = environment(&world.config(&options, "http://localhost:8600"));
     std::fs::write(folder.join("environment.json"), serde_json::to_vec(&environment)?)?;
     Ok(world)
@@ -329,12 +421,17 @@ async fn members(client: &Client) -> anyhow::Result<Members> {
 }
 
 /// Waits until every grant has ended, and says what is wrong with those that have not, or not as they should.
-async fn wrong_ends(client: &Client, given: &[Given], because: &str) -> anyhow::Result<Vec<String>> {
+async fn wrong_ends(client: &Client, given: &[Given]) -> anyhow::Result<Vec<String>> {
     let auditor = client.ready.people.auditor.clone().context("no auditor")?;
     let mut wrong = Vec::new();
     let patience = tokio::time::sleep(END);
     tokio::pin!(patience);
-    for Given { request, grant } in given {
+    for Given {
+        request,
+        grant,
+        because,
+    } in given
+    {
         loop {
             let who = client.person(&auditor).await?;
             let seen = client.get(&who, &format!("/v1/grants/{grant}")).await?.ok()?;
@@ -344,7 +441,7 @@ async fn wrong_ends(client: &Client, given: &[Given], because: &str) -> anyhow::
                 let doubled = once
                     .iter()
                     .any(|step| events.iter().filter(|event| event == step).count() != 1);
-                if seen["ended_because"] != because || doubled {
+                if seen["ended_because"] != *because || doubled {
                     wrong.push(format!("{seen}: {events:?}"));
                 }
                 break;
@@ -389,7 +486,9 @@ async fn killed(folder: &Path, kills: usize, seed: u64, places: &Places) -> anyh
 }
 
 fn all_steps() -> impl Iterator<Item = &'static str> {
-    STORED.into_iter().chain([CREATE, DELETE, VERIFY, INSPECT, ADD, REMOVE])
+    STORED
+        .into_iter()
+        .chain([CREATE, SEND, DELETE, VERIFY, INSPECT, ADD, REMOVE])
 }
 
 /// How many kills: those of the test command, unless `HOURGLASS_KILLS` says otherwise.
@@ -426,6 +525,8 @@ async fn killed_at_many_moments_while_its_neighbours_live_on() -> anyhow::Result
     for desk in 0..DESKS {
         desks.spawn(Arc::clone(&office).work(desk));
     }
+    desks.spawn(Arc::clone(&office).extend());
+    desks.spawn(Arc::clone(&office).press());
     let (holder, held) = (office.company.requester.clone(), office.company.db_breakglass.clone());
     let long = tokio::spawn({
         let (office, holder, held) = (Arc::clone(&office), holder.clone(), held.clone());
@@ -443,7 +544,7 @@ async fn killed_at_many_moments_while_its_neighbours_live_on() -> anyhow::Result
     let mut client = office.client.clone();
     client.ready.api = places.api().context("it is dead")?;
     let given = std::mem::take(&mut *office.given.lock().unwrap());
-    let mut violations = wrong_ends(&client, &given, "expired").await?;
+    let mut violations = wrong_ends(&client, &given).await?;
     let mut expected = before.clone();
     expected.insert((held.id.to_string(), holder.id.to_string()));
     let now = members(&client).await?;
@@ -457,7 +558,11 @@ async fn killed_at_many_moments_while_its_neighbours_live_on() -> anyhow::Result
         .until_answered(&holder.user_name, &path, &json!({}), "check-in")
         .await?;
     ensure!(ended.status == 202, "{ended}");
-    violations.extend(wrong_ends(&client, &[long], "checked_in").await?);
+    let long = Given {
+        because: "checked_in",
+        ..long
+    };
+    violations.extend(wrong_ends(&client, &[long]).await?);
     let now = members(&client).await?;
     violations.extend(
         now.symmetric_difference(&before)

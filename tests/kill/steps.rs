@@ -1,7 +1,9 @@
 //! The steps of the protocol in which the system has to be killed.
 
 /// The step in which a change with this audit event is stored.
-pub(crate) const STORED: [&str; 13] = [
+///
+/// Of the events of one change the last in this list names the step.
+pub(crate) const STORED: [&str; 18] = [
     "request.approved",
     "grant.activating",
     "grant.active",
@@ -15,6 +17,11 @@ pub(crate) const STORED: [&str; 13] = [
     "membership.unconfirmed",
     "membership.absent",
     LEASE,
+    "grant.end_ordered",
+    "grant.extended",
+    "grant.rescheduled",
+    "kill_switch.pressed",
+    "kill_switch.carried_out",
 ];
 
 /// The step in which a membership is stored without an audit event: its lease is taken or given back.
@@ -24,6 +31,8 @@ pub(crate) const LEASE: &str = "membership.lease";
 pub(crate) const CREATE: &str = "schedule.create";
 /// The one-shot schedule is deleted.
 pub(crate) const DELETE: &str = "schedule.delete";
+/// The message that ends an exact grant is sent.
+pub(crate) const SEND: &str = "message.send";
 /// The directory is asked what kind of group a target is.
 pub(crate) const VERIFY: &str = "target.verify";
 /// The directory is asked who is a member.

@@ -19,12 +19,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 use async_trait::async_trait;
 use hourglass_app::ports::connector::{Connector, ConnectorError, Members, NewMember, Place};
+use hourglass_app::ports::delays::{DelayError, Delays};
 use hourglass_app::ports::schedules::{Found, Listed, ScheduleError, Schedules};
 use hourglass_app::ports::store::{CommitError, Item, Key, List, Page, Query, Store, StoreError, Write};
 use hourglass_boot::{Config, Services};
 use hourglass_domain::Timestamp;
 use hourglass_domain::grant::ScheduleName;
-use hourglass_domain::ids::{ApplicationId, ObjectId, TenantId};
+use hourglass_domain::ids::{ApplicationId, GrantId, ObjectId, TenantId};
 use hourglass_domain::protocol::membership::{Answer, Inspection};
 use hourglass_domain::target::{Cloud, TargetFacts};
 use hourglass_local::aws::Shutdown;
@@ -68,6 +69,7 @@ async fn live() -> anyhow::Result<()> {
     let mut services = Services::new(config).await?;
     services.core.store = Arc::new(Marked(services.core.store, aim.clone()));
     services.schedules = Arc::new(Marked(services.schedules, aim.clone()));
+    services.delays = Arc::new(Marked(services.delays, aim.clone()));
     services.connector = Arc::new(Marked(services.connector, aim));
     let router = in_process(&world, &services);
     let (listener, api) = world.bind_api(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
@@ -165,14 +167,21 @@ fn step_of(writes: &[Write]) -> Option<&str> {
             Write::Delete { .. } | Write::Check { .. } => None,
         })
     };
-    let event = puts().find(|item| item.kind == "audit_event");
-    match event {
-        Some(event) => event
-            .body
-            .get("action")?
-            .as_str()
-            .filter(|action| steps::STORED.contains(action)),
-        None => puts().any(|item| item.kind == "membership").then_some(steps::LEASE),
+    let mut events = puts().filter(|item| item.kind == "audit_event").peekable();
+    if events.peek().is_none() {
+        return puts().any(|item| item.kind == "membership").then_some(steps::LEASE);
+    }
+    let place = |action: &str| steps::STORED.iter().position(|step| *step == action);
+    events
+        .filter_map(|event| event.body.get("action")?.as_str())
+        .filter(|action| place(action).is_some())
+        .max_by_key(|action| place(action))
+}
+
+#[async_trait]
+impl Delays for Marked<dyn Delays> {
+    async fn send(&self, grant: GrantId, seconds: u32) -> Result<(), DelayError> {
+        self.at(steps::SEND, self.0.send(grant, seconds)).await
     }
 }
 

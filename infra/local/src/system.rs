@@ -263,6 +263,13 @@ impl World {
             function: "revocation".to_owned(),
             every: sweep_every,
         };
+        let messages = self.deliver_on_time();
+        Ok((stream, messages, Rule::start(&self.base, &self.lambda, rule)))
+    }
+
+    /// Connects schedules and delayed messages alone to the function, which has to be registered.
+    #[must_use]
+    pub fn deliver_on_time(&self) -> Mapping {
         let messages = MappingOptions {
             queue: EXACT.to_owned(),
             function: "revocation".to_owned(),
@@ -271,9 +278,8 @@ impl World {
             max_receives: 3,
             dead_letters: queue_arn(FUNCTION_FAILURES),
         };
-        let messages = Mapping::start(&self.base, &self.queues, &self.lambda, messages);
         self.scheduler.pause(false);
-        Ok((stream, messages, Rule::start(&self.base, &self.lambda, rule)))
+        Mapping::start(&self.base, &self.queues, &self.lambda, messages)
     }
 
     /// How the functions behind triggers are configured: as in the template, with retries that a laptop waits for.

@@ -298,8 +298,8 @@ async fn holds_of(core: &Core, grant: &Grant) -> Result<Vec<(Holds, u64)>> {
 }
 
 /// The grant and its holds with their new end, the promises of that end, and that the beneficiary is still active. The
-/// promise of the old end stays: this function deletes nothing that a grant's end hangs on, and the sweep forgets what no
-/// grant names any more.
+/// promises of the old end stay: this function deletes nothing that a grant's end hangs on, and the worker that makes the
+/// new schedule takes them away.
 async fn extension_writes(core: &Core, change: Change, before: &Stored<Grant>, grant: &Grant) -> Result<Change> {
     let beneficiary = active_beneficiary(core, grant).await?;
     let mut change = change

@@ -543,7 +543,8 @@ fn look_again(grant: &mut Grant, at: Option<Timestamp>) {
 
 /// The grant with its end moved by `duration`, as an approved extension stores it: later, never earlier, on the minute
 /// as every end, with a schedule of its own to be made and the promises of the new end. What is stored of the old end, its
-/// schedule and its promise, wakes somebody who then finds nothing to do.
+/// schedule and its promises, wakes somebody who finds nothing to do, until the worker that makes the new schedule takes
+/// it away.
 ///
 /// # Errors
 /// When the grant is ending or its time is up, or when it was extended too often.
@@ -581,7 +582,13 @@ pub fn extended<R: Rules>(
     if grant.status != GrantStatus::Approved {
         grant.attempts = 0;
     }
+    let of_old_end = std::mem::take(&mut grant.due);
     promise(&mut grant, look);
+    for entry in of_old_end {
+        if !grant.due.contains(&entry) {
+            grant.due.push(entry);
+        }
+    }
     Ok(grant)
 }
 
