@@ -5,7 +5,8 @@
 
 use futures_util::StreamExt as _;
 use hourglass_app::ports::Workers;
-use hourglass_app::workers::{on_trigger, sweep::sweep};
+use hourglass_app::workers::sweep::{GRACE_SECONDS, sweep};
+use hourglass_app::workers::{HELP_SECONDS, on_trigger};
 use hourglass_boot::Services;
 use hourglass_domain::ids::GrantId;
 use serde::Deserialize;
@@ -20,6 +21,15 @@ const SWEEP_SECONDS: i64 = 48;
 const AT_A_TIME: usize = 10;
 /// How long one message may take: shorter than the function's own time, so that a hanging target fails its message only.
 const LONGEST_LOOK: Duration = Duration::from_secs(45);
+/// What a sweep needs, besides, to find what is due and to give its lease back.
+const MARGIN_SECONDS: i64 = 5;
+
+// A message whose sweep is cut off counts as failed and comes again minutes later, and what it held stays held.
+const _: () = assert!(HELP_SECONDS + GRACE_SECONDS + MARGIN_SECONDS < LONGEST_LOOK.as_secs().cast_signed());
+const _: () = assert!(
+    SWEEP_SECONDS + GRACE_SECONDS < 60,
+    "longer than the function may run (template.yaml)"
+);
 
 /// What starts this function.
 #[derive(Debug, Deserialize)]

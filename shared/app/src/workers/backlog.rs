@@ -15,6 +15,7 @@ const PAGE: usize = 50;
 /// How far the list of what is due has been read.
 #[derive(Debug)]
 pub(super) struct Backlog {
+    now: Timestamp,
     until: String,
     shards: Vec<Shard>,
     /// Entries that are none of ours, and parts of the list that could not be read.
@@ -32,20 +33,36 @@ struct Shard {
 impl Backlog {
     /// Everything that is due at `now`, nothing of it read yet.
     pub(super) fn new(now: Timestamp) -> Self {
+        Self::after(None, now)
+    }
+
+    /// What fell due after `since`, until `now`.
+    pub(super) fn since(since: Timestamp, now: Timestamp) -> Self {
+        Self::after(Some(keys::due_until(since)), now)
+    }
+
+    fn after(after: Option<String>, now: Timestamp) -> Self {
         let lanes = [Lane::Grants, Lane::Rest].into_iter();
         let shards = lanes.flat_map(|lane| {
+            let after = after.clone();
             (0..SHARDS).map(move |number| Shard {
                 lane,
                 number,
-                after: None,
+                after: after.clone(),
                 is_read: false,
             })
         });
         Self {
+            now,
             until: keys::due_until(now),
             shards: shards.collect(),
             unread: 0,
         }
+    }
+
+    /// Until when.
+    pub(super) const fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// Whether everything has been read.

@@ -57,8 +57,19 @@ pub(super) enum Took {
     Waits,
     /// The time was up.
     Untried,
+    /// Its targets have been failing, and it is to be taken when the others have been.
+    Later,
     /// Its grant does not name it any more: it can be deleted.
     Stale,
+}
+
+/// When grants are taken whose targets have been failing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Failing {
+    /// With the others, behind them.
+    Now,
+    /// Not yet: a page lasts as long as what is slowest in it.
+    Later,
 }
 
 /// What a trigger at the end of a grant's time finds.
@@ -192,6 +203,8 @@ impl Item {
 /// What decides with which others a grant is taken.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Kind {
+    /// Whether its targets have been failing: a batch lasts as long as its slowest target.
+    failing: bool,
     tenant: TenantId,
     /// What its removals count as; `None` when it is likely to need none.
     spend: Option<Spend>,
@@ -245,10 +258,11 @@ pub(super) async fn take(
     limit: Limit<'_>,
     memory: &mut Memory,
     entries: Vec<(GrantId, DueEntry)>,
+    failing: Failing,
 ) -> Taken {
     let now = workers.core.clock.now();
     memory.until.retain(|_, until| now < *until);
-    let (queues, mut taken) = sort(workers, memory, entries).await;
+    let (queues, mut taken) = sort(workers, memory, entries, failing).await;
     let mut lanes = Vec::new();
     for queue in &queues {
         for _ in 0..BATCHES_OF_A_KIND {
@@ -264,7 +278,7 @@ pub(super) async fn take(
     }
     drop(lanes);
     for queue in queues {
-        let Kind { tenant, spend } = queue.kind;
+        let Kind { tenant, spend, .. } = queue.kind;
         let waits = memory.until.contains_key(&tenant) && spend.is_some();
         for item in queue.items.into_inner().unwrap_or_else(PoisonError::into_inner) {
             if waits && spend == Some(Spend::End) {
@@ -277,7 +291,12 @@ pub(super) async fn take(
 }
 
 /// Reads the grants and sorts them into queues, urgent ones first; also says what is decided already.
-async fn sort(workers: &Workers, memory: &Memory, entries: Vec<(GrantId, DueEntry)>) -> (Vec<Queue>, Taken) {
+async fn sort(
+    workers: &Workers,
+    memory: &Memory,
+    entries: Vec<(GrantId, DueEntry)>,
+    failing: Failing,
+) -> (Vec<Queue>, Taken) {
     let now = workers.core.clock.now();
     let mut order: Vec<GrantId> = Vec::new();
     let mut by_grant: BTreeMap<GrantId, Vec<DueEntry>> = BTreeMap::new();
@@ -318,8 +337,10 @@ async fn sort(workers: &Workers, memory: &Memory, entries: Vec<(GrantId, DueEntr
         for (id, loaded) in ids.iter().zip(loaded) {
             let entries = by_grant.remove(id).unwrap_or_default();
             match loaded {
+                Ok(Some(loaded)) if failing == Failing::Later && is_failing(&loaded.grant) => {
+                    taken.extend(entries.into_iter().map(|entry| (entry, Took::Later)));
+                }
                 Ok(Some(loaded)) => {
-                    removals::note(&workers.core, &loaded.grant, loaded.version).await;
                     let (kind, item) = judge(*id, entries, loaded, now);
                     queues.entry(kind).or_default().push_back(item);
                 }
@@ -341,11 +362,30 @@ async fn sort(workers: &Workers, memory: &Memory, entries: Vec<(GrantId, DueEntr
         .collect();
     queues.sort_by_key(|queue| queue.kind.spend.is_none());
     queues.sort_by_key(|queue| queue.kind.spend != Some(Spend::UrgentEnd));
+    queues.sort_by_key(|queue| queue.kind.failing);
     (queues, taken)
 }
 
+/// Reads grants, and notes those whose removal is overdue before any target is asked: side by side, or the first removal
+/// would wait for all of these notes.
 async fn load<'i>(workers: &Workers, ids: &'i [GrantId]) -> (&'i [GrantId], Result<Vec<Result<Option<Loaded>>>>) {
-    (ids, load_each(workers, ids).await)
+    let loaded = load_each(workers, ids).await;
+    let grants = loaded
+        .iter()
+        .flatten()
+        .filter_map(|loaded| loaded.as_ref().ok()?.as_ref());
+    let notes: Vec<_> = grants
+        .map(|loaded| removals::note(&workers.core, &loaded.grant, loaded.version))
+        .collect();
+    let mut notes = futures_util::stream::iter(notes).buffer_unordered(STORES_AT_A_TIME);
+    while notes.next().await.is_some() {}
+    drop(notes);
+    (ids, loaded)
+}
+
+/// Whether its targets have been failing. What failed once is tried again in its turn: it may have been nothing.
+const fn is_failing(grant: &Grant) -> bool {
+    grant.failing_since.is_some() && grant.attempts > 1
 }
 
 /// What a grant is likely to need.
@@ -364,6 +404,7 @@ fn judge(id: GrantId, entries: Vec<DueEntry>, loaded: Loaded, now: Timestamp) ->
     };
     let because = grant.ended_because.or(loaded.order);
     let kind = Kind {
+        failing: is_failing(grant),
         tenant: tenant_of(grant).unwrap_or_else(|| TenantId::new(uuid::Uuid::nil())),
         spend: (removals > 0).then(|| Spend::of_end(because)),
     };
@@ -385,7 +426,7 @@ fn judge(id: GrantId, entries: Vec<DueEntry>, loaded: Loaded, now: Timestamp) ->
 
 /// Takes batch after batch from a queue; also says until when there is no budget for the rest.
 async fn lane(workers: &Workers, limit: Limit<'_>, queue: &Queue) -> (Taken, Option<(TenantId, Timestamp)>) {
-    let Kind { tenant, spend } = queue.kind;
+    let Kind { tenant, spend, .. } = queue.kind;
     let mut taken = Taken::new();
     while !(limit.is_over)() {
         let purse = Purse::new(spend.unwrap_or(Spend::End));
@@ -437,6 +478,13 @@ impl Run {
             self.worker = Some(worker);
             self.effect = Some(effect).filter(|effect| *effect != Effect::Finish);
         }
+    }
+
+    /// Whether the grant was ordered to end and does not: other grants changed what they share each time. The promise of
+    /// an order is not the grant's own, so that nobody else would remember.
+    fn owes_an_end(&self) -> bool {
+        let worker = self.worker.as_ref();
+        worker.is_some_and(|worker| worker.order.is_some() && worker.grant.status.is_live())
     }
 
     fn fail(&mut self, error: &crate::AppError) {
@@ -494,8 +542,12 @@ async fn bring_forward(workers: &Workers, purse: &Purse, batch: Vec<Item>, longe
     }
     let mut taken = Taken::new();
     for run in runs {
+        let failed = run.failed || run.owes_an_end();
+        if failed && !run.failed {
+            tracing::warn!(grant.id = %run.id, "a grant that was ordered to end was changed by others each time");
+        }
         for (entry, named) in run.entries {
-            let took = match (run.failed, named) {
+            let took = match (failed, named) {
                 (true, _) => Took::Failed,
                 (false, true) => Took::Done,
                 (false, false) => Took::Stale,

@@ -17,7 +17,11 @@ pub mod offboard;
 pub mod probes;
 pub mod purse;
 pub mod single_flight;
+#[cfg(test)]
+mod stand;
 pub mod sweep;
+#[cfg(test)]
+mod tests;
 mod timers;
 pub mod verify;
 
@@ -28,8 +32,10 @@ use self::drain::Crowd;
 use crate::error::Result;
 use crate::ports::Workers;
 
-/// How long (seconds) a trigger sweeps that finds many grants due: less than the function may take, grace included.
-const HELP_SECONDS: i64 = 45;
+/// For how long (seconds) a trigger that finds many grants due begins new work; with what it has begun it takes
+/// [`sweep::GRACE_SECONDS`] longer. Whoever starts triggers gives them more time than both: a sweep that is cut off
+/// leaves leases and prepaid writes behind.
+pub const HELP_SECONDS: i64 = 30;
 
 /// A schedule fired or a delayed message arrived: ends the grant if it is due. Shortly before the end of an exact grant
 /// it sends a message that arrives at the end; nothing waits inside a function. A trigger for a grant that nobody knows
@@ -52,7 +58,13 @@ pub async fn on_trigger(workers: &Workers, id: GrantId) -> Result<()> {
         Crowd::Waits => Ok(()),
         Crowd::Many => {
             let deadline = workers.core.clock.now().plus_seconds(HELP_SECONDS);
-            sweep::help(workers, deadline).await.map(|_| ())
+            let helped = sweep::help(workers, deadline).await?;
+            // The sweep that is at work looks again before it is over. That may take as long as a slow target does, and
+            // what ends at the second does not wait for it.
+            if helped.busy && loaded.grant.exact {
+                return advance::run(workers, loaded).await;
+            }
+            Ok(())
         }
     }
 }

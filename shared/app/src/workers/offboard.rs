@@ -7,8 +7,10 @@ use futures_util::StreamExt as _;
 use hourglass_domain::Timestamp;
 use hourglass_domain::audit::{Actor, Draft, StreamId};
 use hourglass_domain::directory::User;
+use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::{EndOrder, EndReason, Grant};
 use hourglass_domain::ids::{ApplicationId, GrantId, RequestId, UserId};
+use hourglass_domain::protocol::grant::STALLED_SECONDS;
 use hourglass_domain::request::{Request, RequestStatus};
 
 use super::advance;
@@ -113,7 +115,8 @@ async fn asked(workers: &Workers, id: RequestId, before: Option<Timestamp>) -> R
     Ok(request.is_some_and(|request| before.is_none_or(|before| request.value.created_at <= before)))
 }
 
-/// Stores the order to end a grant, unless there is one.
+/// Stores the order to end a grant, unless there is one. It has a promise of its own: what it was stored for is done with
+/// once it is stored, whether the grant has come to its end by then or not.
 ///
 /// # Errors
 /// When the table does not answer.
@@ -132,6 +135,10 @@ pub(super) async fn order_end(workers: &Workers, grant: &Grant, because: EndReas
             by: None,
             at: now,
         })?
+        .due(
+            &[],
+            &[DueEntry::new(now.plus_seconds(STALLED_SECONDS), DueKind::End, grant.id)],
+        )?
         .event(StreamId::request(grant.request), draft);
     match change.commit(store).await {
         Ok(()) | Err(ChangeError::Conflict(_)) => Ok(()),

@@ -20,6 +20,9 @@ use crate::records::{Stored, SweepLease};
 pub const LEASE_SECONDS: i64 = 15;
 /// How often a sweep says that it lives.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
+/// How much (seconds) the clocks of two workers may differ. A lease that ends later than a renewal could have made it end
+/// is none: nobody who lives wrote it, and it would keep every sweep out.
+const CLOCKS_DIFFER_SECONDS: i64 = 10;
 
 /// The right to sweep alone.
 #[derive(Debug)]
@@ -32,11 +35,15 @@ pub(super) struct Lease<'a> {
 }
 
 impl<'a> Lease<'a> {
-    /// The lease, or `None` when another sweep has it.
+    /// The lease, or `None` when another sweep has it: one that took or renewed it within the last [`LEASE_SECONDS`].
     pub(super) async fn take(core: &'a Core) -> Result<Option<Self>> {
         let now = core.clock.now();
         let stored: Option<Stored<SweepLease>> = read(&*core.store, &keys::sweep_lease()).await?;
-        if stored.as_ref().is_some_and(|stored| stored.value.until > now) {
+        let latest = now.plus_seconds(LEASE_SECONDS + CLOCKS_DIFFER_SECONDS);
+        if stored
+            .as_ref()
+            .is_some_and(|stored| now < stored.value.until && stored.value.until <= latest)
+        {
             return Ok(None);
         }
         let holder = core.ids.uuid();

@@ -1,8 +1,8 @@
 //! The sweep: every minute it takes what is due. Timers only make things punctual; this makes them happen.
 //!
 //! One run works at a time ([`super::single_flight`]). It reads the whole list page by page and goes on until its time
-//! is up. What ends access comes first, oldest first; then everything else; and last what failed the last time, so that
-//! an entry that always fails delays nobody.
+//! is up. What ends access comes first, oldest first, and of it last what failed the last time, so that an entry that
+//! always fails delays nobody; then everything else, likewise.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,15 +13,14 @@ use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::ids::{ApplicationId, GrantId};
 
 use super::backlog::Backlog;
-use super::drain::{self, Took};
+use super::drain::{self, Failing, Took};
 use super::memberships_gone::{self, Progress};
 use super::single_flight::Lease;
 use super::{by_hand, converge, drift, group_gone, kill, offboard, probes, timers};
-use crate::error::{AppError, Result};
+use crate::error::Result;
 use crate::keys;
 use crate::ports::Workers;
 use crate::ports::store::{Condition, Write};
-use crate::records::{Comparison, Stored};
 use crate::requests;
 
 /// How many entries are worked on at a time.
@@ -69,22 +68,32 @@ pub struct Swept {
 /// When no part of the list could be read, or the lease could not be asked for.
 pub async fn sweep(workers: &Workers, deadline: Timestamp) -> Result<Swept> {
     let core = &workers.core;
-    let mut backlog = Backlog::new(core.clock.now());
+    let now = core.clock.now();
+    let mut backlog = Backlog::new(now);
     let first = backlog.next(core).await?;
-    let comparison = timers::due(core).await?;
     let mut swept = Swept::default();
-    if !first.is_empty() || !backlog.is_read() || comparison.is_some() {
-        let Some(lease) = Lease::take(core).await? else {
-            tracing::info!("another sweep is at work");
-            swept.busy = true;
-            return Ok(swept);
-        };
-        swept = under(lease, workers, deadline, (backlog, first), comparison).await?;
-    } else {
+    if first.is_empty() && backlog.is_read() {
         count_failures(backlog.unread);
         swept.failed = backlog.unread;
+    } else if let Some(lease) = Lease::take(core).await? {
+        swept = turns(lease, workers, deadline, (backlog, first)).await?;
+    } else {
+        tracing::info!("another sweep is at work");
+        // One that lives: its lease is never older than a few seconds. What is late is told all the same.
+        swept.busy = true;
+        swept.overdue = first.iter().filter(|entry| is_overdue(entry, now)).count();
     }
     tell(&swept);
+    if swept.busy {
+        return Ok(swept);
+    }
+    // Without the lease: it takes long, and nobody's end waits for it. Its own store tolerates two.
+    if let Some(comparison) = timers::due(core).await?
+        && let Err(error) = timers::compare(workers, comparison, deadline).await
+    {
+        tracing::error!(%error, "the comparison with the scheduler failed");
+        count_failures(1);
+    }
     Ok(swept)
 }
 
@@ -110,7 +119,41 @@ pub(super) async fn help(workers: &Workers, deadline: Timestamp) -> Result<Swept
             return Err(error);
         }
     };
-    under(lease, workers, deadline, (backlog, first), None).await
+    turns(lease, workers, deadline, (backlog, first)).await
+}
+
+/// Sweeps, and once more when something was to end by the time the lease was back. Triggers leave their grants to a sweep
+/// that is at work; one that came after its last look has nobody else.
+async fn turns(
+    mut lease: Lease<'_>,
+    workers: &Workers,
+    deadline: Timestamp,
+    mut due: (Backlog, Vec<DueEntry>),
+) -> Result<Swept> {
+    let core = &workers.core;
+    let mut done = Done {
+        swept: Swept::default(),
+        seen: due.0.now(),
+        failing: BTreeSet::new(),
+        memory: drain::Memory::default(),
+    };
+    loop {
+        done = under(lease, workers, deadline, due, done).await?;
+        let now = core.clock.now();
+        if now >= deadline {
+            break;
+        }
+        let mut backlog = Backlog::since(done.seen, now);
+        let first = backlog.next(core).await?;
+        if !first.iter().any(|entry| entry.kind.ends_access()) {
+            break;
+        }
+        // Whoever has the lease by now has taken it after that, and looks for itself.
+        let Some(again) = Lease::take(core).await? else { break };
+        lease = again;
+        due = (backlog, first);
+    }
+    Ok(done.swept)
 }
 
 /// Sweeps under a lease, and gives it back.
@@ -119,35 +162,23 @@ async fn under(
     workers: &Workers,
     deadline: Timestamp,
     (backlog, first): (Backlog, Vec<DueEntry>),
-    comparison: Option<Stored<Comparison>>,
-) -> Result<Swept> {
+    done: Done,
+) -> Result<Done> {
     let mut run = Run {
         workers,
         lease: &lease,
         now: workers.core.clock.now(),
         deadline,
-        swept: Swept::default(),
-        failing: BTreeSet::new(),
-        memory: drain::Memory::default(),
-    };
-    let work = async {
-        run.passes(backlog, first).await?;
-        if let Some(comparison) = comparison
-            && let Err(error) = timers::compare(workers, comparison, deadline).await
-        {
-            tracing::error!(%error, "the comparison with the scheduler failed");
-            count_failures(1);
-        }
-        Ok::<(), AppError>(())
+        done,
     };
     let worked = tokio::select! {
         biased;
-        worked = work => worked,
+        worked = run.passes(backlog, first) => worked,
         () = lease.keep() => Ok(()),
     };
-    let (swept, failing) = (run.swept, run.failing);
-    lease.release(failing).await;
-    worked.map(|()| swept)
+    let done = run.done;
+    lease.release(done.failing.clone()).await;
+    worked.map(|()| done)
 }
 
 fn tell(swept: &Swept) {
@@ -171,43 +202,61 @@ fn count_failures(count: usize) {
     }
 }
 
-/// One run that has the lease.
-struct Run<'a> {
-    workers: &'a Workers,
-    lease: &'a Lease<'a>,
-    now: Timestamp,
-    deadline: Timestamp,
+/// Whether it is an end whose time has been up for long.
+fn is_overdue(entry: &DueEntry, now: Timestamp) -> bool {
+    entry.kind == DueKind::Expire && now.seconds_since(entry.at) > OVERDUE_SECONDS
+}
+
+/// What was done so far.
+struct Done {
     swept: Swept,
+    /// Until when what was due has been read.
+    seen: Timestamp,
     /// Sort keys of what failed.
     failing: BTreeSet<String>,
     /// Who waits for budget.
     memory: drain::Memory,
 }
 
+/// One run that has the lease.
+struct Run<'a> {
+    workers: &'a Workers,
+    lease: &'a Lease<'a>,
+    now: Timestamp,
+    deadline: Timestamp,
+    done: Done,
+}
+
 impl Run<'_> {
     /// Everything, and again as long as something waits for its tenant's write budget and there is time.
     async fn passes(&mut self, mut backlog: Backlog, mut first: Vec<DueEntry>) -> Result<()> {
+        self.done.seen = backlog.now();
         for pass in 1.. {
-            let core = &self.workers.core;
-            let began = core.clock.now();
-            self.swept.waiting = 0;
+            self.done.swept.waiting = 0;
             self.all(backlog, first, pass == 1).await?;
-            let waits = self.swept.waiting > 0;
+            let core = &self.workers.core;
+            let waits = self.done.swept.waiting > 0;
             if waits {
                 let now = core.clock.now();
-                let soonest = self.memory.soonest().unwrap_or(now);
+                let soonest = self.done.memory.soonest().unwrap_or(now);
                 let millis = soonest.millis().saturating_sub(now.millis());
                 let wait = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
                 tokio::time::sleep(wait.clamp(SHORTEST_WAIT, LONGEST_WAIT)).await;
             }
             if self.is_over() || pass >= MOST_PASSES {
-                self.swept.cut_short |= waits;
+                self.done.swept.cut_short |= waits;
                 break;
             }
-            backlog = Backlog::new(core.clock.now());
-            first = backlog.next(core).await?;
             // Triggers of what fell due meanwhile have seen that a sweep is at work, and left it to it.
-            if !waits && !first.iter().any(|entry| entry.at > began) {
+            let now = core.clock.now();
+            backlog = if waits {
+                Backlog::new(now)
+            } else {
+                Backlog::since(self.done.seen, now)
+            };
+            first = backlog.next(core).await?;
+            self.done.seen = now;
+            if !waits && first.is_empty() && backlog.is_read() {
                 break;
             }
         }
@@ -225,34 +274,46 @@ impl Run<'_> {
                 told = backlog.unread;
             } else {
                 // What has failed in this run has its next turn in another.
-                page.retain(|entry| !self.failing.contains(&keys::due(entry).sk));
+                page.retain(|entry| !self.done.failing.contains(&keys::due(entry).sk));
             }
             let (mut now, later): (Vec<_>, Vec<_>) = page
                 .into_iter()
                 .partition(|entry| entry.kind.ends_access() && !self.failed_before(entry));
-            held_back.extend(later);
+            self.hold_back(&mut held_back, later);
             now.sort();
-            self.take_all(now).await;
+            let later = self.take_all(now, Failing::Later).await;
+            self.hold_back(&mut held_back, later);
             if backlog.is_read() {
                 break;
             }
-            if self.is_over() || held_back.len() >= MOST_HELD_BACK {
-                self.swept.cut_short = true;
+            if self.is_over() {
+                self.done.swept.cut_short = true;
                 break;
             }
             page = backlog.next(&self.workers.core).await?;
         }
-        held_back.sort_by_cached_key(|entry| (self.failed_before(entry), !entry.kind.ends_access(), entry.clone()));
-        self.take_all(held_back).await;
+        held_back.sort_by_cached_key(|entry| (!entry.kind.ends_access(), self.failed_before(entry), entry.clone()));
+        self.take_all(held_back, Failing::Now).await;
         Ok(())
     }
 
+    /// Keeps entries for later. When there are too many, the rest of what ends nobody's access is left to the next run:
+    /// it never keeps the list from being read on.
+    fn hold_back(&mut self, held_back: &mut Vec<DueEntry>, later: Vec<DueEntry>) {
+        for entry in later {
+            if entry.kind.ends_access() || held_back.len() < MOST_HELD_BACK {
+                held_back.push(entry);
+            } else {
+                self.done.swept.cut_short = true;
+            }
+        }
+    }
+
     fn note(&mut self, page: &[DueEntry], unread: usize) {
-        self.swept.due += page.len();
-        self.swept.failed += unread;
-        let late =
-            |entry: &&DueEntry| entry.kind == DueKind::Expire && self.now.seconds_since(entry.at) > OVERDUE_SECONDS;
-        self.swept.overdue += page.iter().filter(late).count();
+        let swept = &mut self.done.swept;
+        swept.due += page.len();
+        swept.failed += unread;
+        swept.overdue += page.iter().filter(|entry| is_overdue(entry, self.now)).count();
         count_failures(unread);
     }
 
@@ -266,7 +327,8 @@ impl Run<'_> {
     }
 
     /// Takes the entries in order, several at a time, as long as there is time: grants together, the rest one by one.
-    async fn take_all(&mut self, entries: Vec<DueEntry>) {
+    /// Answers what is to be taken later.
+    async fn take_all(&mut self, entries: Vec<DueEntry>, failing: Failing) -> Vec<DueEntry> {
         let mut grants = Vec::new();
         let mut others = Vec::new();
         for entry in entries {
@@ -275,7 +337,7 @@ impl Run<'_> {
                 None => others.push(entry),
             }
         }
-        let mut memory = std::mem::take(&mut self.memory);
+        let mut memory = std::mem::take(&mut self.done.memory);
         let this = &*self;
         let limit = drain::Limit {
             is_over: &|| this.is_over(),
@@ -286,7 +348,7 @@ impl Run<'_> {
             .buffer_unordered(AT_A_TIME)
             .collect::<Vec<_>>();
         let together = async {
-            let taken = drain::take(this.workers, limit, &mut memory, grants).await;
+            let taken = drain::take(this.workers, limit, &mut memory, grants, failing).await;
             let stale = taken.iter().filter(|(_, took)| *took == Took::Stale);
             let forgotten: Vec<_> = stale.map(|(entry, _)| forget(this.workers, entry)).collect();
             let mut forgotten = futures_util::stream::iter(forgotten).buffer_unordered(AT_A_TIME);
@@ -299,7 +361,7 @@ impl Run<'_> {
             taken
         };
         let (one_by_one, together) = futures_util::future::join(one_by_one, together).await;
-        self.memory = memory;
+        self.done.memory = memory;
         for (entry, _) in together.iter().filter(|(_, took)| *took == Took::Failed) {
             tracing::error!(
                 due.kind = entry.kind.name(),
@@ -307,9 +369,14 @@ impl Run<'_> {
                 "a due entry failed and stays"
             );
         }
+        let mut later = Vec::new();
         for (entry, took) in one_by_one.into_iter().chain(together) {
-            self.count(&entry, took);
+            match took {
+                Took::Later => later.push(entry),
+                took => self.count(&entry, took),
+            }
         }
+        later
     }
 
     async fn take_one(&self, entry: DueEntry) -> (DueEntry, Took) {
@@ -324,23 +391,19 @@ impl Run<'_> {
     }
 
     fn count(&mut self, entry: &DueEntry, took: Took) {
+        let swept = &mut self.done.swept;
         match took {
-            Took::Done | Took::Stale => return,
-            Took::Waits => {
-                self.swept.waiting += 1;
-                return;
-            }
+            Took::Done | Took::Stale | Took::Later => {}
+            Took::Waits => swept.waiting += 1,
+            // What was not tried has its ordinary turn in the next run, or it might never have one again.
+            Took::Untried => swept.cut_short = true,
             Took::Failed => {
-                self.swept.failed += 1;
+                swept.failed += 1;
                 count_failures(1);
+                if self.done.failing.len() < MOST_FAILING {
+                    self.done.failing.insert(keys::due(entry).sk);
+                }
             }
-            Took::Untried => self.swept.cut_short = true,
-        }
-        let key = keys::due(entry).sk;
-        // What was not tried is as doubtful as before.
-        let doubtful = took == Took::Failed || self.lease.failing.contains(&key);
-        if doubtful && self.failing.len() < MOST_FAILING {
-            self.failing.insert(key);
         }
     }
 
