@@ -45,20 +45,44 @@ pub async fn handle(services: &Services, event: Value) -> anyhow::Result<Value> 
     Ok(json!({"batchItemFailures": failures}))
 }
 
-/// Looks at one thing, within the batch's time. What is not finished by then stays with its due-entry.
+/// Looks at one thing, within the batch's time. `false` when the stream has to deliver its record again.
 async fn look_at(workers: &Workers, hint: &Hint, deadline: Timestamp) -> bool {
     let millis = deadline.millis() - workers.core.clock.now().millis();
     let left = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
-    match tokio::time::timeout(left, on_hint(workers, hint)).await {
+    within(left, hint, on_hint(workers, hint)).await
+}
+
+/// What is not finished in time is the sweep's, where it has a promise: delivered again, a record of a target that hangs
+/// would stand in front of everybody else's for as long once more.
+async fn within(left: Duration, hint: &Hint, look: impl Future<Output = hourglass_app::Result<()>>) -> bool {
+    if left.is_zero() {
+        tracing::warn!(?hint, "there was no time left for a stream record");
+        return is_promised(hint);
+    }
+    match tokio::time::timeout(left, look).await {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {
             tracing::error!(?hint, %error, "a stream record could not be handled");
             false
         }
         Err(_) => {
-            tracing::error!(?hint, "a stream record took too long; its due-entry stays");
-            false
+            tracing::error!(?hint, "a stream record took too long");
+            is_promised(hint)
         }
+    }
+}
+
+/// Whether a due-entry was written in the transaction of what the hint is about, so that the sweep does it in any case.
+const fn is_promised(hint: &Hint) -> bool {
+    match hint {
+        Hint::Grant(_)
+        | Hint::End(_)
+        | Hint::Offboard(..)
+        | Hint::GroupGone(..)
+        | Hint::Memberships(..)
+        | Hint::Kill(..) => true,
+        // An admin waits for the answer, and nobody else would give it.
+        Hint::Probe(_) => false,
     }
 }
 
@@ -69,4 +93,59 @@ fn hint(record: &EventRecord) -> Option<Hint> {
     }
     let keys = serde_json::to_value(&record.change.keys).ok()?;
     Hint::from_partition(keys.get("pk")?.get("S").or_else(|| keys.get("pk"))?.as_str()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "00000000-0000-0000-0000-000000000007";
+
+    fn of(partition: &str) -> Hint {
+        Hint::from_partition(&partition.replace("ID", ID)).unwrap()
+    }
+
+    const PROMISED: [&str; 6] = [
+        "GRANT#ID",
+        "END#ID",
+        "END#USER#contoso.example#ID",
+        "END#GROUP#contoso.example#ID",
+        "END#MEMBERS#contoso.example#user:ID",
+        "END#KILL#contoso.example#ID",
+    ];
+
+    #[tokio::test(start_paused = true)]
+    async fn what_hangs_is_left_to_its_due_entry_and_only_a_probe_is_delivered_again() {
+        let second = Duration::from_secs(1);
+        for partition in PROMISED {
+            assert!(
+                within(second, &of(partition), std::future::pending()).await,
+                "{partition} comes again although the sweep has it"
+            );
+        }
+        assert!(
+            !within(second, &of("PROBE#ID"), std::future::pending()).await,
+            "nobody answers this admin"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_there_is_no_time_for_is_not_begun() {
+        let begun = || async { panic!("begun, and cut off at once") };
+        for partition in PROMISED {
+            assert!(within(Duration::ZERO, &of(partition), begun()).await, "{partition}");
+        }
+        assert!(!within(Duration::ZERO, &of("PROBE#ID"), begun()).await);
+    }
+
+    #[tokio::test]
+    async fn what_fails_is_delivered_again_and_what_works_is_not() {
+        let second = Duration::from_secs(1);
+        for partition in PROMISED {
+            let hint = of(partition);
+            let fails = async { Err(hourglass_domain::Refusal::Changed.into()) };
+            assert!(!within(second, &hint, fails).await, "{partition}");
+            assert!(within(second, &hint, async { Ok(()) }).await, "{partition}");
+        }
+    }
 }
