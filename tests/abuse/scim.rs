@@ -461,3 +461,33 @@ async fn case_32_deprovisioned_with_a_live_grant() -> anyhow::Result<()> {
     stage.stop().await;
     Ok(())
 }
+
+/// What is stored in the PATCH itself starts the end of everything: nobody has to come by and look.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn case_32_deprovisioned_while_nothing_sweeps() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let auditor = stage.person(&stage.company.auditor.user_name).await?;
+    let readers = stage.entitlement_named("prod-readers").await?;
+    let group = stage.company.prod_admins.id.to_string();
+    let dana = stage.requester().await?;
+    stage.granted(&dana, &stage.entitlement(), "1d").await?;
+    let open = stage.ask_for(&dana, &readers, "1d").await?.ok()?;
+    let path = format!("/v1/requests/{}", open["id"].as_str().expect("an id"));
+    let account = stage.company.requester.id;
+    stage.member_is(&group, &account.to_string(), true).await?;
+    stage.system.rule.pause(true);
+    stage.provisioner().disable_user(account).await?;
+    stage.member_is(&group, &account.to_string(), false).await?;
+    stage
+        .until("the open request cancelled", || async {
+            let request = stage.get(&auditor, &path).await?.ok()?;
+            Ok(if request["status"] == "cancelled" {
+                Ok(())
+            } else {
+                Err(request.to_string())
+            })
+        })
+        .await?;
+    stage.stop().await;
+    Ok(())
+}

@@ -2,7 +2,9 @@
 //! takes in a small group and in a large one. The usual way to run it is `cargo xtask bench scim`.
 //!
 //! The function, the store's server and the client share this process and its processors, so the rates are lower bounds.
-//! The last line of output is one JSON object; a figure that was not measured at its stated size is absent from it.
+//! The last line of output is one JSON object; a figure that was not measured at its stated size is absent from it. The
+//! benchmark fails when one member more costs more calls in a large group than in a small one and, in an optimised
+//! build, when a figure at full size misses its limit.
 
 use std::fs;
 use std::io::Write as _;
@@ -47,6 +49,13 @@ const WARM_UP: usize = 10;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The application.
 const APPLICATION: &str = "contoso.example";
+
+/// Least one-member PATCHes in a second, on two cores.
+const LEAST_PATCHES: f64 = 300.0;
+/// Least filters by userName in a second, on two cores.
+const LEAST_FILTERS: f64 = 1_500.0;
+/// How many times as long a change of one member may take in the large group.
+const MOST_RATIO: f64 = 1.1;
 
 /// How much is done.
 struct Sizes {
@@ -492,7 +501,31 @@ async fn compare(
         figures.insert("patch_calls_100k".to_owned(), json!(many));
         figures.insert("patch_time_ratio_100k_to_10".to_owned(), json!(rounded(ratio, 1_000.0)));
     }
+    // Whatever the sizes and however it was built.
+    ensure!(
+        few.is_some() && few == many,
+        "one member takes {few:?} calls at {SMALL} members and {many:?} at {}",
+        sizes.members
+    );
     Ok(())
+}
+
+/// The figures that miss their limit, of those that were measured at the size to which it applies.
+fn missed(figures: &Map<String, Value>, sizes: &Sizes) -> Vec<String> {
+    let (loaded, large) = (sizes.users == USERS, sizes.members == LARGE);
+    let limits = [
+        (loaded, "patch_per_s", LEAST_PATCHES, f64::INFINITY),
+        (loaded, "filter_per_s", LEAST_FILTERS, f64::INFINITY),
+        (large, "patch_time_ratio_100k_to_10", 0.0, MOST_RATIO),
+    ];
+    let mut missed = Vec::new();
+    for (_, name, least, most) in limits.into_iter().filter(|(applies, ..)| *applies) {
+        let figure = figures.get(name).and_then(Value::as_f64);
+        if figure.is_none_or(|figure| !(least..=most).contains(&figure)) {
+            missed.push(format!("{name} is {figure:?} and has to be from {least} to {most}"));
+        }
+    }
+    missed
 }
 
 fn last(users: &[String]) -> anyhow::Result<Vec<String>> {
@@ -537,5 +570,11 @@ async fn main() -> anyhow::Result<()> {
     drop(bench);
     shutdown.trigger();
     shutdown.finish().await;
-    Ok(writeln!(std::io::stdout(), "{}", Value::Object(figures))?)
+    let missed = missed(&figures, &sizes);
+    writeln!(std::io::stdout(), "{}", Value::Object(figures))?;
+    if cfg!(debug_assertions) {
+        return Ok(());
+    }
+    ensure!(missed.is_empty(), "{}", missed.join("; "));
+    Ok(())
 }
