@@ -16,6 +16,7 @@ use hourglass_app::ports::schedules::Schedules;
 use hourglass_app::ports::secrets::{SecretWriter, Secrets};
 use hourglass_app::ports::tokens::TokenVerifier;
 use hourglass_app::ports::{Clock, Core, Ids, Workers};
+use hourglass_app::workers::crowds::Crowds;
 use hourglass_delays::SqsDelays;
 use hourglass_dynamodb::DynamoStore;
 use hourglass_entra::{Endpoints, EntraConnector};
@@ -46,6 +47,8 @@ pub struct Services {
     pub delays: Arc<dyn Delays>,
     /// The targets.
     pub connector: Arc<dyn Connector>,
+    /// What this instance remembers of crowds.
+    pub crowds: Arc<Crowds>,
     /// Writes credentials of integrations.
     pub secret_writer: Arc<dyn SecretWriter>,
     /// The configuration it was made from.
@@ -112,6 +115,7 @@ impl Services {
             schedules: Arc::new(schedules),
             delays: Arc::new(delays),
             connector: Arc::new(connector),
+            crowds: Arc::default(),
             secret_writer: Arc::new(secret_writer),
             config: Arc::new(config),
         })
@@ -125,6 +129,7 @@ impl Services {
             schedules: Arc::clone(&self.schedules),
             delays: Arc::clone(&self.delays),
             connector: Arc::clone(&self.connector),
+            crowds: Arc::clone(&self.crowds),
         }
     }
 }

@@ -104,6 +104,7 @@ fn ports(world: &Arc<World>, process: &Arc<Process>) -> Ports {
             schedules: Arc::new(Faulty::new(schedules, Arc::clone(process))),
             delays: Arc::new(Faulty::new(delays, Arc::clone(process))),
             connector: Arc::new(Faulty::new(connector, Arc::clone(process))),
+            crowds: Arc::default(),
         },
         secret_writer: Arc::new(Faulty::new(secret_writer, Arc::clone(process))),
     }

@@ -54,6 +54,8 @@ pub struct Workers {
     pub delays: Arc<dyn delays::Delays>,
     /// The targets.
     pub connector: Arc<dyn connector::Connector>,
+    /// What this instance remembers of crowds.
+    pub crowds: Arc<crate::workers::crowds::Crowds>,
 }
 
 /// Settings of a deployment, fixed at start-up.

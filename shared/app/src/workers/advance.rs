@@ -142,6 +142,12 @@ pub(super) async fn load_each(workers: &Workers, ids: &[GrantId]) -> Result<Vec<
     Ok(loaded)
 }
 
+/// A grant that was just read, with the order to end it. The grant first: see [`load_each`].
+pub(super) async fn judge(workers: &Workers, grant: Stored<Grant>) -> Result<Loaded> {
+    let order = read(&*workers.core.store, &keys::end_order(grant.value.id)).await?;
+    judged(workers, grant, order).await
+}
+
 async fn judged(workers: &Workers, grant: Stored<Grant>, order: Option<Stored<EndOrder>>) -> Result<Loaded> {
     let Stored {
         value: mut grant,

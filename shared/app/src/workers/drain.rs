@@ -23,6 +23,7 @@ use hourglass_domain::target::Target;
 
 use super::advance::{Loaded, MOST_EFFECTS, load_each, memberships, perform};
 use super::converge::{LARGEST_BATCH, converge_each};
+use super::crowds::tenant_of;
 use super::purse::{self, Purse};
 use crate::change::{read_each, read_page};
 use crate::error::Result;
@@ -126,12 +127,6 @@ pub(super) async fn crowd(workers: &Workers, loaded: &Loaded) -> Result<Crowd> {
     } else {
         Crowd::Many
     })
-}
-
-fn tenant_of(grant: &Grant) -> Option<TenantId> {
-    let target = grant.targets.first()?;
-    let Target::Entra { tenant, .. } = &target.target;
-    Some(*tenant)
 }
 
 /// What is known from one pass to the next.

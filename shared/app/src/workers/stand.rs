@@ -151,6 +151,7 @@ impl Stand {
             schedules: Arc::<Self>::clone(self),
             delays: Arc::<Self>::clone(self),
             connector: Arc::<Self>::clone(self),
+            crowds: Arc::default(),
         }
     }
 

@@ -11,6 +11,7 @@ use hourglass_domain::target::{Cloud, Target};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::crowds::Crowds;
 use super::single_flight::LEASE_SECONDS;
 use super::stand::{Measured, Stand, account, application, grant_id, group, of_one_shard, tenant, user, wait_for};
 use super::sweep::{Swept, sweep};
@@ -223,6 +224,46 @@ async fn an_exact_grant_waits_for_no_other_sweep() {
     for n in other {
         assert!(stand.stored(*n).status.is_live(), "each looks at the target on its own");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_note_of_a_living_sweep_counts_for_what_was_due_when_it_was_seen() {
+    let stand = Stand::new();
+    let now = stand.now();
+    let due = stand.grant(1, 1, group(1), now);
+    let later = stand.grant(2, 2, group(1), now.plus_seconds(2));
+    let crowds = Crowds::default();
+    assert!(!crowds.is_swept(&due, now), "nobody has seen one");
+    crowds.note(&due, now);
+    assert!(crowds.is_swept(&due, now.plus_seconds(4)));
+    assert!(!crowds.is_swept(&due, now.plus_seconds(5)), "it may have died");
+    assert!(
+        !crowds.is_swept(&later, now.plus_seconds(3)),
+        "it may have looked for the last time before"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trigger_of_a_crowd_is_left_to_the_sweep_that_another_of_its_instance_met() {
+    let stand = Stand::new();
+    let ends = stand.now().plus_seconds(10);
+    let crowd = of_one_shard(CROWD);
+    for n in &crowd {
+        stand.grant(*n, *n, group(1), ends);
+    }
+    wait_for(&stand, ends).await;
+    others_sweep(&stand, ends.plus_seconds(LEASE_SECONDS));
+    let workers = stand.workers();
+    on_trigger(&workers, grant_id(crowd[0])).await.unwrap();
+    // The other sweep is over: whoever looked for himself would sweep.
+    others_sweep(&stand, ends);
+    on_trigger(&workers, grant_id(crowd[1])).await.unwrap();
+    assert!(stand.stored(crowd[1]).status.is_live(), "it did not believe the note");
+    on_trigger(&stand.workers(), grant_id(crowd[1])).await.unwrap();
+    assert!(
+        !stand.stored(crowd[1]).status.is_live(),
+        "the note is another instance's as well"
+    );
 }
 
 #[tokio::test(start_paused = true)]
