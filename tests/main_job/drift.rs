@@ -12,7 +12,7 @@ use hourglass_domain::drift::ENFORCE_AFTER_SECONDS;
 use hourglass_domain::ids::EntitlementId;
 use hourglass_local::company::Company;
 use hourglass_local::system::Options;
-use hourglass_tests::{Person, Running};
+use hourglass_tests::{Person, Running, table};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -177,6 +177,16 @@ async fn enforce_keeps_who_it_finds_reports_for_seven_days_and_then_removes_one_
     assert_eq!(scene.members().await?.len(), 2);
 
     scene.clock.seconds.store(ENFORCE_AFTER_SECONDS + 1, Ordering::SeqCst);
+    let refusing = json!({"match": {"method": "DELETE"}, "until_cleared": true, "status": 503});
+    scene.running.graph_fault(&refusing).await?;
+    let report = scene.look().await?;
+    assert_eq!(report["removing"], json!([intruder.id.to_string()]), "{report}");
+    // The removal has a promise of its own, whatever becomes of the entitlement.
+    let promised = table(&scene.running.system.world)?
+        .iter()
+        .any(|item| item["sk"]["S"].as_str().is_some_and(|sk| sk.contains("#recheck#")));
+    assert!(promised, "nobody looks after it but the report");
+    scene.running.clear_graph_faults().await?;
     let report = scene
         .running
         .until("the intruder is gone", || async {

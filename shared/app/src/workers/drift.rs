@@ -17,11 +17,11 @@ use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::entitlement::Entitlement;
 use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::{ApplicationId, EntitlementId, ObjectId};
-use hourglass_domain::membership::{Holds, Membership, MembershipKey, Presence};
+use hourglass_domain::membership::{Holds, Membership, MembershipKey, Presence, Watch};
 use hourglass_domain::protocol::membership::View;
 use hourglass_domain::target::Target;
 
-use super::converge::converge;
+use super::converge::{converge, promises};
 use crate::change::{Change, ChangeError, read, read_many, read_page};
 use crate::error::Result;
 use crate::keys;
@@ -353,13 +353,22 @@ async fn begin_removal(
             seen_absent_at: None,
             seen_gone_at: None,
         },
-        ..before
+        // No grant stands behind it, and the target may leave the entitlement: it is looked after for itself.
+        watch: Some(Watch {
+            since: now,
+            next: now.plus_seconds(REMOVING_SECONDS),
+        }),
+        ..before.clone()
     };
     let draft = Draft::new(now, Actor::system("revocation"), "membership.drift_removal")
         .fact("entitlement", naming.entitlement)
         .fact("target", &naming.target);
     let change = Change::new()
         .replace(version, &membership)?
+        .due(
+            &promises(&naming.application, &before),
+            &promises(&naming.application, &membership),
+        )?
         .replace(report_version, naming)?
         .check_version(keys::holds(&key), holds.map_or(0, |holds| holds.version))
         .event(StreamId::membership(&key), draft);
