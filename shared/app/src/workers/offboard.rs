@@ -44,8 +44,8 @@ pub async fn offboard(workers: &Workers, application: &ApplicationId, user: User
     let grants = store.query(&Query::partition(keys::live_grants(user))).await?;
     // What was live or asked for when the account was switched off ends even if it is switched on again a second later.
     // While it is off, everything ends: an approval that was under way may be stored before the order and yet bear a
-    // later time, and clocks differ. Every order is stored before the first grant is ended, so that one that is slow to
-    // end keeps none of the others waiting, and neither does one that cannot be read.
+    // later time, and clocks differ. Every order is stored, and every request cancelled, before the first grant is ended,
+    // so that one that is slow to end keeps none of the others waiting, and neither does one that cannot be read.
     let mut ending = Vec::new();
     let mut failed = None;
     let before = active_again.then_some(latest.value.at);
@@ -56,18 +56,18 @@ pub async fn offboard(workers: &Workers, application: &ApplicationId, user: User
             Err(error) => failed = Some(error),
         }
     }
+    let open = store.query(&Query::partition(keys::open_requests(user))).await?;
+    for open in open.items {
+        if let Err(error) = cancel_asked(workers, open, before).await {
+            failed = Some(error);
+        }
+    }
     let ended = futures_util::stream::iter(ending)
         .map(|grant| advance::advance(workers, grant))
         .buffer_unordered(AT_A_TIME)
         .collect::<Vec<_>>()
         .await;
     failed = ended.into_iter().find_map(Result::err).or(failed);
-    let open = read_page::<OpenRequest>(store, &Query::partition(keys::open_requests(user))).await?;
-    for open in open.items {
-        if let Err(error) = cancel_asked(workers, open.value.request, before).await {
-            failed = Some(error);
-        }
-    }
     if let Some(error) = failed {
         return Err(error);
     }
@@ -102,7 +102,8 @@ async fn ordered(workers: &Workers, live: Item, before: Option<Timestamp>) -> Re
 }
 
 /// Cancels an open request: of those made until `before`, or any.
-async fn cancel_asked(workers: &Workers, id: RequestId, before: Option<Timestamp>) -> Result<()> {
+async fn cancel_asked(workers: &Workers, open: Item, before: Option<Timestamp>) -> Result<()> {
+    let id = from_item::<OpenRequest>(open)?.value.request;
     if asked(workers, id, before).await? {
         cancel(workers, id).await?;
     }
