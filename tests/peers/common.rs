@@ -3,7 +3,10 @@
 
 use anyhow::Context as _;
 use hourglass_app::keys;
+use hourglass_app::ports::store::{CommitError, Condition, Key, Write};
+use hourglass_app::records::{Record, to_item};
 use hourglass_domain::Timestamp;
+use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::GrantId;
 use hourglass_domain::membership::{Membership, MembershipKey};
@@ -174,28 +177,58 @@ pub(crate) fn instant(value: &Value) -> anyhow::Result<Timestamp> {
     value.as_str().context("no instant")?.parse().context("no instant")
 }
 
+/// Changes what is stored, as time or somebody with the right to it would: never over what somebody else has just stored.
+async fn edit<R: Record>(stage: &Stage, key: &Key, change: impl Fn(&mut R)) -> anyhow::Result<R> {
+    for _ in 0..20 {
+        let found = stage.read::<R>(key).await?;
+        let mut record = found.value;
+        change(&mut record);
+        let write = Write::Put {
+            item: to_item(&record, found.version + 1)?,
+            condition: Condition::Version(found.version),
+        };
+        match stage.services.core.store.commit(vec![write]).await {
+            Ok(()) => return Ok(record),
+            Err(CommitError::Conflict { .. }) => {}
+            Err(CommitError::Store(error)) => return Err(error.into()),
+        }
+    }
+    anyhow::bail!("{key:?} never comes to rest")
+}
+
 /// A worker has died, or given up, in the middle of its work on a membership, and its lease runs out.
 pub(crate) async fn lease_runs_out(stage: &Stage, grant: &str) -> anyhow::Result<()> {
     let key = keys::membership(&membership(stage, grant).await?);
-    let mut record = stage.read::<Membership>(&key).await?.value;
-    if let Some(lease) = &mut record.lease {
-        lease.until = stage.now();
-        stage.forge(&record).await?;
-    }
-    Ok(())
+    let now = stage.now();
+    let over = |record: &mut Membership| {
+        if let Some(lease) = &mut record.lease {
+            lease.until = lease.until.min(now);
+        }
+    };
+    edit(stage, &key, over).await.map(drop)
 }
 
-/// The grant's time goes by, and its timer fires. (What was approved is longer, so that its evidence still verifies.)
+/// The grant's time is up, and nobody tells anybody. (What was approved is longer, so that its evidence still verifies.)
+pub(crate) async fn time_is_up(stage: &Stage, grant: &str) -> anyhow::Result<Grant> {
+    let id: GrantId = grant.parse()?;
+    let now = stage.now();
+    let promise = DueEntry::new(now, DueKind::Expire, id);
+    let shorter = |grant: &mut Grant| {
+        grant.expires_at = now;
+        grant.due.retain(|due| due.kind != DueKind::Expire);
+        grant.due.push(promise.clone());
+    };
+    let shorter = edit(stage, &keys::grant(id), shorter).await?;
+    stage.forge(&promise).await?;
+    Ok(shorter)
+}
+
+/// The grant's time is up, and its timer fires.
 pub(crate) async fn time_goes_by(stage: &Stage, grant: &str) -> anyhow::Result<()> {
-    let mut shorter = stored(stage, grant).await?;
-    let name = shorter.schedule.clone().context("no timer")?.to_string();
-    shorter.expires_at = stage.now();
-    stage.forge(&shorter).await?;
-    anyhow::ensure!(
-        stage.system.world.scheduler.fire(DEFAULT_GROUP, &name)?,
-        "{name} is gone"
-    );
-    Ok(())
+    let shorter = time_is_up(stage, grant).await?;
+    let name = shorter.schedule.context("no timer")?.to_string();
+    // Whoever was quicker has ended it and deleted its timer.
+    stage.system.world.scheduler.fire(DEFAULT_GROUP, &name).map(drop)
 }
 
 /// Has the grant looked at, again and again, until it looks as wanted.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::common::{
     FOUR, FREYA, active, check_in, compared, copy_schedule, count, delete_schedule, described, ended, extend, group,
-    instant, schedule, schedules, schedules_are, stored, times,
+    instant, schedule, schedules, schedules_are, stored, time_goes_by, time_is_up, times,
 };
 use crate::faults::{Turn, troubled};
 
@@ -59,7 +59,7 @@ async fn e01_a_scheduler_that_fails_leaves_nobody_in() -> anyhow::Result<()> {
 async fn e02_a_removal_that_fails_when_the_timer_fires_is_tried_again() -> anyhow::Result<()> {
     let stage = stage().await?;
     let dana = stage.requester().await?;
-    let (request, grant) = active(&stage, &dana, "prod-admins", SHORT).await?;
+    let (request, grant) = active(&stage, &dana, "prod-admins", "1h").await?;
     let made = described(&stage, &schedule(&grant, 1)).await?;
     assert_eq!(made["ActionAfterCompletion"], "DELETE");
     let retries = made["Target"]["RetryPolicy"]["MaximumRetryAttempts"].as_u64();
@@ -69,6 +69,7 @@ async fn e02_a_removal_that_fails_when_the_timer_fires_is_tried_again() -> anyho
     stage
         .graph_fault(&json!({"match": {"method": "DELETE"}, "status": 500, "times": 7}))
         .await?;
+    time_goes_by(&stage, &grant).await?;
     let over = ended(&stage, &dana, &grant).await?;
     assert_eq!(
         (&over["ended_because"], &over["targets"][0]["status"]),
@@ -76,7 +77,7 @@ async fn e02_a_removal_that_fails_when_the_timer_fires_is_tried_again() -> anyho
     );
     assert_eq!(stage.system.world.entra.tenant().faults()?["faults"], json!([]));
     assert!(!stage.dana_is_in().await?);
-    assert_eq!(schedules(&stage)?, [""; 0]);
+    schedules_are(&stage, &[]).await?;
     let timeline = stage.timeline(&dana, &request).await?;
     assert_eq!(times(&timeline, "grant.ending"), 1, "{timeline:?}");
     assert!(
@@ -229,8 +230,8 @@ async fn e06_a_timer_that_goes_while_one_looks_at_it_stops_nothing() -> anyhow::
         "it did not come to its end: {next}"
     );
     assert_eq!(faults.orders().len(), 0, "nothing was looked at");
-    let over = ended(&stage, &dana, &short).await?;
-    assert_eq!(over["targets"][0]["status"], "absent", "{over}");
+    ended(&stage, &dana, &short).await?;
+    assert!(!stage.dana_is_in().await?);
     for grant in [&first, &second] {
         let grant = stored(&stage, grant).await?;
         assert!(grant.status.is_live(), "{grant:?}");
@@ -249,15 +250,16 @@ async fn e07_a_removal_that_fails_blocks_no_other() -> anyhow::Result<()> {
     let dana = stage.requester().await?;
     // The sweep alone.
     stage.system.world.scheduler.pause(true);
-    let path = format!("/groups/{}", group(&stage, FOUR[0]));
     let mut grants = Vec::new();
     for name in FOUR {
-        grants.push(active(&stage, &dana, name, SHORT).await?.1);
-        if grants.len() == 1 {
-            stage
-                .graph_fault(&json!({"match": {"path_contains": path}, "status": 503, "until_cleared": true}))
-                .await?;
-        }
+        grants.push(active(&stage, &dana, name, "1h").await?.1);
+    }
+    let path = format!("/groups/{}", group(&stage, FOUR[0]));
+    stage
+        .graph_fault(&json!({"match": {"path_contains": path}, "status": 503, "until_cleared": true}))
+        .await?;
+    for grant in &grants {
+        time_is_up(&stage, grant).await?;
     }
     for grant in &grants[1..] {
         let over = ended(&stage, &dana, grant).await?;
@@ -319,12 +321,14 @@ async fn e10_a_shorter_grant_cuts_no_longer_one_short() -> anyhow::Result<()> {
     let dana = stage.requester().await?;
     let (long_request, long) = active(&stage, &dana, "prod-admins", "2h").await?;
     let before = stage.get(&dana, &format!("/v1/grants/{long}")).await?.ok()?;
-    let (short_request, short) = active(&stage, &dana, "prod-admins", SHORT).await?;
+    let (short_request, short) = active(&stage, &dana, "prod-admins", "30m").await?;
+    schedules_are(&stage, &[schedule(&long, 1), schedule(&short, 1)]).await?;
+    time_goes_by(&stage, &short).await?;
     let over = ended(&stage, &dana, &short).await?;
     assert_eq!(over["targets"][0]["status"], "kept_by_other_grant", "{over}");
     let after = stage.get(&dana, &format!("/v1/grants/{long}")).await?.ok()?;
     assert_eq!(after, before, "as it was");
-    assert_eq!(schedules(&stage)?, [schedule(&long, 1)]);
+    schedules_are(&stage, &[schedule(&long, 1)]).await?;
     assert!(stage.dana_is_in().await?);
     // Each has a history of its own.
     for (request, ends) in [(&long_request, 0), (&short_request, 1)] {
@@ -407,11 +411,14 @@ async fn e13_with_every_timer_lost_grants_end_when_they_should() -> anyhow::Resu
     let dana = stage.requester().await?;
     stage.system.world.scheduler.pause(true);
     let (_, long) = active(&stage, &dana, "prod-readers", "1h").await?;
-    let (_, short) = active(&stage, &dana, "prod-admins", SHORT).await?;
+    let (_, short) = active(&stage, &dana, "prod-admins", "30m").await?;
     for name in schedules(&stage)? {
         delete_schedule(&stage, &name).await?;
     }
+    let sweep = json!({"source": "aws.events", "detail-type": "Scheduled Event"});
+    stage.trigger(sweep).await?;
     assert!(stage.dana_is_in().await?);
+    time_is_up(&stage, &short).await?;
     let over = ended(&stage, &dana, &short).await?;
     assert_eq!(over["ended_because"], "expired", "{over}");
     assert!(instant(&over["ended_at"])? >= instant(&over["expires_at"])?, "{over}");
