@@ -174,7 +174,9 @@ impl Stage {
             (format!("{} / {}", part("pk"), part("sk")), item)
         });
         let own_time = |key: &str| {
-            let whenever = ["FACT#", "SWEEP#", "DRIFT#"].iter().any(|prefix| key.starts_with(prefix));
+            let whenever = ["FACT#", "SWEEP#", "DRIFT#"]
+                .iter()
+                .any(|prefix| key.starts_with(prefix));
             let drift = key.contains("#drift#") || (key.starts_with("AUD#config:") && key.contains(":drift:"));
             whenever || drift || key.ends_with("#SEEN / SEEN") || key.contains("#facts#")
         };
@@ -414,10 +416,10 @@ fn unlooked(item: &Value) -> Value {
         if let Some(fields) = item.as_object_mut() {
             fields.remove("v");
         }
-        if let Some(fields) = item["body"]["M"].as_object_mut() {
+        if let Some(fields) = item.pointer_mut("/body/M").and_then(Value::as_object_mut) {
             fields.retain(|name, _| !["due", "lease", "watch"].contains(&name.as_str()));
         }
-        if let Some(fields) = item["body"]["M"]["presence"]["M"].as_object_mut() {
+        if let Some(fields) = item.pointer_mut("/body/M/presence/M").and_then(Value::as_object_mut) {
             fields.remove("confirmed_at");
         }
     }
