@@ -10,7 +10,7 @@ use hourglass_app::ports::store::{Condition, Write};
 use hourglass_app::records::ScimSeen;
 use hourglass_app::scim::hash_token;
 use http::{Request, header};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{CUSTOM, PATCH, World, give, revoke, stored, user_body};
 
@@ -322,6 +322,43 @@ async fn nobody_is_told_that_a_group_is_as_it_was_while_its_members_left() {
     }
     for query in ["?attributes=displayName", "?excludedAttributes=members"] {
         assert_eq!(known(query).await.status, 304, "{query}");
+    }
+}
+
+/// RFC 9110 section 13.1.1: a change that has been applied already is a success, although it has moved the version.
+#[tokio::test]
+async fn a_guarded_change_whose_answer_was_lost_can_be_repeated() {
+    let world = World::start().await;
+    let users = world.users(2).await;
+    let group = world.group("Ops", &users[..1]).await;
+    let rename = json!({"op": "replace", "path": "displayName", "value": "One"});
+    let add = json!({"op": "add", "path": "members", "value": [{"value": users[1]}]});
+    for (path, operation) in [
+        (format!("/Users/{}", users[0]), &rename),
+        (format!("/Groups/{group}"), &rename),
+        (format!("/Groups/{group}"), &add),
+    ] {
+        let etag = world.get(&path).await.header(header::ETAG).to_owned();
+        let send = async |tag: &str, operation: &Value| {
+            let body = json!({"schemas": [PATCH], "Operations": [operation]});
+            let request = world.request("PATCH", &path).header(header::IF_MATCH, tag);
+            world.send(request.body(Body::from(body.to_string())).unwrap()).await
+        };
+        world.store.lose_commits.store(true, Ordering::SeqCst);
+        send(&etag, operation).await.is_error(503, "");
+        world.store.lose_commits.store(false, Ordering::SeqCst);
+        let stored = world.get(&path).await;
+        let again = send(&etag, operation).await;
+        assert!(again.status.is_success(), "{operation}: {}", again.text);
+        assert_eq!(world.get(&path).await.body, stored.body, "{operation}: stored twice");
+        // Another change has to know the version that this one made, and what lies further back is known to nobody.
+        let other = json!({"op": "replace", "path": "displayName", "value": "Two"});
+        send(&etag, &other).await.is_error(412, "");
+        let third = json!({"op": "replace", "path": "displayName", "value": "Three"});
+        for operation in [&third, operation] {
+            assert!(world.patch(&path, json!([operation])).await.status.is_success());
+        }
+        send(&etag, &third).await.is_error(412, "");
     }
 }
 

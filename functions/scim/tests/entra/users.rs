@@ -2,13 +2,16 @@
 
 use std::sync::atomic::Ordering;
 
+use hourglass_app::change::Change;
 use hourglass_app::keys::{self, Unique};
-use hourglass_app::records::SwitchedOff;
+use hourglass_app::records::{OpenRequest, SwitchedOff};
 use hourglass_app::workers::memberships_gone::{self, Progress};
 use hourglass_domain::Timestamp;
 use hourglass_domain::audit::Actor;
+use hourglass_domain::canonical::Digest;
 use hourglass_domain::directory::Gone;
-use hourglass_domain::ids::UserId;
+use hourglass_domain::ids::{RequestId, UserId};
+use hourglass_domain::request::{Request, RequestStatus};
 use http::header;
 use serde_json::{Value, json};
 
@@ -496,6 +499,54 @@ async fn what_is_left_of_a_deleted_user_goes_although_answers_are_lost() {
         "it is told once that somebody left"
     );
     world.sweep().await;
+}
+
+/// A pending request of a user, made now, for an entitlement of its own.
+async fn pending(world: &World, user: &str) -> RequestId {
+    let id = RequestId::new(world.core.ids.uuid());
+    let now = world.core.clock.now();
+    let party = json!({
+        "user": user, "person": user, "tenant": uuid_of("tenant"), "object_id": uuid_of(user), "name": "Alex",
+    });
+    let request: Request = serde_json::from_value(json!({
+        "id": id, "application": world.application, "entitlement": world.core.ids.uuid(), "entitlement_name": "Ops",
+        "targets": [], "requester": party, "beneficiary": party, "duration": "1h", "justification": "INC-42",
+        "quorum": 1, "policy": {"entitlement_version": 1, "template_version": 1, "hash": Digest::of(b"")},
+        "status": "pending", "approvals": [], "created_at": now, "lapses_at": now.plus_seconds(86_400),
+    }))
+    .unwrap();
+    let change = Change::new().create(&request).unwrap();
+    let change = change.create(&OpenRequest::of(&request)).unwrap();
+    change.commit(world.store.inner.as_ref()).await.unwrap();
+    id
+}
+
+#[tokio::test]
+async fn who_is_switched_off_and_on_again_has_lost_what_was_asked_before() {
+    let world = World::start().await;
+    let id = world.user("alex@contoso.example").await;
+    let status = async |request: RequestId| stored::<Request>(&world, &keys::request(request)).await.unwrap().status;
+    let switch = async |active: bool| {
+        let operation = json!([{"op": "Replace", "path": "active", "value": active}]);
+        assert_eq!(world.patch(&path(&id), operation).await.status, 200);
+    };
+    let before = pending(&world, &id).await;
+    world.clock.advance(1);
+    switch(false).await;
+    world.clock.advance(1);
+    switch(true).await;
+    world.clock.advance(1);
+    let after = pending(&world, &id).await;
+    world.sweep().await;
+    assert_eq!(status(before).await, RequestStatus::Cancelled);
+    assert_eq!(status(after).await, RequestStatus::Pending);
+    // Whoever stays off keeps nothing.
+    switch(false).await;
+    let meanwhile = pending(&world, &id).await;
+    world.sweep().await;
+    for request in [after, meanwhile] {
+        assert_eq!(status(request).await, RequestStatus::Cancelled);
+    }
 }
 
 async fn count_of(world: &World) -> SwitchedOff {

@@ -16,7 +16,7 @@ use super::resource::{
     Projection, Resource, changed_names, group_attributes, group_fields, group_resource, keep_external_id,
 };
 use super::schema::Kind;
-use super::users::{check_count, check_version};
+use super::users::{Precondition, check_count, check_version};
 use super::{ATTEMPTS, Scim, UniqueMove, exact_id, taken, unique_writes};
 use crate::change::{Change, ChangeError};
 use crate::directory::{self, external_id_key, name_key};
@@ -317,7 +317,7 @@ impl Scim {
         for attempt in 0..ATTEMPTS {
             let present = self.read_step(id, step).await?;
             let before = &present.group;
-            check_version(step.if_match, before.version, Kind::Group)?;
+            let precondition = Precondition::of(step.if_match, before.version, Kind::Group)?;
             if step.worked_out_on.is_some_and(|version| version != before.version) {
                 return Ok(Outcome::Outdated);
             }
@@ -332,6 +332,7 @@ impl Scim {
             if changed.is_empty() && effective.is_empty() {
                 return Ok(Outcome::Done(present.group));
             }
+            precondition.holds(Kind::Group)?;
             let unique = self.group_unique(Some(&before.value), Some(&after))?;
             let change = self.group_change(before, &after, &changed, &effective, &unique)?;
             match change.commit(self.store()).await {

@@ -164,7 +164,7 @@ impl Scim {
             let before = directory::user(self.store(), self.application(), id)
                 .await?
                 .ok_or(USER)?;
-            check_version(if_match, before.version, Kind::User)?;
+            let precondition = Precondition::of(if_match, before.version, Kind::User)?;
             let old = user_attributes(&before.value);
             let mut new = transform(&old)?;
             keep_external_id(&old, &mut new)?;
@@ -173,6 +173,7 @@ impl Scim {
             if unchanged(&before.value, &after) {
                 return Ok(user_resource(&before, &self.base()));
             }
+            precondition.holds(Kind::User)?;
             let unique = self.look_ups(Some(&before.value), Some(&after))?;
             let change = self.user_change(&before, &after, &changed, &unique)?;
             match change.commit(self.store()).await {
@@ -325,6 +326,42 @@ pub(super) fn check_version(if_match: Option<&str>, version: u64, kind: Kind) ->
         Some(header) if !names_version(header, version) => Err(ScimError::Precondition { what: kind.noun() }),
         _ => Ok(()),
     }
+}
+
+/// What an `If-Match` header means for a change. RFC 9110 section 13.1.1 lets a server answer with success when the change
+/// appears to have been applied already: so a client that lost the answer may ask again as it did.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Precondition {
+    /// There is none, or it names the present version.
+    Holds,
+    /// It names the version before the present one: the last change may have been this one.
+    LastChange,
+}
+
+impl Precondition {
+    /// Reads the header.
+    pub(super) fn of(if_match: Option<&str>, version: u64, kind: Kind) -> Result<Self> {
+        let previous = version.checked_sub(1).filter(|previous| *previous > 0);
+        match check_version(if_match, version, kind) {
+            Ok(()) => Ok(Self::Holds),
+            Err(_) if check_previous(if_match, previous) => Ok(Self::LastChange),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// For a change that would change something.
+    pub(super) const fn holds(self, kind: Kind) -> Result<()> {
+        match self {
+            Self::Holds => Ok(()),
+            Self::LastChange => Err(ScimError::Precondition { what: kind.noun() }),
+        }
+    }
+}
+
+fn check_previous(if_match: Option<&str>, previous: Option<u64>) -> bool {
+    if_match
+        .zip(previous)
+        .is_some_and(|(header, previous)| names_version(header, previous))
 }
 
 /// Each operation costs as much as the resource is large.
