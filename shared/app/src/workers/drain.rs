@@ -15,7 +15,7 @@ use hourglass_domain::Timestamp;
 use hourglass_domain::budget::Spend;
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::{Grant, GrantStatus, TargetStatus};
-use hourglass_domain::ids::{ApplicationId, GrantId, TenantId};
+use hourglass_domain::ids::{ApplicationId, GrantId, ObjectId, TenantId};
 use hourglass_domain::membership::MembershipKey;
 use hourglass_domain::protocol::Production;
 use hourglass_domain::protocol::grant::{Effect, Input, Worker, step};
@@ -518,11 +518,7 @@ async fn bring_forward(workers: &Workers, purse: &Purse, batch: Vec<Item>, longe
     }
     let work = async {
         while runs.iter().any(|run| run.effect.is_some()) {
-            {
-                let performing: Vec<_> = runs.iter_mut().map(|run| run.perform(workers)).collect();
-                let mut performing = futures_util::stream::iter(performing).buffer_unordered(STORES_AT_A_TIME);
-                while performing.next().await.is_some() {}
-            }
+            perform_all(workers, &mut runs).await;
             converge_all(workers, purse, &mut runs).await;
         }
     };
@@ -551,6 +547,26 @@ async fn bring_forward(workers: &Workers, purse: &Purse, batch: Vec<Item>, longe
         }
     }
     taken
+}
+
+/// Stores what the grants' machines ask for, side by side; the grants of one account one after another. These may hold
+/// the same memberships, and each store would be a reason for all the others to begin anew, until some of them give up.
+async fn perform_all(workers: &Workers, runs: &mut [Run]) {
+    let mut by_account: BTreeMap<Option<ObjectId>, Vec<&mut Run>> = BTreeMap::new();
+    for run in runs {
+        let account = run.worker.as_ref().map(|worker| worker.grant.beneficiary.object_id);
+        by_account.entry(account).or_default().push(run);
+    }
+    let performing: Vec<_> = by_account
+        .into_values()
+        .map(|of_account| async move {
+            for run in of_account {
+                run.perform(workers).await;
+            }
+        })
+        .collect();
+    let mut performing = futures_util::stream::iter(performing).buffer_unordered(STORES_AT_A_TIME);
+    while performing.next().await.is_some() {}
 }
 
 /// Converges the targets of all grants that wait for it, those of one application together.

@@ -58,6 +58,8 @@ pub(super) struct Stand {
     listing: Mutex<Duration>,
     /// How long a write of some key takes.
     slow: Mutex<Option<(Key, Duration)>>,
+    /// How often somebody else is quicker to write some key.
+    contended: Mutex<BTreeMap<Key, u32>>,
 }
 
 impl fmt::Debug for Stand {
@@ -129,6 +131,7 @@ impl Stand {
             first_removal: Mutex::default(),
             listing: Mutex::default(),
             slow: Mutex::default(),
+            contended: Mutex::default(),
         });
         stand.put(&Comparison::begun_at(BEGINNING.plus_seconds(86_400)));
         stand
@@ -265,6 +268,11 @@ impl Stand {
         *lock(&self.listing) = takes;
     }
 
+    /// So often somebody else is quicker to write this key.
+    pub(super) fn contends(&self, key: Key, times: u32) {
+        lock(&self.contended).insert(key, times);
+    }
+
     /// From now on it takes so long to write this key.
     pub(super) fn writes_slowly(&self, key: Key, takes: Duration) {
         *lock(&self.slow) = Some((key, takes));
@@ -345,6 +353,13 @@ impl Store for Stand {
         let slow = lock(&self.slow).clone();
         let slow = slow.filter(|(key, _)| writes.iter().any(|write| write.key() == key));
         tokio::time::sleep(slow.map_or(TABLE, |(_, takes)| takes)).await;
+        let mut contended = lock(&self.contended);
+        for (index, write) in (0..).zip(&writes) {
+            if let Some(times) = contended.get_mut(write.key()).filter(|times| **times > 0) {
+                *times -= 1;
+                return Err(CommitError::Conflict { failed: vec![index] });
+            }
+        }
         let mut items = lock(&self.items);
         let holds = |write: &Write| {
             let (Write::Put { condition, .. } | Write::Delete { condition, .. } | Write::Check { condition, .. }) =
