@@ -19,8 +19,8 @@ pub(crate) enum Bench {
         /// How many grants
         #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
         grants: u32,
-        /// How to build; anything but `release` is for work on the benchmark itself
-        #[arg(long, default_value = "release")]
+        /// How to build; anything but `bench` is for work on the benchmark itself
+        #[arg(long, default_value = "bench")]
         profile: String,
     },
     /// SCIM through HTTP on the embedded store: rates, a first load, and what one member costs in a large group
@@ -37,8 +37,8 @@ pub(crate) enum Bench {
         /// Calls for each rate
         #[arg(long, default_value_t = 4_000)]
         calls: u32,
-        /// How to build; anything but `release` is for work on the benchmark itself
-        #[arg(long, default_value = "release")]
+        /// How to build; anything but `bench` is for work on the benchmark itself
+        #[arg(long, default_value = "bench")]
         profile: String,
     },
 }
