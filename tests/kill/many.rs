@@ -279,8 +279,10 @@ impl Office {
         let user = loop {
             if let Some(api) = self.places.api() {
                 client.ready.api = api;
-                if let Ok(me) = client.get(&idle, "/v1/me").await {
-                    break me.ok()?["user"].clone();
+                // While it comes up or dies it answers nothing, or 503.
+                let me = client.get(&idle, "/v1/me").await;
+                if let Ok(me) = me.and_then(Answer::ok) {
+                    break me["user"].clone();
                 }
             }
             tokio::time::sleep(REST).await;
