@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use hourglass_domain::Timestamp;
 use hourglass_domain::due::{DueEntry, DueKind};
-use hourglass_domain::grant::{EndReason, Grant};
+use hourglass_domain::grant::{EndReason, Grant, GrantStatus};
 use hourglass_domain::membership::{Membership, MembershipKey, Presence, Watch};
 use hourglass_domain::target::{Cloud, Target};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::crowds::Crowds;
+use super::hints::{Hint, left_to_do};
 use super::single_flight::LEASE_SECONDS;
 use super::stand::{Measured, Stand, account, application, grant_id, group, of_one_shard, tenant, user, wait_for};
 use super::sweep::{Swept, sweep};
@@ -235,6 +236,32 @@ async fn an_exact_grant_waits_for_no_other_sweep() {
     for n in other {
         assert!(stand.stored(*n).status.is_live(), "each looks at the target on its own");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_stream_records_ordered_ends_come_first_and_what_asks_for_nothing_is_left_out() {
+    let stand = Stand::new();
+    let later = stand.now().plus_seconds(3_600);
+    // One that is live, three whose end is a worker's own business, and one that was ordered to end as well.
+    for n in 1..=5 {
+        stand.grant(n, n, group(1), later);
+    }
+    for (n, status) in [
+        (2, GrantStatus::Ending),
+        (3, GrantStatus::Ended),
+        (4, GrantStatus::ClosedByHand),
+    ] {
+        stand.put(&Grant {
+            status,
+            ..stand.stored(n)
+        });
+    }
+    let probe = Hint::Probe("00000000-0000-0000-0000-000000000007".parse().unwrap());
+    let user = Hint::Offboard(application(), user(1));
+    let mut records: Vec<Hint> = (1..=6).map(|n| Hint::Grant(grant_id(n))).collect();
+    records.extend([probe.clone(), user.clone(), Hint::End(grant_id(5)), user.clone()]);
+    let left = left_to_do(&stand.workers(), records).await.unwrap();
+    assert_eq!(left, [user, Hint::End(grant_id(5)), probe, Hint::Grant(grant_id(1))]);
 }
 
 #[tokio::test(start_paused = true)]
