@@ -322,8 +322,8 @@ async fn grant_writes(core: &Core, mut change: Change, grant: &Grant) -> Result<
     let beneficiary = active_beneficiary(core, grant).await?;
     for (holds, version) in holds_of(core, grant).await? {
         if holds.holds.len() >= MOST_HOLDS {
-            let what = format!("There are already {MOST_HOLDS} grants on {}.", holds.key.target);
-            return Err(Refusal::NotConfigured { what }.into());
+            let (target, limit) = (holds.key.target, MOST_HOLDS);
+            return Err(Refusal::TooManyGrants { target, limit }.into());
         }
         change = change.replace(
             version,

@@ -22,6 +22,7 @@ pub mod grant;
 pub mod ids;
 pub mod kill_switch;
 pub mod membership;
+pub mod passkey;
 pub mod protocol;
 pub mod refusal;
 pub mod request;

@@ -288,6 +288,79 @@ pub enum Refusal {
         /// The value that is taken.
         value: String,
     },
+    /// Too many grants are on one membership.
+    #[error("There are already {limit} grants on {target} that are not over; ask again when some are.")]
+    TooManyGrants {
+        /// The target.
+        target: Target,
+        /// How many may be.
+        limit: usize,
+    },
+    /// Who has a passkey uses it: the weaker path would be the one that is attacked.
+    #[error("You have a passkey, so you decide with it, in the console's inbox; a sign-in does not do.")]
+    PasskeyExpected,
+    /// The entitlement does not take keys like this one.
+    #[error("This passkey does not do here: {needs} is needed.")]
+    KeyNotTaken {
+        /// What is needed.
+        needs: &'static str,
+    },
+    /// The key is too new for what it was used for.
+    #[error("This passkey is new and counts here from {until} on.")]
+    KeyCoolsDown {
+        /// From when on it counts.
+        until: Timestamp,
+    },
+    /// Nobody has confirmed the key yet.
+    #[error("This passkey has not been confirmed yet.")]
+    KeyWaits,
+    /// The person has as many keys as may be.
+    #[error("You have {limit} passkeys already; remove one first.")]
+    TooManyKeys {
+        /// How many may be.
+        limit: usize,
+    },
+    /// The ceremony took too long, was finished before, or is somebody else's.
+    #[error("This signature was asked for too long ago or has been used; start again.")]
+    CeremonyOver,
+    /// What the authenticator sent does not verify.
+    #[error("The passkey's answer does not verify ({why}); nothing was changed.")]
+    CeremonyFailed {
+        /// Which check failed.
+        why: &'static str,
+    },
+    /// What was to be signed is not as it was when the challenge was made.
+    #[error("What you were about to sign has changed; look at it again and sign anew.")]
+    SignedSomethingElse,
+    /// The code is not the one from set-up, or somebody has a key already.
+    #[error("This is not the code from set-up, or it does not count any more.")]
+    SetUpCode,
+    /// The console's host is not the one that passkeys were made for.
+    #[error(
+        "Passkeys were made for {fixed}, and the console is now at {now}: an admin has to accept that all of them \
+         become void, or the address is set back."
+    )]
+    RelyingPartyChanged {
+        /// The host that keys were made for.
+        fixed: String,
+        /// The host now.
+        now: String,
+    },
+    /// The request is not one that its beneficiary activates.
+    #[error("This request is decided by approvers; it cannot be activated.")]
+    NotSelfActivated,
+    /// An emergency of the person is still live.
+    #[error("You have an emergency activation that is not over; at most one may be.")]
+    EmergencyLive,
+    /// Earlier emergencies were not reviewed.
+    #[error("Your emergency activation of {since} was not reviewed in time; until it is, this path is closed to you.")]
+    EmergencyUnreviewed {
+        /// When it was activated.
+        since: Timestamp,
+    },
+    /// Emergencies get no more time.
+    #[error("An emergency activation cannot be extended; ask for access in the ordinary way.")]
+    EmergencyNotExtended,
     /// The configuration is not complete.
     #[error("{what}")]
     NotConfigured {
@@ -342,6 +415,13 @@ impl Refusal {
             | Self::OwnAccess
             | Self::NotApprover { .. }
             | Self::GuestApprover
+            | Self::PasskeyExpected
+            | Self::KeyNotTaken { .. }
+            | Self::KeyCoolsDown { .. }
+            | Self::KeyWaits
+            | Self::CeremonyFailed { .. }
+            | Self::SetUpCode
+            | Self::EmergencyUnreviewed { .. }
             | Self::PasskeyRequired { .. } => RefusalKind::Forbidden,
             Self::EntitlementDisabled { .. }
             | Self::TargetUnchecked { .. }
@@ -369,6 +449,14 @@ impl Refusal {
             | Self::SecondAdmin
             | Self::Changed
             | Self::Taken { .. }
+            | Self::TooManyGrants { .. }
+            | Self::TooManyKeys { .. }
+            | Self::CeremonyOver
+            | Self::SignedSomethingElse
+            | Self::RelyingPartyChanged { .. }
+            | Self::NotSelfActivated
+            | Self::EmergencyLive
+            | Self::EmergencyNotExtended
             | Self::NotConfigured { .. } => RefusalKind::Conflict,
             Self::TooManyOpenRequests { .. } => RefusalKind::TooMany,
             Self::StepUpRequired { .. } => RefusalKind::StepUp,
@@ -422,6 +510,21 @@ impl Refusal {
             Self::Changed => "changed",
             Self::KeyReused => "key-reused",
             Self::Taken { .. } => "taken",
+            Self::TooManyGrants { .. } => "too-many-grants",
+            Self::PasskeyExpected => "passkey-expected",
+            Self::KeyNotTaken { .. } => "key-not-taken",
+            Self::KeyCoolsDown { .. } => "key-cools-down",
+            Self::KeyWaits => "key-waits",
+            Self::TooManyKeys { .. } => "too-many-keys",
+            Self::CeremonyOver => "ceremony-over",
+            Self::CeremonyFailed { .. } => "ceremony-failed",
+            Self::SignedSomethingElse => "signed-something-else",
+            Self::SetUpCode => "set-up-code",
+            Self::RelyingPartyChanged { .. } => "relying-party-changed",
+            Self::NotSelfActivated => "not-self-activated",
+            Self::EmergencyLive => "emergency-live",
+            Self::EmergencyUnreviewed { .. } => "emergency-unreviewed",
+            Self::EmergencyNotExtended => "emergency-not-extended",
             Self::NotConfigured { .. } => "not-configured",
         }
     }
