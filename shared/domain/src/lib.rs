@@ -27,9 +27,11 @@ pub mod protocol;
 pub mod refusal;
 pub mod request;
 pub mod roles;
+pub mod signed;
 pub mod target;
 pub mod text;
 pub mod time;
+pub mod webauthn;
 
 pub use refusal::Refusal;
 pub use time::Timestamp;
