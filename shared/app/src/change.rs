@@ -193,8 +193,8 @@ impl Change {
     }
 
     fn note<R: Record>(&mut self, record: &R, version: u64) {
-        // Idempotency records and due-entries are bookkeeping, not state that an auditor asks about.
-        if !matches!(R::KIND, "idempotency" | "due") {
+        // Idempotency records, due-entries and counters are bookkeeping, not state that an auditor asks about.
+        if !matches!(R::KIND, "idempotency" | "due" | "limit") {
             self.objects.push(Changed {
                 kind: R::KIND.to_owned(),
                 id: record.audit_id(),

@@ -10,6 +10,7 @@ use hourglass_domain::entitlement::TEMPLATE_KEY;
 use hourglass_domain::ids::{
     ApplicationId, EntitlementId, GrantId, GroupId, KillId, ObjectId, PersonId, ProbeId, RequestId, TenantId, UserId,
 };
+use hourglass_domain::limit::Counted;
 use hourglass_domain::membership::MembershipKey;
 use hourglass_domain::target::Target;
 use hourglass_domain::{Timestamp, canonical::Digest};
@@ -470,6 +471,15 @@ pub fn audit_personal(stream: &StreamId, seq: u64) -> Key {
 #[must_use]
 pub fn idempotency(function: &str, tenant: TenantId, caller: ObjectId, key: &Digest) -> Key {
     Key::new(format!("IDEM#{function}#{tenant}#{caller}#{key}"), "ANSWER")
+}
+
+/// How often a person did something of late. Each function has counters of its own.
+#[must_use]
+pub fn limit(function: &str, application: &ApplicationId, what: Counted, person: PersonId) -> Key {
+    Key::new(
+        format!("LIMIT#{function}#{application}#{}#{person}", what.name()),
+        "COUNTER",
+    )
 }
 
 /// A probe.

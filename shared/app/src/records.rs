@@ -18,6 +18,7 @@ use hourglass_domain::ids::{
     ApplicationId, EntitlementId, GrantId, GroupId, ObjectId, ProbeId, RequestId, TokenId, UserId,
 };
 use hourglass_domain::kill_switch::{KillOrder, Pause};
+use hourglass_domain::limit::Counter;
 use hourglass_domain::membership::{Holds, Membership};
 use hourglass_domain::request::{Request, RequestStatus};
 use hourglass_domain::target::TargetFacts;
@@ -260,6 +261,20 @@ record!(
     |s| keys::scim_seen(&s.application),
     s.application
 );
+
+impl Record for Counter {
+    const KIND: &'static str = "limit";
+    fn key(&self) -> Key {
+        keys::limit(&self.function, &self.application, self.what, self.person)
+    }
+    fn audit_id(&self) -> String {
+        self.person.to_string()
+    }
+    fn expires(&self) -> Option<Timestamp> {
+        let last = Timestamp::from_seconds(*self.at.last()?);
+        Some(last.plus_seconds(self.what.longest()))
+    }
+}
 
 record!(Bucket, "write_budget", |b| keys::write_budget(b.tenant), b.tenant);
 record!(SweepLease, "sweep_lease", |_l| keys::sweep_lease(), "sweep");

@@ -6,6 +6,7 @@ use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::{EndOrder, Grant};
 use hourglass_domain::ids::{EntitlementId, GrantId, RequestId, UserId};
 use hourglass_domain::kill_switch::Pause;
+use hourglass_domain::limit::Counted;
 use hourglass_domain::request::{
     Ask, AskFacts, CloseReason, ExtensionFacts, MOST_OPEN_REQUESTS, Request, RequestStatus, ask, ask_to_extend,
 };
@@ -19,11 +20,16 @@ use crate::error::Result;
 use crate::grants;
 use crate::idempotency::{Answer, Once, replay};
 use crate::keys;
+use crate::limits::{self, Allowed};
 use crate::pause;
 use crate::policy::{self, InForce, Named};
 use crate::ports::Core;
 use crate::ports::store::Query;
+use crate::prompts;
 use crate::records::{OpenRequest, Record as _, Stored};
+
+/// The function whose counters say how often a person asks.
+const FUNCTION: &str = "requests";
 
 /// What somebody asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -53,6 +59,7 @@ struct Prepared {
     eligible: Named,
     extends: Option<Stored<Grant>>,
     pause: Stored<Pause>,
+    allowed: Allowed,
 }
 
 async fn prepare(core: &Core, who: &Who, wanted: Wanted<'_>, now: Timestamp) -> Result<Prepared> {
@@ -121,6 +128,8 @@ async fn prepare(core: &Core, who: &Who, wanted: Wanted<'_>, now: Timestamp) -> 
         }
     };
     // After the rules: who may not ask learns nothing about the state of things.
+    let allowed = limits::check(core, FUNCTION, application, Counted::Requests, party.person).await?;
+    prompts::check(store, &in_force.template.value, in_force.approvers(), now).await?;
     let pause = pause::passed(store, application, request.entitlement, &[party.user]).await?;
     Ok(Prepared {
         request,
@@ -129,6 +138,7 @@ async fn prepare(core: &Core, who: &Who, wanted: Wanted<'_>, now: Timestamp) -> 
         eligible: eligible.unwrap_or(Named::InPerson),
         extends,
         pause,
+        allowed,
     })
 }
 
@@ -225,6 +235,7 @@ async fn make(
             .eligible
             .checked(change, &request.application, request.requester.user);
         change = pause::checked(change, &prepared.pause);
+        change = prepared.allowed.counted(change, now)?;
         if let Some(once) = once {
             change = change.replace(replaced, &once.record(&answer, now))?;
         }

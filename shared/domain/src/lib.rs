@@ -21,6 +21,7 @@ pub mod entitlement;
 pub mod grant;
 pub mod ids;
 pub mod kill_switch;
+pub mod limit;
 pub mod membership;
 pub mod passkey;
 pub mod protocol;

@@ -5,6 +5,7 @@
 
 use crate::duration::AccessDuration;
 use crate::grant::GrantStatus;
+use crate::limit::Counted;
 use crate::request::RequestStatus;
 use crate::target::{Target, TargetProblem};
 use crate::time::Timestamp;
@@ -126,6 +127,22 @@ pub enum Refusal {
         open: usize,
         /// How many may be.
         limit: usize,
+    },
+    /// The same person did this too often of late, or too much of it waits for one.
+    #[error(
+        "{}: at most {most} are allowed within {} minutes. Try again in {retry_after} second(s).",
+        what.rule(),
+        seconds / 60
+    )]
+    TooOften {
+        /// What was counted.
+        what: Counted,
+        /// How many there may be.
+        most: usize,
+        /// Within how many seconds.
+        seconds: i64,
+        /// After how many seconds it works again.
+        retry_after: i64,
     },
     /// The request is not pending any more.
     #[error("This request is {status}, so it cannot be {wanted}.", status = status.words())]
@@ -458,7 +475,7 @@ impl Refusal {
             | Self::EmergencyLive
             | Self::EmergencyNotExtended
             | Self::NotConfigured { .. } => RefusalKind::Conflict,
-            Self::TooManyOpenRequests { .. } => RefusalKind::TooMany,
+            Self::TooManyOpenRequests { .. } | Self::TooOften { .. } => RefusalKind::TooMany,
             Self::StepUpRequired { .. } => RefusalKind::StepUp,
         }
     }
@@ -482,6 +499,7 @@ impl Refusal {
             Self::TooFewApprovers { .. } => "too-few-approvers",
             Self::AlreadyRequested { .. } => "already-requested",
             Self::TooManyOpenRequests { .. } => "too-many-open-requests",
+            Self::TooOften { what, .. } => what.code(),
             Self::RequestNotPending { .. } => "request-not-pending",
             Self::RequestLapsed { .. } => "request-lapsed",
             Self::OwnAccess => "own-access",
@@ -546,4 +564,18 @@ impl Refusal {
             _ => None,
         }
     }
+
+    /// After how many seconds the same call may work, where that can be said: of what is too many.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<i64> {
+        match self {
+            Self::TooOften { retry_after, .. } => Some(*retry_after),
+            // It works as soon as one of them is decided or taken back, and nobody knows when that is.
+            Self::TooManyOpenRequests { .. } => Some(OPEN_AGAIN_SECONDS),
+            _ => None,
+        }
+    }
 }
+
+/// After how many seconds somebody with too many open requests may look again.
+const OPEN_AGAIN_SECONDS: i64 = 60;

@@ -119,6 +119,9 @@ impl Problem {
         };
         let mut problem = Self::new(status, refusal.code(), refusal.to_string());
         problem.field = refusal.field().map(str::to_owned);
+        if let Some(seconds) = refusal.retry_after() {
+            problem.headers.push(("retry-after".to_owned(), seconds.to_string()));
+        }
         if refusal.kind() == RefusalKind::StepUp {
             problem = problem.challenged(step_up, tenant.unwrap_or("organizations"));
         }
