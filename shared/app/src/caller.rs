@@ -45,7 +45,11 @@ pub async fn identify(core: &Core, caller: Caller) -> Result<Who> {
 ///
 /// # Errors
 /// When the account is switched off.
-async fn active_user(core: &Core, application: &Stored<Application>, caller: &Caller) -> Result<Option<Stored<User>>> {
+pub(crate) async fn active_user(
+    core: &Core,
+    application: &Stored<Application>,
+    caller: &Caller,
+) -> Result<Option<Stored<User>>> {
     let user = directory::user_by_object_id(&*core.store, &application.value.id, caller.object_id).await?;
     if user.as_ref().is_some_and(|user| !user.value.active) {
         return Err(Refusal::AccountInactive.into());
@@ -69,7 +73,7 @@ pub async fn application_of_active(core: &Core, caller: &Caller) -> Result<Optio
 ///
 /// # Errors
 /// Only when the table does not answer.
-async fn application_of(core: &Core, caller: &Caller) -> Result<Option<Stored<Application>>> {
+pub(crate) async fn application_of(core: &Core, caller: &Caller) -> Result<Option<Stored<Application>>> {
     let Some(tenant) = read::<TenantUse>(&*core.store, &keys::tenant(caller.tenant)).await? else {
         return Ok(None);
     };

@@ -8,10 +8,12 @@ use hourglass_domain::directory::Gone;
 use hourglass_domain::due::{DueEntry, Lane};
 use hourglass_domain::entitlement::TEMPLATE_KEY;
 use hourglass_domain::ids::{
-    ApplicationId, EntitlementId, GrantId, GroupId, KillId, ObjectId, PersonId, ProbeId, RequestId, TenantId, UserId,
+    ApplicationId, EntitlementId, GrantId, GroupId, KillId, ObjectId, PersonId, ProbeId, RequestId, SessionId,
+    TenantId, UserId,
 };
 use hourglass_domain::limit::Counted;
 use hourglass_domain::membership::MembershipKey;
+use hourglass_domain::session::Account;
 use hourglass_domain::target::Target;
 use hourglass_domain::{Timestamp, canonical::Digest};
 
@@ -465,6 +467,39 @@ pub fn audit_event(stream: &StreamId, seq: u64) -> Key {
 #[must_use]
 pub fn audit_personal(stream: &StreamId, seq: u64) -> Key {
     Key::new(audit_stream(stream), format!("{PERSONAL}{seq:020}"))
+}
+
+/// A session of the console, by the SHA-256 of its cookie's secret.
+#[must_use]
+pub fn session(hash: &Digest) -> Key {
+    Key::new(format!("SESSION#{hash}"), "SESSION")
+}
+
+/// Partition of the sessions of an account: of a provisioned user, or of an account that is not provisioned.
+#[must_use]
+pub fn sessions_of(account: &Account) -> String {
+    match &account.user {
+        Some((application, user)) => format!("SESSION#OF#{application}#{user}"),
+        None => format!("SESSION#OF#{}#{}", account.tenant, account.object_id),
+    }
+}
+
+/// That an account has a session.
+#[must_use]
+pub fn session_of(account: &Account, id: SessionId) -> Key {
+    Key::new(sessions_of(account), id.to_string())
+}
+
+/// When a session was used last. Functions with pages may write it, and make no session by that.
+#[must_use]
+pub fn session_seen(hash: &Digest) -> Key {
+    Key::new(format!("SEEN#{hash}"), "SEEN")
+}
+
+/// A sign-in under way, by the SHA-256 of its cookie's secret.
+#[must_use]
+pub fn sign_in(hash: &Digest) -> Key {
+    Key::new(format!("SIGNIN#{hash}"), "SIGNIN")
 }
 
 /// The stored answer to a call with an `Idempotency-Key`.

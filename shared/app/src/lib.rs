@@ -23,6 +23,8 @@ pub mod records;
 pub mod removals;
 pub mod requests;
 pub mod scim;
+pub mod sessions;
+pub mod sign_in;
 pub mod workers;
 
 pub use error::{AppError, Result};

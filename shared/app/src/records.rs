@@ -15,12 +15,13 @@ use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::entitlement::{Entitlement, Template};
 use hourglass_domain::grant::{EndOrder, Grant};
 use hourglass_domain::ids::{
-    ApplicationId, EntitlementId, GrantId, GroupId, ObjectId, ProbeId, RequestId, TokenId, UserId,
+    ApplicationId, EntitlementId, GrantId, GroupId, ObjectId, ProbeId, RequestId, SessionId, TokenId, UserId,
 };
 use hourglass_domain::kill_switch::{KillOrder, Pause};
 use hourglass_domain::limit::Counter;
 use hourglass_domain::membership::{Holds, Membership};
 use hourglass_domain::request::{Request, RequestStatus};
+use hourglass_domain::session::{Account, Session};
 use hourglass_domain::target::TargetFacts;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -828,5 +829,79 @@ impl Record for Probe {
     }
     fn expires(&self) -> Option<Timestamp> {
         Some(self.asked_at.plus_seconds(PROBE_SECONDS))
+    }
+}
+
+impl Record for Session {
+    const KIND: &'static str = "session";
+    fn key(&self) -> Key {
+        keys::session(&self.hash)
+    }
+    fn audit_id(&self) -> String {
+        self.id.to_string()
+    }
+    fn expires(&self) -> Option<Timestamp> {
+        Some(self.ends_at())
+    }
+}
+
+/// That an account has a session: how a person's sessions are found.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SessionOf {
+    /// Whose.
+    pub account: Account,
+    /// Which.
+    pub id: SessionId,
+    /// By what it is read.
+    pub hash: hourglass_domain::canonical::Digest,
+    /// Until when it can count at the most.
+    pub ends_at: Timestamp,
+}
+
+impl SessionOf {
+    /// The marker of a session.
+    #[must_use]
+    pub fn of(session: &Session) -> Self {
+        Self {
+            account: session.account.clone(),
+            id: session.id,
+            hash: session.hash,
+            ends_at: session.ends_at(),
+        }
+    }
+}
+
+impl Record for SessionOf {
+    const KIND: &'static str = "session_of";
+    fn key(&self) -> Key {
+        keys::session_of(&self.account, self.id)
+    }
+    fn audit_id(&self) -> String {
+        self.id.to_string()
+    }
+    fn expires(&self) -> Option<Timestamp> {
+        Some(self.ends_at)
+    }
+}
+
+/// When a session was used last. Not state: it only ever makes a session last as long as it would anyway.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SessionSeen {
+    /// Which session.
+    pub hash: hourglass_domain::canonical::Digest,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Record for SessionSeen {
+    const KIND: &'static str = "session_seen";
+    fn key(&self) -> Key {
+        keys::session_seen(&self.hash)
+    }
+    fn audit_id(&self) -> String {
+        self.hash.to_string()
+    }
+    fn expires(&self) -> Option<Timestamp> {
+        Some(self.at.plus_seconds(hourglass_domain::session::IDLE_SECONDS))
     }
 }

@@ -37,6 +37,12 @@ impl StreamId {
         Self(format!("user:{application}:{id}"))
     }
 
+    /// The stream of an account that is not provisioned: an administrator's who signs in before anything is.
+    #[must_use]
+    pub fn account(tenant: TenantId, object_id: crate::ids::ObjectId) -> Self {
+        Self(format!("account:{tenant}:{object_id}"))
+    }
+
     /// The stream of a provisioned group.
     #[must_use]
     pub fn group(application: &crate::ids::ApplicationId, id: crate::ids::GroupId) -> Self {

@@ -113,6 +113,10 @@ uuid_id!(
     ProposalId, "proposal id"
 );
 uuid_id!(
+    /// One sign-in to the console; by this id people and audit events name it, its secret is another.
+    SessionId, "session id"
+);
+uuid_id!(
     /// One run of a worker; owns leases.
     WorkerId, "worker id"
 );

@@ -28,6 +28,7 @@ pub mod protocol;
 pub mod refusal;
 pub mod request;
 pub mod roles;
+pub mod session;
 pub mod signed;
 pub mod target;
 pub mod text;

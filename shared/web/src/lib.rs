@@ -2,11 +2,19 @@
 //!
 //! Every route verifies the caller itself ([`extract::Authenticated`]); there is no authorizer in front. Errors are
 //! problem details (RFC 9457) with a stable `type`, a sentence, and the field at fault ([`problem`]).
+//!
+//! Routes under `/v1` take bearer tokens and answer JSON. Page routes take the session's cookie ([`session::Console`]),
+//! change something only for [`csrf::Form`]s of our own pages, and answer pages ([`page`]).
 
+pub mod assets;
+pub mod cookies;
 pub mod cors;
+pub mod csrf;
 pub mod extract;
+pub mod page;
 pub mod problem;
 pub mod serve;
+pub mod session;
 pub mod views;
 
 use std::sync::Arc;
@@ -53,5 +61,11 @@ impl Api {
             step_up: Arc::new(StepUp { login, auth_context }),
             function,
         }
+    }
+
+    /// The origin of our own pages: from the configuration, never from a header.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.core.settings.public_url
     }
 }

@@ -145,6 +145,21 @@ impl Problem {
         self
     }
 
+    /// The stable code: the last part of the type.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        self.kind.strip_prefix(TYPE_PREFIX).unwrap_or(&self.kind)
+    }
+
+    /// Puts the problem's own headers where they belong.
+    pub(crate) fn put_headers(&self, headers: &mut http::HeaderMap) {
+        for (name, value) in &self.headers {
+            if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
+                headers.insert(name, value);
+            }
+        }
+    }
+
     /// What a use case's error says on the wire. What is not the caller's business is logged here, once.
     #[must_use]
     pub fn from_error(error: &AppError, step_up: &StepUp, tenant: Option<&str>) -> Self {
@@ -183,17 +198,12 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let headers = self.headers.clone();
-        let mut response = (status, Json(self)).into_response();
+        let mut response = (status, Json(&self)).into_response();
         response.headers_mut().insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        for (name, value) in headers {
-            if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
-                response.headers_mut().insert(name, value);
-            }
-        }
+        self.put_headers(response.headers_mut());
         response
     }
 }

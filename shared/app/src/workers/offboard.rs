@@ -1,4 +1,4 @@
-//! A user who was switched off or deleted loses every live grant and every open request (invariant I10).
+//! A user who was switched off or deleted loses every live grant, every open request and every session (invariant I10).
 //!
 //! The order is stored in the transaction that switches the user off. Decisions check in their own transaction that
 //! the beneficiary is active, so that whatever was granted before is listed here and nothing is granted after.
@@ -22,6 +22,7 @@ use crate::ports::Workers;
 use crate::ports::store::{Item, Key, Query};
 use crate::records::{LiveGrant, OffboardOrder, OpenRequest, Stored, from_item};
 use crate::requests;
+use crate::sessions;
 
 /// Most orders of one user that one run carries out: each is deleted with its promise in one transaction.
 const MOST_ORDERS: usize = 40;
@@ -61,6 +62,10 @@ pub async fn offboard(workers: &Workers, application: &ApplicationId, user: User
         if let Err(error) = cancel_asked(workers, open, before).await {
             failed = Some(error);
         }
+    }
+    // A session of a user who is off counts no more, whether it is gone or not; it goes all the same.
+    if let Err(error) = sessions::end_of_user(&workers.core, application, user, before).await {
+        failed = Some(error);
     }
     let ended = futures_util::stream::iter(ending)
         .map(|grant| advance::advance(workers, grant))
