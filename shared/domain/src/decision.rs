@@ -8,7 +8,8 @@ use crate::entitlement::{ApprovalMode, Entitlement, PolicyRef};
 use crate::grant::{Grant, GrantTarget};
 use crate::ids::{DecisionId, GrantId, RequestId};
 use crate::refusal::StepUpProblem;
-use crate::request::{Approval, ExtensionFacts, Request, RequestKind, RequestStatus, check_requestable};
+use crate::passkey::{Passkey, Proof};
+use crate::request::{Activation, Approval, ExtensionFacts, Request, RequestKind, RequestStatus, check_requestable};
 use crate::target::TargetFacts;
 use crate::text::{LONGEST_JUSTIFICATION, check_free_text};
 use crate::{Refusal, Timestamp};
@@ -25,6 +26,21 @@ pub enum Verdict {
     Approve,
     /// No.
     Deny,
+    /// The beneficiary's own activation, where nobody has to approve: the entitlement needs no approval, or it is an
+    /// emergency.
+    Activate,
+}
+
+impl Verdict {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Deny => "deny",
+            Self::Activate => "activate",
+        }
+    }
 }
 
 /// What proved the approver's presence.
@@ -40,6 +56,50 @@ pub enum Evidence {
         /// The token's own id (`uti`), for Entra's sign-in log.
         token_id: Option<String>,
     },
+    /// An assertion of the approver's passkey over exactly what was decided.
+    Passkey(Proof),
+}
+
+/// How somebody shows that it is them who decides.
+#[derive(Clone, Copy, Debug)]
+pub enum Factor<'a> {
+    /// By what their sign-in says.
+    SignIn {
+        /// What it says.
+        claims: &'a FactorClaims,
+        /// Whether they have a usable passkey: who has one cannot use the weaker path.
+        has_passkey: bool,
+    },
+    /// By an assertion of a usable passkey of theirs, which has been verified over exactly this decision.
+    Passkey {
+        /// The key.
+        key: &'a Passkey,
+        /// The assertion.
+        proof: &'a Proof,
+    },
+}
+
+impl Factor<'_> {
+    /// What is kept of it, if it does for this entitlement.
+    ///
+    /// # Errors
+    /// What the entitlement asks for beyond it.
+    pub(crate) fn evidence(self, entitlement: &Entitlement, now: Timestamp) -> Result<Evidence, Refusal> {
+        match self {
+            Self::Passkey { key, proof } => {
+                if entitlement.critical {
+                    key.counts(now)?;
+                }
+                entitlement.attestation.takes(key)?;
+                Ok(Evidence::Passkey(proof.clone()))
+            }
+            Self::SignIn { .. } if entitlement.passkey_required() => Err(Refusal::PasskeyRequired {
+                name: entitlement.name.clone(),
+            }),
+            Self::SignIn { has_passkey: true, .. } => Err(Refusal::PasskeyExpected),
+            Self::SignIn { claims, .. } => claims.evidence(now),
+        }
+    }
 }
 
 /// What a token says about factors, as the token verifier read it.
@@ -149,8 +209,8 @@ pub struct DecisionFacts<'a> {
     pub loop_group: Option<String>,
     /// What the directory says about each target.
     pub target_facts: &'a [Option<TargetFacts>],
-    /// What the token proves.
-    pub factor: &'a FactorClaims,
+    /// How the approver shows that it is them.
+    pub factor: Factor<'a>,
     /// The grant that the request would extend, where it asks for that.
     pub extends: Option<ExtensionFacts<'a>>,
 }
@@ -178,10 +238,10 @@ pub fn decide(
 ) -> Result<Decided, Refusal> {
     let (request, request_version) = facts.request;
     check_approver(facts)?;
-    let wanted = if vote.verdict == Verdict::Approve {
-        "approved"
-    } else {
-        "denied"
+    let wanted = match vote.verdict {
+        Verdict::Approve if request.activation.is_approved() => "approved",
+        Verdict::Deny => "denied",
+        Verdict::Approve | Verdict::Activate => return Err(Refusal::OwnActivation),
     };
     request.check_open(wanted, now)?;
     if request
@@ -191,12 +251,7 @@ pub fn decide(
     {
         return Err(Refusal::AlreadyDecided);
     }
-    if facts.entitlement.passkey_required() {
-        return Err(Refusal::PasskeyRequired {
-            name: request.entitlement_name.clone(),
-        });
-    }
-    let evidence = facts.factor.evidence(now)?;
+    let evidence = facts.factor.evidence(facts.entitlement, now)?;
     if let Some(comment) = &vote.comment {
         check_free_text("comment", comment, 0, LONGEST_JUSTIFICATION)?;
     }
@@ -237,7 +292,7 @@ pub fn decide(
         duration,
         at: now,
     });
-    let grant = granted(ids.1, &request, facts, now)?;
+    let grant = granted(ids.1, &request, facts.entitlement, facts.extends.as_ref(), now)?;
     if counted(&request, facts) < usize::from(request.quorum) {
         return Ok(Decided {
             decision,
@@ -305,21 +360,27 @@ fn check_approvable(facts: &DecisionFacts<'_>) -> Result<(), Refusal> {
 
 /// The grant that enough approvals lead to: the shortest approved duration, from now, from the scheduled start, or from
 /// the end of the grant that is extended.
-fn granted(id: GrantId, request: &Request, facts: &DecisionFacts<'_>, now: Timestamp) -> Result<Grant, Refusal> {
+pub(crate) fn granted(
+    id: GrantId,
+    request: &Request,
+    entitlement: &Entitlement,
+    extends: Option<&ExtensionFacts<'_>>,
+    now: Timestamp,
+) -> Result<Grant, Refusal> {
     let duration = request
         .approvals
         .iter()
         .map(|approval| approval.duration)
         .min()
         .unwrap_or(request.duration);
-    match (request.kind, &facts.extends) {
+    match (request.kind, extends) {
         (RequestKind::New, _) => {
             let mut grant = approved_grant(id, request, duration, now);
-            grant.exact = facts.entitlement.expires_exactly();
+            grant.exact = entitlement.expires_exactly();
             Ok(grant)
         }
         (RequestKind::Extension { grant }, Some(extends)) if extends.grant.id == grant => {
-            extends.extended(facts.entitlement, request.id, duration, now)
+            extends.extended(entitlement, request.id, duration, now)
         }
         (RequestKind::Extension { .. }, _) => Err(Refusal::NotFound { what: "grant" }),
     }
@@ -415,10 +476,16 @@ fn verify_approved<'a>(
     if !same_parties || !same_targets {
         return Err("the grant is for other people or targets than its request");
     }
+    if !request.activation.is_approved() {
+        return verify_activated(request, decisions);
+    }
     let mut counted: Vec<&Decision> = Vec::new();
     for decision in decisions {
         if decision.request != request.id || decision.beneficiary != request.beneficiary {
             return Err("a decision belongs to another request");
+        }
+        if decision.verdict == Verdict::Activate {
+            return Err("somebody activated what others have to approve");
         }
         if decision.verdict == Verdict::Deny {
             return Err("an approver denied the request");
@@ -446,6 +513,31 @@ fn verify_approved<'a>(
     Ok((counted, shortest))
 }
 
+/// The one activation of a request that needs no approval.
+fn verify_activated<'a>(
+    request: &Request,
+    decisions: &'a [Decision],
+) -> Result<(Vec<&'a Decision>, AccessDuration), &'static str> {
+    let mut activations = decisions.iter().filter(|decision| decision.verdict != Verdict::Deny);
+    let (Some(activation), None) = (activations.next(), activations.next()) else {
+        return Err("it was not activated, or more than once");
+    };
+    if decisions.iter().any(|decision| decision.verdict == Verdict::Deny) {
+        return Err("an approver denied the request");
+    }
+    let own = activation.verdict == Verdict::Activate
+        && activation.request == request.id
+        && activation.approver == request.beneficiary
+        && activation.beneficiary == request.beneficiary;
+    if !own || activation.policy.hash != request.policy.hash || activation.duration > request.duration {
+        return Err("the activation does not fit its request");
+    }
+    if !matches!(activation.evidence, Evidence::Passkey(_)) {
+        return Err("the activation is not signed by a passkey");
+    }
+    Ok((vec![activation], activation.duration))
+}
+
 /// Verifies that the rules in force are those that were approved, and that the approvals satisfy them: `standing` are
 /// the decisions of people who may still approve. With [`verify_evidence`] it binds the grant's targets to the
 /// entitlement, so that a request whose row was changed after it was made grants nothing.
@@ -461,14 +553,35 @@ pub fn verify_rules(
     if policy.hash != request.policy.hash {
         return Err("the rules of the entitlement changed before the grant became active");
     }
-    if request.targets != entitlement.targets || request.quorum != entitlement.quorum {
-        return Err("the request is for other targets or fewer approvals than its entitlement says");
+    if request.targets != entitlement.targets {
+        return Err("the request is for other targets than its entitlement says");
+    }
+    match request.activation {
+        Activation::Approved if request.quorum != entitlement.quorum => {
+            return Err("the request is for fewer approvals than its entitlement says");
+        }
+        Activation::Approved if entitlement.approval == ApprovalMode::Required => {}
+        Activation::SelfApproved if entitlement.approval == ApprovalMode::None && !entitlement.critical => return Ok(()),
+        Activation::Emergency
+            if entitlement
+                .emergency
+                .as_ref()
+                .is_some_and(|emergency| request.duration <= emergency.maximum) =>
+        {
+            return Ok(());
+        }
+        _ => return Err("the entitlement does not allow that way to activate it"),
     }
     let mut counted: Vec<&Party> = Vec::new();
     for decision in standing {
-        let Evidence::StepUp { auth_time, .. } = &decision.evidence;
-        let fresh = (-60..=FRESH_SECONDS).contains(&decision.at.seconds_since(*auth_time));
-        if entitlement.passkey_required() || !fresh {
+        let does = match &decision.evidence {
+            Evidence::Passkey(_) => true,
+            Evidence::StepUp { auth_time, .. } => {
+                let fresh = (-60..=FRESH_SECONDS).contains(&decision.at.seconds_since(*auth_time));
+                fresh && !entitlement.passkey_required()
+            }
+        };
+        if !does {
             return Err("a decision does not show the factor that the entitlement asks for");
         }
         if !counted.iter().any(|earlier| earlier.same_person(&decision.approver)) {
@@ -502,6 +615,8 @@ mod tests {
         policy: PolicyRef,
         approver: Party,
         factor: FactorClaims,
+        has_passkey: bool,
+        passkey: Option<(Passkey, Proof)>,
         vote: Vote,
         is_approver: bool,
         standing: Vec<Party>,
@@ -546,6 +661,8 @@ mod tests {
                 acrs_context: true,
                 token_id: None,
             },
+            has_passkey: false,
+            passkey: None,
             vote: Vote {
                 verdict: Verdict::Approve,
                 duration: None,
@@ -576,7 +693,13 @@ mod tests {
                 eligible: case.eligible,
                 loop_group: None,
                 target_facts: &target_facts,
-                factor: &case.factor,
+                factor: case.passkey.as_ref().map_or(
+                    Factor::SignIn {
+                        claims: &case.factor,
+                        has_passkey: case.has_passkey,
+                    },
+                    |(key, proof)| Factor::Passkey { key, proof },
+                ),
                 extends: case.extends.as_ref().map(|(grant, ordered_to_end)| ExtensionFacts {
                     grant,
                     ordered_to_end: *ordered_to_end,
@@ -884,6 +1007,44 @@ mod tests {
             change(&mut case.factor);
             assert_eq!(run(&case).unwrap_err().code(), "step-up-required");
         }
+    }
+
+    fn signed() -> Option<(Passkey, Proof)> {
+        let proof = Proof {
+            credential: "key-11".to_owned(),
+            form: "{}".to_owned(),
+            nonce: "AA".to_owned(),
+            authenticator_data: "AA".to_owned(),
+            client_data_json: "AA".to_owned(),
+            signature: "AA".to_owned(),
+        };
+        Some((crate::passkey::tests::usable(11), proof))
+    }
+
+    #[test]
+    fn who_has_a_passkey_cannot_use_the_weaker_path() {
+        let mut case = case();
+        case.has_passkey = true;
+        assert_eq!(run(&case).unwrap_err(), Refusal::PasskeyExpected);
+        case.passkey = signed();
+        let decided = run(&case).unwrap();
+        assert!(matches!(decided.decision.evidence, Evidence::Passkey(_)));
+    }
+
+    #[test]
+    fn on_a_critical_entitlement_a_new_key_does_not_count_yet() {
+        let mut case = case();
+        case.entitlement.critical = true;
+        let policy = case.entitlement.policy(3, &Template::new("contoso.example".parse().unwrap()), 1);
+        case.policy = policy.unwrap();
+        case.request.policy = case.policy.clone();
+        case.passkey = signed();
+        assert!(run(&case).is_ok());
+        let until = case.now.plus_seconds(1);
+        if let Some((key, _)) = &mut case.passkey {
+            key.counts_at = Some(until);
+        }
+        assert_eq!(run(&case).unwrap_err(), Refusal::KeyCoolsDown { until });
     }
 
     #[test]

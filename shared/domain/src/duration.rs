@@ -35,6 +35,8 @@ impl AccessDuration {
         Self { seconds: 172_800 },
     ];
 
+    /// An hour.
+    pub const HOUR: Self = Self { seconds: 3_600 };
     /// Seven days.
     pub const WEEK: Self = Self { seconds: 7 * 86_400 };
 

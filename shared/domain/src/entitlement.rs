@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::canonical::{CanonicalError, Digest, canonical_hash};
 use crate::duration::AccessDuration;
 use crate::ids::{ApplicationId, EntitlementId, GroupId, UserId};
+use crate::passkey::Attestation;
 use crate::target::Target;
 use crate::text::{LONGEST_JUSTIFICATION, LONGEST_NAME, LONGEST_TICKET, check_free_text, check_line};
 use crate::{Refusal, Timestamp};
@@ -100,6 +101,22 @@ pub struct TicketRule {
     pub prefix: Option<String>,
 }
 
+/// Who may take access at once, without asking anybody, and for how long at most: the break-glass path.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Emergency {
+    /// Who.
+    pub people: Principals,
+    /// For how long at most; it cannot be extended.
+    #[serde(default = "emergency_maximum")]
+    pub maximum: AccessDuration,
+}
+
+/// The longest emergency where nothing else is said: an hour.
+const fn emergency_maximum() -> AccessDuration {
+    AccessDuration::HOUR
+}
+
 /// What can be requested.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Entitlement {
@@ -140,6 +157,12 @@ pub struct Entitlement {
     pub exact_expiry: bool,
     /// Which factor approvers have to show.
     pub factor: FactorPolicy,
+    /// Which passkeys count. Left out where any does, as [`Self::exact_expiry`] is.
+    #[serde(default, skip_serializing_if = "Attestation::is_any")]
+    pub attestation: Attestation,
+    /// Who may activate it in an emergency; nobody where `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emergency: Option<Emergency>,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -279,6 +302,8 @@ impl Entitlement {
             check_durations(durations, short_durations)?;
         }
         self.check_absolute_maximum(short_durations)?;
+        self.check_emergency(short_durations)?;
+        self.attestation.check()?;
         if usize::from(self.justification_min) > LONGEST_JUSTIFICATION {
             return Err(Refusal::invalid(
                 "justification_min",
@@ -306,6 +331,24 @@ impl Entitlement {
             )),
             None => Ok(()),
         }
+    }
+
+    fn check_emergency(&self, short_durations: bool) -> Result<(), Refusal> {
+        let Some(emergency) = &self.emergency else {
+            return Ok(());
+        };
+        emergency.people.check("emergency.people")?;
+        if emergency.people.is_empty() {
+            return Err(Refusal::invalid(
+                "emergency.people",
+                "must name someone, or leave emergency out",
+            ));
+        }
+        if emergency.maximum.is_sub_minute() && !short_durations {
+            let rule = format!("{} is shorter than a minute", emergency.maximum);
+            return Err(Refusal::invalid("emergency.maximum", rule));
+        }
+        Ok(())
     }
 
     /// How long one grant may last, its extensions included: what is configured, else a week, or the longest duration
@@ -442,6 +485,8 @@ pub(crate) mod tests {
             critical: false,
             exact_expiry: false,
             factor: FactorPolicy::PasskeyOrStepUp,
+            attestation: Attestation::Any,
+            emergency: None,
             created_at: Timestamp::EPOCH,
         }
     }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::directory::Party;
 use crate::due::DueEntry;
 use crate::ids::{ApplicationId, EntitlementId, GrantId, RequestId};
-use crate::request::Request;
+use crate::request::{Activation, Request};
 use crate::target::Target;
 use crate::{Refusal, Timestamp};
 
@@ -255,6 +255,9 @@ pub struct Grant {
     pub starts_at: Timestamp,
     /// Until when.
     pub expires_at: Timestamp,
+    /// Who turned its request into it.
+    #[serde(default, skip_serializing_if = "Activation::is_approved")]
+    pub activation: Activation,
     /// Whether it ends at the second, pinned when it was approved; otherwise within the minute.
     #[serde(default)]
     pub exact: bool,
@@ -313,6 +316,7 @@ impl Grant {
             approved_at: now,
             starts_at,
             expires_at,
+            activation: request.activation,
             exact: false,
             targets,
             extensions: Vec::new(),

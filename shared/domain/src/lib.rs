@@ -7,6 +7,7 @@
 //! Reading order: [`entitlement`] (what can be asked for), [`request`] and [`decision`] (who asks, who decides),
 //! [`grant`] and [`membership`] (what follows), [`protocol`] (the one way in which a target is touched), [`audit`].
 
+pub mod activation;
 pub mod application;
 pub mod audit;
 pub mod budget;

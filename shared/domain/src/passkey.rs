@@ -96,6 +96,25 @@ pub struct Passkey {
     pub removed_at: Option<Timestamp>,
 }
 
+/// What a person signed with a key, and everything that is needed to verify it again years later. Bytes are base64url
+/// without padding.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proof {
+    /// The credential id of the key.
+    pub credential: String,
+    /// The canonical text of what was signed: see `docs/signed-forms.md`.
+    pub form: String,
+    /// The 32 random bytes in the challenge.
+    pub nonce: String,
+    /// The authenticator's data (WebAuthn Level 3, section 6.1).
+    pub authenticator_data: String,
+    /// The client's data, as it was signed.
+    pub client_data_json: String,
+    /// The signature over both.
+    pub signature: String,
+}
+
 /// Which passkeys an entitlement takes.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(tag = "keys", rename_all = "snake_case")]

@@ -363,6 +363,9 @@ pub enum Refusal {
         /// The host now.
         now: String,
     },
+    /// Nobody approves what its beneficiary activates.
+    #[error("Nobody approves this request: its beneficiary activates it with their own passkey. It can be denied.")]
+    OwnActivation,
     /// The request is not one that its beneficiary activates.
     #[error("This request is decided by approvers; it cannot be activated.")]
     NotSelfActivated,
@@ -471,6 +474,7 @@ impl Refusal {
             | Self::CeremonyOver
             | Self::SignedSomethingElse
             | Self::RelyingPartyChanged { .. }
+            | Self::OwnActivation
             | Self::NotSelfActivated
             | Self::EmergencyLive
             | Self::EmergencyNotExtended
@@ -539,6 +543,7 @@ impl Refusal {
             Self::SignedSomethingElse => "signed-something-else",
             Self::SetUpCode => "set-up-code",
             Self::RelyingPartyChanged { .. } => "relying-party-changed",
+            Self::OwnActivation => "own-activation",
             Self::NotSelfActivated => "not-self-activated",
             Self::EmergencyLive => "emergency-live",
             Self::EmergencyUnreviewed { .. } => "emergency-unreviewed",

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::Refusal;
 use crate::directory::Party;
 use crate::duration::AccessDuration;
-use crate::entitlement::{Entitlement, PolicyRef, Template};
+use crate::entitlement::{ApprovalMode, Entitlement, PolicyRef, Template};
 use crate::grant::{Grant, GrantStatus};
 use crate::ids::{ApplicationId, EntitlementId, GrantId, RequestId};
 use crate::protocol::Production;
@@ -74,6 +74,37 @@ impl RequestKind {
     }
 }
 
+/// Who turns a request into a grant.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// Other people approve it.
+    #[default]
+    Approved,
+    /// The beneficiary, because the entitlement needs no approval: shown as *self-approved by policy*.
+    SelfApproved,
+    /// The beneficiary, in an emergency: another person reviews it afterwards.
+    Emergency,
+}
+
+impl Activation {
+    /// Whether other people approve it.
+    #[must_use]
+    pub const fn is_approved(&self) -> bool {
+        matches!(self, Self::Approved)
+    }
+
+    /// The name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::SelfApproved => "self_approved",
+            Self::Emergency => "emergency",
+        }
+    }
+}
+
 /// Why a request was closed that nobody denied, took back or let lapse.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -102,6 +133,9 @@ pub struct Request {
     /// Whether it asks for a grant or for more time.
     #[serde(default)]
     pub kind: RequestKind,
+    /// Who turns it into a grant.
+    #[serde(default, skip_serializing_if = "Activation::is_approved")]
+    pub activation: Activation,
     /// What is asked for.
     pub entitlement: EntitlementId,
     /// Its name at that moment, for people.
@@ -120,7 +154,7 @@ pub struct Request {
     pub justification: String,
     /// A ticket reference, as entered.
     pub ticket: Option<String>,
-    /// How many approvals are needed.
+    /// How many approvals are needed; none where the beneficiary activates it.
     pub quorum: u8,
     /// The policy in force when it was made.
     pub policy: PolicyRef,
@@ -163,6 +197,8 @@ pub struct Ask {
     pub ticket: Option<String>,
     /// From when.
     pub starts_at: Option<Timestamp>,
+    /// Whether it is an emergency, which nobody approves beforehand.
+    pub emergency: bool,
 }
 
 /// What has been looked up for a new request, strongly consistent.
@@ -176,7 +212,7 @@ pub struct AskFacts<'a> {
     pub requester: &'a Party,
     /// Who would get the access.
     pub beneficiary: &'a Party,
-    /// Whether the requester is among those who may ask.
+    /// Whether the requester is among those who may ask; in an emergency, among its people.
     pub eligible: bool,
     /// How many distinct other persons could approve, counted up to the quorum.
     pub available_approvers: u8,
@@ -208,7 +244,13 @@ pub fn ask(id: RequestId, ask: Ask, facts: &AskFacts<'_>, now: Timestamp) -> Res
             "must be yourself: this entitlement gives access to requesters only",
         ));
     }
-    let allowed = entitlement.durations_in_force(template);
+    let activation = activation(entitlement, &ask)?;
+    let mut allowed = entitlement.durations_in_force(template);
+    if activation == Activation::Emergency
+        && let Some(emergency) = &entitlement.emergency
+    {
+        allowed.retain(|duration| *duration <= emergency.maximum);
+    }
     if !allowed.contains(&ask.duration) {
         return Err(Refusal::DurationNotAllowed {
             asked: ask.duration,
@@ -237,7 +279,7 @@ pub fn ask(id: RequestId, ask: Ask, facts: &AskFacts<'_>, now: Timestamp) -> Res
             limit: MOST_OPEN_REQUESTS,
         });
     }
-    if facts.available_approvers < entitlement.quorum {
+    if activation.is_approved() && facts.available_approvers < entitlement.quorum {
         return Err(Refusal::TooFewApprovers {
             quorum: entitlement.quorum,
             available: facts.available_approvers,
@@ -252,6 +294,7 @@ pub fn ask(id: RequestId, ask: Ask, facts: &AskFacts<'_>, now: Timestamp) -> Res
         id,
         application: entitlement.application.clone(),
         kind: RequestKind::New,
+        activation,
         entitlement: entitlement.id,
         entitlement_name: entitlement.name.clone(),
         targets: entitlement.targets.clone(),
@@ -261,7 +304,7 @@ pub fn ask(id: RequestId, ask: Ask, facts: &AskFacts<'_>, now: Timestamp) -> Res
         starts_at: ask.starts_at,
         justification: ask.justification,
         ticket: ask.ticket,
-        quorum: entitlement.quorum,
+        quorum: if activation.is_approved() { entitlement.quorum } else { 0 },
         policy,
         status: RequestStatus::Pending,
         approvals: Vec::new(),
@@ -270,6 +313,23 @@ pub fn ask(id: RequestId, ask: Ask, facts: &AskFacts<'_>, now: Timestamp) -> Res
         lapses_at: now.plus_seconds(i64::from(template.request_ttl_seconds)),
         closed_at: None,
         closed_because: None,
+    })
+}
+
+/// Who turns such a request into a grant.
+///
+/// # Errors
+/// When an emergency is to start later, or extends something: it is for now.
+fn activation(entitlement: &Entitlement, ask: &Ask) -> Result<Activation, Refusal> {
+    if ask.emergency {
+        if ask.starts_at.is_some() {
+            return Err(Refusal::invalid("starts_at", "must be left out in an emergency"));
+        }
+        return Ok(Activation::Emergency);
+    }
+    Ok(match entitlement.approval {
+        ApprovalMode::Required => Activation::Approved,
+        ApprovalMode::None => Activation::SelfApproved,
     })
 }
 
@@ -330,6 +390,9 @@ pub fn ask_to_extend(
     let grant = extends.grant;
     if facts.eligible && facts.asked_already {
         return Err(Refusal::AlreadyExtending);
+    }
+    if asked.emergency || grant.activation == Activation::Emergency {
+        return Err(Refusal::EmergencyNotExtended);
     }
     let facts = AskFacts {
         asked_already: false,
@@ -457,6 +520,7 @@ pub(crate) mod tests {
             justification: "INC-42: rotate prod key".to_owned(),
             ticket: None,
             starts_at: None,
+            emergency: false,
         }
     }
 

@@ -235,6 +235,7 @@ impl World {
             approved_at: self.now,
             starts_at,
             expires_at: starts_at.plus_seconds(lasts),
+            activation: hourglass_domain::request::Activation::Approved,
             exact: self.exact,
             targets: targets.iter().map(|n| GrantTarget::waiting(target(*n))).collect(),
             extensions: Vec::new(),
