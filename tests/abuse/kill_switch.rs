@@ -430,6 +430,7 @@ async fn what_was_judged_before_a_press_is_not_stored_after_it() -> anyhow::Resu
             justification: "INC-42: restart the pool".to_owned(),
             ticket: None,
             starts_at: None,
+            emergency: false,
         },
     };
     stage.forge(&Pause::none("contoso.example".parse()?)).await?;

@@ -8,8 +8,11 @@ use hourglass_app::admin::entitlements::{self, EntitlementInput};
 use hourglass_app::records::Stored;
 use hourglass_domain::Refusal;
 use hourglass_domain::duration::AccessDuration;
-use hourglass_domain::entitlement::{ApprovalMode, Eligibility, Entitlement, FactorPolicy, Principals, TicketRule};
+use hourglass_domain::entitlement::{
+    ApprovalMode, Eligibility, Emergency, Entitlement, FactorPolicy, Principals, TicketRule,
+};
 use hourglass_domain::ids::{EntitlementId, GroupId, ObjectId, UserId};
+use hourglass_domain::passkey::Attestation;
 use hourglass_web::Api;
 use hourglass_web::extract::{Authenticated, Body, CallInfo, Failure, Id, ListView, Paging, Query};
 use hourglass_web::problem::Problem;
@@ -91,6 +94,85 @@ pub(crate) enum FactorView {
     PasskeyOrStepUp,
 }
 
+/// Which passkeys count.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum AttestationView {
+    /// Any.
+    #[default]
+    Any,
+    /// Those that cannot leave their device.
+    DeviceBound,
+    /// Those of the listed authenticator models (AAGUIDs), which the key has to prove.
+    Models(Vec<String>),
+}
+
+impl AttestationView {
+    fn read(&self) -> Result<Attestation, Refusal> {
+        let model = |text: &String| {
+            text.parse()
+                .map_err(|_| Refusal::invalid("attestation", format!("{text} is no AAGUID")))
+        };
+        Ok(match self {
+            Self::Any => Attestation::Any,
+            Self::DeviceBound => Attestation::DeviceBound,
+            Self::Models(models) => Attestation::Models {
+                aaguids: models.iter().map(model).collect::<Result<_, _>>()?,
+            },
+        })
+    }
+
+    fn is_any(&self) -> bool {
+        matches!(self, Self::Any)
+    }
+}
+
+impl From<&Attestation> for AttestationView {
+    fn from(attestation: &Attestation) -> Self {
+        match attestation {
+            Attestation::Any => Self::Any,
+            Attestation::DeviceBound => Self::DeviceBound,
+            Attestation::Models { aaguids } => Self::Models(aaguids.iter().map(ToString::to_string).collect()),
+        }
+    }
+}
+
+/// Who may activate it in an emergency, without asking anybody.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EmergencyView {
+    /// Who.
+    people: PrincipalsView,
+    /// For how long at most; an hour where it is left out.
+    #[serde(default = "an_hour")]
+    maximum: String,
+}
+
+impl EmergencyView {
+    fn read(&self) -> Result<Emergency, Refusal> {
+        Ok(Emergency {
+            people: self.people.read("emergency.people")?,
+            maximum: self
+                .maximum
+                .parse()
+                .map_err(|_| Refusal::invalid("emergency.maximum", "must be a duration such as 30m or 1h"))?,
+        })
+    }
+}
+
+impl From<&Emergency> for EmergencyView {
+    fn from(emergency: &Emergency) -> Self {
+        Self {
+            people: (&emergency.people).into(),
+            maximum: emergency.maximum.to_string(),
+        }
+    }
+}
+
+fn an_hour() -> String {
+    "1h".to_owned()
+}
+
 /// The rule for ticket references.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -163,6 +245,12 @@ pub(crate) struct EntitlementBody {
     /// Which second factor approvers have to show.
     #[serde(default)]
     factor: FactorView,
+    /// Which passkeys count.
+    #[serde(default, skip_serializing_if = "AttestationView::is_any")]
+    attestation: AttestationView,
+    /// Who may activate it in an emergency; nobody where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    emergency: Option<EmergencyView>,
     /// The version that was read, for changes: refused when another is stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     version: Option<u64>,
@@ -223,6 +311,8 @@ impl EntitlementBody {
                 FactorView::PasskeyRequired => FactorPolicy::PasskeyRequired,
                 FactorView::PasskeyOrStepUp => FactorPolicy::PasskeyOrStepUp,
             },
+            attestation: self.attestation.read()?,
+            emergency: self.emergency.as_ref().map(EmergencyView::read).transpose()?,
             version: self.version,
         })
     }
@@ -278,6 +368,8 @@ impl From<&Stored<Entitlement>> for EntitlementView {
                     FactorPolicy::PasskeyRequired => FactorView::PasskeyRequired,
                     FactorPolicy::PasskeyOrStepUp => FactorView::PasskeyOrStepUp,
                 },
+                attestation: (&entitlement.attestation).into(),
+                emergency: entitlement.emergency.as_ref().map(EmergencyView::from),
                 version: Some(stored.version),
             },
         }

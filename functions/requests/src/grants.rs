@@ -130,6 +130,7 @@ pub(crate) async fn extend(
         justification: body.value.justification,
         ticket: body.value.ticket,
         starts_at: None,
+        emergency: false,
     };
     let render = |request: &hourglass_domain::request::Request| {
         serde_json::to_value(RequestView::from(request)).unwrap_or_default()

@@ -33,6 +33,10 @@ pub(crate) struct RequestBody {
     /// When the access is to begin; at once after approval where it is left out.
     #[serde(default)]
     starts_at: Option<String>,
+    /// Whether it is an emergency: nobody approves it beforehand, and another person reviews it afterwards. Only for the
+    /// emergency people of the entitlement, who activate it with their passkey in the console.
+    #[serde(default)]
+    emergency: bool,
     /// For whom, by our user id: yourself where it is left out.
     #[serde(default)]
     beneficiary: Option<String>,
@@ -72,6 +76,7 @@ impl RequestBody {
                 justification: self.justification.clone(),
                 ticket: self.ticket.clone(),
                 starts_at,
+                emergency: self.emergency,
             },
         })
     }

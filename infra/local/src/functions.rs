@@ -155,6 +155,17 @@ pub fn environment(config: &Config) -> BTreeMap<String, String> {
             "HOURGLASS_SHORT_DURATIONS",
             u8::from(config.short_durations).to_string(),
         ),
+        (
+            "HOURGLASS_KEY_COOL_DOWN_SECONDS",
+            config.key_cool_down_seconds.to_string(),
+        ),
+        (
+            "HOURGLASS_SET_UP_CODE_SHA256",
+            config
+                .set_up_code_sha256
+                .map(|code| code.to_string())
+                .unwrap_or_default(),
+        ),
         ("HOURGLASS_SCHEDULE_GROUP", config.schedule_group.clone()),
         ("HOURGLASS_SCHEDULE_ROLE_ARN", config.schedule_role_arn.clone()),
         ("HOURGLASS_SCHEDULE_TARGET_ARN", config.schedule_target_arn.clone()),

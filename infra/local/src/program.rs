@@ -11,7 +11,7 @@ use clap::Parser;
 use hourglass_domain::duration::AccessDuration;
 
 use crate::sim;
-use crate::system::{Options, System};
+use crate::system::{Options, SET_UP_CODE, System};
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -48,6 +48,10 @@ struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 3, value_parser = clap::value_parser!(i64).range(1..=600))]
     confirm_after_seconds: i64,
 
+    /// Seconds for which a new passkey cools down before it counts on critical entitlements; a day in AWS.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3, value_parser = clap::value_parser!(i64).range(0..=86_400))]
+    key_cool_down_seconds: i64,
+
     /// Seconds between two runs of the sweep; 60 in AWS.
     #[arg(long, value_name = "SECONDS", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=60))]
     sweep_every_seconds: u64,
@@ -74,6 +78,8 @@ impl Arguments {
             short_durations: self.allow_duration,
             scheduler_precision_seconds: precision,
             confirm_after_seconds: self.confirm_after_seconds,
+            key_cool_down_seconds: self.key_cool_down_seconds,
+            set_up_code: SET_UP_CODE.to_owned(),
             sweep_every: Duration::from_secs(self.sweep_every_seconds),
             clock: sim::wall_clock(),
         })

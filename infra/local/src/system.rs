@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use hourglass_boot::Config;
+use hourglass_domain::canonical::Digest;
 use hourglass_domain::duration::AccessDuration;
 use hourglass_domain::ids::TenantId;
 use hourglass_domain::roles::{Scope, Scopes};
@@ -58,11 +59,18 @@ pub struct Options {
     pub scheduler_precision_seconds: u32,
     /// Seconds between the last change of a membership and the read that proves its absence; 60 in AWS.
     pub confirm_after_seconds: i64,
+    /// Seconds for which a new passkey cools down before it counts where it matters; a day in AWS.
+    pub key_cool_down_seconds: i64,
+    /// The code with which the very first admin confirms their passkey.
+    pub set_up_code: String,
     /// How often the sweep runs; every 60 seconds in AWS.
     pub sweep_every: Duration,
     /// The time.
     pub clock: Clock,
 }
+
+/// The code from set-up where none is given: on a laptop anybody can sign in as anybody anyway.
+pub const SET_UP_CODE: &str = "hourglass-laptop";
 
 impl Options {
     /// The laptop's usual settings on free ports, for tests.
@@ -75,6 +83,8 @@ impl Options {
             short_durations: Vec::new(),
             scheduler_precision_seconds: 1,
             confirm_after_seconds: 3,
+            key_cool_down_seconds: 3,
+            set_up_code: SET_UP_CODE.to_owned(),
             sweep_every: Duration::from_secs(1),
             clock: sim::wall_clock(),
         }
@@ -234,6 +244,8 @@ impl World {
             form_origins: Vec::new(),
             confirm_after_seconds: options.confirm_after_seconds,
             short_durations: !options.short_durations.is_empty(),
+            key_cool_down_seconds: options.key_cool_down_seconds,
+            set_up_code_sha256: Some(Digest::of(options.set_up_code.as_bytes())),
             schedule_group: DEFAULT_GROUP.to_owned(),
             schedule_role_arn: role_arn("hourglass-scheduler"),
             schedule_target_arn: function_arn("revocation"),

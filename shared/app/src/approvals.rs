@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 
 use hourglass_domain::Refusal;
 use hourglass_domain::audit::{Actor, Draft, Head, StreamId};
-use hourglass_domain::decision::{Decided, DecisionFacts, Verdict, Vote, decide as judge};
+use hourglass_domain::decision::{Decided, DecisionFacts, Factor, Verdict, Vote, decide as judge};
 use hourglass_domain::directory::{Party, User};
 use hourglass_domain::due::{DueEntry, DueKind};
+use hourglass_domain::duration::AccessDuration;
 use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::{DecisionId, EntitlementId, GrantId, RequestId, UserId};
 use hourglass_domain::kill_switch::Pause;
 use hourglass_domain::membership::{Holds, MOST_HOLDS, MembershipKey};
+use hourglass_domain::passkey::CEREMONY_SECONDS;
 use hourglass_domain::protocol::grant::first_promises;
 use hourglass_domain::request::{Request, RequestStatus};
 use hourglass_domain::roles::{Role, Scope};
+use hourglass_domain::signed::{Form, Second};
 use hourglass_domain::target::{Target, TargetProblem};
 use serde_json::Value;
 
@@ -23,9 +26,11 @@ use crate::directory;
 use crate::error::{AppError, Result};
 use crate::idempotency::{Answer, Once, replay};
 use crate::keys;
+use crate::passkeys::{self, Signed};
 use crate::pause;
 use crate::policy;
 use crate::ports::Core;
+use crate::ports::passkeys::Passkeys;
 use crate::ports::store::{Key, List, Page, Query};
 use crate::records::{LiveGrant, LiveInApplication, LiveInGroup, OpenRequest, Record as _, Stored};
 use crate::removals;
@@ -49,6 +54,74 @@ pub async fn decide(
     once: Option<&Once>,
     render: &(dyn Fn(&Request) -> Value + Sync),
 ) -> Result<Answer> {
+    decide_by(core, who, id, vote, None, once, render).await
+}
+
+/// Begins to sign a decision with a passkey: the challenge holds exactly what would be decided.
+///
+/// # Errors
+/// When the caller may not see the request, is no approver of it, or has no passkey; when it is not open.
+pub async fn begin_signed(
+    core: &Core,
+    passkeys: &dyn Passkeys,
+    who: &Who,
+    id: RequestId,
+    vote: &Vote,
+) -> Result<passkeys::Begun> {
+    who.require_scope(Scope::DecisionsWrite)?;
+    who.require_role(Role::Approver)?;
+    let stored = requests::get(core, who, id).await?;
+    let request = &stored.value;
+    let (approver, party) = who.party()?;
+    request.check_open("decided", core.clock.now())?;
+    if party.same_person(&request.requester) || party.same_person(&request.beneficiary) {
+        return Err(Refusal::OwnAccess.into());
+    }
+    if !requests::is_approver(core, approver.value.id, request).await? {
+        let name = request.entitlement_name.clone();
+        return Err(Refusal::NotApprover { name }.into());
+    }
+    let in_force = policy::in_force(&*core.store, &request.application, request.entitlement).await?;
+    let expires_at = Second::of(core.clock.now().plus_seconds(CEREMONY_SECONDS));
+    let form = vote.form((request, stored.version), &party, &in_force.policy()?, expires_at);
+    passkeys::begin_signing(core, passkeys, who, form, vote.comment.clone()).await
+}
+
+/// Decides what the caller has signed. The nonce is taken away in the transaction of the decision; anything that is not as
+/// it was when the challenge was made stops it.
+///
+/// # Errors
+/// When the ceremony is over or its answer does not verify, and as [`decide`].
+pub async fn finish_signed(
+    core: &Core,
+    passkeys: &dyn Passkeys,
+    who: &Who,
+    ceremony: uuid::Uuid,
+    response: &str,
+    render: &(dyn Fn(&Request) -> Value + Sync),
+) -> Result<Answer> {
+    let signed = passkeys::finish_signing(core, passkeys, who, ceremony, response).await?;
+    let Form::Decision(form) = &signed.form else {
+        return Err(Refusal::SignedSomethingElse.into());
+    };
+    let duration = AccessDuration::from_seconds(form.duration_seconds).ok_or(Refusal::SignedSomethingElse)?;
+    let vote = Vote {
+        verdict: form.decision,
+        duration: Some(duration),
+        comment: signed.ceremony.value.comment.clone(),
+    };
+    decide_by(core, who, form.request, &vote, Some(&signed), None, render).await
+}
+
+async fn decide_by(
+    core: &Core,
+    who: &Who,
+    id: RequestId,
+    vote: &Vote,
+    signed: Option<&Signed>,
+    once: Option<&Once>,
+    render: &(dyn Fn(&Request) -> Value + Sync),
+) -> Result<Answer> {
     who.require_scope(Scope::DecisionsWrite)?;
     who.require_role(Role::Approver)?;
     for _ in 0..DECIDE_AGAIN {
@@ -56,7 +129,7 @@ pub async fn decide(
         if let Some(answer) = answer {
             return Ok(answer);
         }
-        let (change, decided) = match prepare(core, who, id, vote).await {
+        let (change, decided) = match prepare(core, who, id, vote, signed).await {
             Ok(prepared) => prepared,
             Err(error) => {
                 note_refusal(core, who, id, &error).await;
@@ -132,7 +205,7 @@ async fn close_if_grant_ended(core: &Core, id: RequestId, error: &AppError) {
 }
 
 /// The grant that a request would extend, and whether it is ordered to end.
-async fn extended_grant(core: &Core, request: &Request) -> Result<Option<(Stored<Grant>, bool)>> {
+pub(crate) async fn extended_grant(core: &Core, request: &Request) -> Result<Option<(Stored<Grant>, bool)>> {
     let Some(id) = request.kind.extends() else {
         return Ok(None);
     };
@@ -143,7 +216,13 @@ async fn extended_grant(core: &Core, request: &Request) -> Result<Option<(Stored
     Ok(Some((grant, ordered)))
 }
 
-async fn prepare(core: &Core, who: &Who, id: RequestId, vote: &Vote) -> Result<(Change, Decided)> {
+async fn prepare(
+    core: &Core,
+    who: &Who,
+    id: RequestId,
+    vote: &Vote,
+    signed: Option<&Signed>,
+) -> Result<(Change, Decided)> {
     let store = &*core.store;
     let now = core.clock.now();
     let (approver, party) = who.party()?;
@@ -155,10 +234,11 @@ async fn prepare(core: &Core, who: &Who, id: RequestId, vote: &Vote) -> Result<(
     let standing = policy::standing(store, &request.application, in_force.approvers(), earlier).await?;
     let parties: Vec<Party> = standing.iter().map(|standing| standing.party.clone()).collect();
     let beneficiary = request.beneficiary.user;
-    let eligible = policy::eligible(store, &in_force.entitlement.value, beneficiary).await?;
+    let eligible = policy::may_have(store, &in_force.entitlement.value, request.activation, beneficiary).await?;
     let loop_group = policy::loop_group(store, &in_force).await?;
     let policy = in_force.policy()?;
     let extends = extended_grant(core, request).await?;
+    let has_passkey = signed.is_none() && passkeys::has_usable(core, &request.application, party.user).await?;
     let facts = DecisionFacts {
         request: (request, stored.version),
         entitlement: &in_force.entitlement.value,
@@ -170,13 +250,27 @@ async fn prepare(core: &Core, who: &Who, id: RequestId, vote: &Vote) -> Result<(
         eligible: eligible.is_some(),
         loop_group,
         target_facts: &in_force.facts,
-        factor: &who.caller.factor,
+        factor: match signed {
+            Some(signed) => Factor::Passkey {
+                key: &signed.key.value.key,
+                proof: &signed.proof,
+            },
+            None => Factor::SignIn {
+                claims: &who.caller.factor,
+                has_passkey,
+            },
+        },
         extends: extends
             .as_ref()
             .map(|(grant, ordered)| requests::extension_facts(&in_force, &grant.value, *ordered)),
     };
     let ids = (DecisionId::new(core.ids.uuid()), GrantId::new(core.ids.uuid()));
     let mut decided = judge(ids, vote.clone(), &facts, now)?;
+    if let Some(signed) = signed
+        && vote.form(facts.request, &party, &policy, signed.form.expires_at()) != signed.form
+    {
+        return Err(Refusal::SignedSomethingElse.into());
+    }
     if extends.is_none() {
         decided.grant = decided.grant.map(|grant| first_promises(grant, now));
     }
@@ -193,6 +287,9 @@ async fn prepare(core: &Core, who: &Who, id: RequestId, vote: &Vote) -> Result<(
     if decision.verdict == Verdict::Approve {
         change = pause::checked(change, &not_paused(core, request, approver.value.id).await?);
         removals::check_none_overdue(store, &request.application).await?;
+    }
+    if let Some(signed) = signed {
+        change = signed.used(change)?;
     }
     if let Some(named) = named {
         change = named.checked(change, &request.application, approver.value.id);
@@ -231,14 +328,10 @@ async fn prepare(core: &Core, who: &Who, id: RequestId, vote: &Vote) -> Result<(
 }
 
 /// The event of a decision.
-fn event(core: &Core, who: &Who, decided: &Decided) -> Draft {
+pub(crate) fn event(core: &Core, who: &Who, decided: &Decided) -> Draft {
     let decision = &decided.decision;
-    let verdict = match decision.verdict {
-        Verdict::Approve => "approve",
-        Verdict::Deny => "deny",
-    };
     let mut draft = Draft::new(decision.at, who.actor(), action(decided))
-        .fact("verdict", verdict)
+        .fact("verdict", decision.verdict.name())
         .fact("duration", decision.duration)
         .fact("request_version", decision.request_version)
         .fact("policy", decision.policy.hash)
@@ -251,7 +344,7 @@ fn event(core: &Core, who: &Who, decided: &Decided) -> Draft {
 
 /// The pause, if it lets this approval pass: the request with everybody who takes part in it, earlier approvers too. To
 /// deny is always possible.
-async fn not_paused(core: &Core, request: &Request, approver: UserId) -> Result<Stored<Pause>> {
+pub(crate) async fn not_paused(core: &Core, request: &Request, approver: UserId) -> Result<Stored<Pause>> {
     let mut users = vec![request.requester.user, request.beneficiary.user, approver];
     users.extend(request.approvals.iter().map(|approval| approval.approver.user));
     pause::passed(&*core.store, &request.application, request.entitlement, &users).await
@@ -259,6 +352,7 @@ async fn not_paused(core: &Core, request: &Request, approver: UserId) -> Result<
 
 const fn action(decided: &Decided) -> &'static str {
     match (decided.decision.verdict, &decided.grant) {
+        (Verdict::Activate, _) => "request.activated",
         (Verdict::Deny, _) => "request.denied",
         (Verdict::Approve, None) => "request.approval_recorded",
         (Verdict::Approve, Some(_)) => "request.approved",
@@ -268,6 +362,7 @@ const fn action(decided: &Decided) -> &'static str {
 const fn evidence_kind(decision: &hourglass_domain::decision::Decision) -> &'static str {
     match decision.evidence {
         hourglass_domain::decision::Evidence::StepUp { .. } => "step_up",
+        hourglass_domain::decision::Evidence::Passkey(_) => "passkey",
     }
 }
 
@@ -300,7 +395,12 @@ async fn holds_of(core: &Core, grant: &Grant) -> Result<Vec<(Holds, u64)>> {
 /// The grant and its holds with their new end, the promises of that end, and that the beneficiary is still active. The
 /// promises of the old end stay: this function deletes nothing that a grant's end hangs on, and the worker that makes the
 /// new schedule takes them away.
-async fn extension_writes(core: &Core, change: Change, before: &Stored<Grant>, grant: &Grant) -> Result<Change> {
+pub(crate) async fn extension_writes(
+    core: &Core,
+    change: Change,
+    before: &Stored<Grant>,
+    grant: &Grant,
+) -> Result<Change> {
     let beneficiary = active_beneficiary(core, grant).await?;
     let mut change = change
         .replace(before.version, grant)?
@@ -317,7 +417,7 @@ async fn extension_writes(core: &Core, change: Change, before: &Stored<Grant>, g
 }
 
 /// The grant, its holds (waiting), its promises, and that the beneficiary is still active.
-async fn grant_writes(core: &Core, mut change: Change, grant: &Grant) -> Result<Change> {
+pub(crate) async fn grant_writes(core: &Core, mut change: Change, grant: &Grant) -> Result<Change> {
     let store = &*core.store;
     let beneficiary = active_beneficiary(core, grant).await?;
     for (holds, version) in holds_of(core, grant).await? {

@@ -130,6 +130,84 @@ pub fn overdue_removal(application: &ApplicationId, since: Timestamp, grant: Gra
     Key::new(overdue_removals(application), format!("{since}#{grant}"))
 }
 
+/// Partition of an application's emergencies.
+#[must_use]
+pub fn emergencies(application: &ApplicationId) -> String {
+    format!("EMER#{application}")
+}
+
+/// Prefix of the emergencies in their partition.
+pub const EMERGENCIES: &str = "E#";
+
+/// Prefix of one person's emergencies.
+#[must_use]
+pub fn emergencies_of(person: PersonId) -> String {
+    format!("{EMERGENCIES}{person}#")
+}
+
+/// An emergency.
+#[must_use]
+pub fn emergency(application: &ApplicationId, person: PersonId, grant: GrantId) -> Key {
+    Key::new(emergencies(application), format!("{}{grant}", emergencies_of(person)))
+}
+
+/// Which emergency of a person was the last.
+#[must_use]
+pub fn last_emergency(application: &ApplicationId, person: PersonId) -> Key {
+    Key::new(emergencies(application), format!("LAST#{person}"))
+}
+
+/// Partition of an application's passkeys.
+#[must_use]
+pub fn passkeys(application: &ApplicationId) -> String {
+    format!("KEY#{application}")
+}
+
+/// Prefix of all passkeys in their partition.
+pub const PASSKEYS: &str = "U#";
+
+/// Prefix of one user's passkeys.
+#[must_use]
+pub fn passkeys_of(user: UserId) -> String {
+    format!("{PASSKEYS}{user}#")
+}
+
+/// A passkey, by the SHA-256 of its credential id, which can be longer than a key of the table may be.
+#[must_use]
+pub fn passkey(application: &ApplicationId, user: UserId, credential: &Digest) -> Key {
+    Key::new(passkeys(application), format!("{}{credential}", passkeys_of(user)))
+}
+
+/// That a credential id is taken.
+#[must_use]
+pub fn credential(application: &ApplicationId, credential: &Digest) -> Key {
+    Key::new(passkeys(application), format!("C#{credential}"))
+}
+
+/// That the code from set-up was used.
+#[must_use]
+pub fn set_up(application: &ApplicationId) -> Key {
+    Key::new(passkeys(application), "SETUP")
+}
+
+/// A proposal to take somebody's keys away.
+#[must_use]
+pub fn recovery(application: &ApplicationId, user: UserId) -> Key {
+    Key::new(passkeys(application), format!("RECOVERY#{user}"))
+}
+
+/// The host that passkeys are made for.
+#[must_use]
+pub fn relying_party() -> Key {
+    Key::new("KEY#RP", "RP")
+}
+
+/// A ceremony of a user that has begun.
+#[must_use]
+pub fn ceremony(application: &ApplicationId, user: UserId, id: uuid::Uuid) -> Key {
+    Key::new(format!("NONCE#{application}#{user}"), id.to_string())
+}
+
 /// A provisioned user.
 #[must_use]
 pub fn user(application: &ApplicationId, id: UserId) -> Key {

@@ -3,18 +3,21 @@
 //! One file per noun. A use case loads state and facts through ports, lets the domain decide, and stores the outcome in
 //! one conditional transaction. Targets are touched in one place only: [`workers::converge`].
 
+pub mod activation;
 pub mod admin;
 pub mod approvals;
 pub mod caller;
 pub mod catalogue;
 pub mod change;
 pub mod directory;
+pub mod emergencies;
 pub mod error;
 pub mod grants;
 pub mod history;
 pub mod idempotency;
 pub mod keys;
 pub mod limits;
+pub mod passkeys;
 pub mod pause;
 pub mod policy;
 pub mod ports;

@@ -6,6 +6,7 @@ use hourglass_domain::directory::{Party, User};
 use hourglass_domain::entitlement::{Eligibility, Entitlement, PolicyRef, Principals, Template};
 use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::{ApplicationId, EntitlementId, GroupId, ObjectId, PersonId, TenantId, UserId};
+use hourglass_domain::request::Activation;
 use hourglass_domain::target::{Target, TargetFacts, TargetProblem};
 use hourglass_domain::{Refusal, Timestamp};
 
@@ -148,6 +149,33 @@ pub async fn eligible(store: &dyn Store, entitlement: &Entitlement, user: UserId
         Eligibility::Everyone => Ok(Some(Named::InPerson)),
         Eligibility::Nobody => Ok(None),
         Eligibility::Only(who) => named(store, &entitlement.application, who, user).await,
+    }
+}
+
+/// By what a user may activate in an emergency, if they may.
+///
+/// # Errors
+/// Only when the table does not answer.
+pub async fn emergency(store: &dyn Store, entitlement: &Entitlement, user: UserId) -> Result<Option<Named>> {
+    match &entitlement.emergency {
+        Some(emergency) => named(store, &entitlement.application, &emergency.people, user).await,
+        None => Ok(None),
+    }
+}
+
+/// By what the beneficiary of such a request may have it now, if they may.
+///
+/// # Errors
+/// Only when the table does not answer.
+pub async fn may_have(
+    store: &dyn Store,
+    entitlement: &Entitlement,
+    activation: Activation,
+    user: UserId,
+) -> Result<Option<Named>> {
+    match activation {
+        Activation::Emergency => emergency(store, entitlement, user).await,
+        Activation::Approved | Activation::SelfApproved => eligible(store, entitlement, user).await,
     }
 }
 
@@ -370,7 +398,7 @@ fn count(
     }
 }
 
-/// A group that feeds the approvers of an entitlement or its eligibility and can be requested itself, if there is one:
+/// A group that feeds the approvers of an entitlement, its eligibility or its emergency people, and can be requested itself, if there is one:
 /// whoever got into it by a grant could let others in.
 ///
 /// # Errors
@@ -380,6 +408,9 @@ pub async fn loop_group(store: &dyn Store, in_force: &InForce) -> Result<Option<
     let mut sources: BTreeSet<GroupId> = in_force.approvers().groups.clone();
     if let Eligibility::Only(who) = &in_force.entitlement.value.eligible {
         sources.extend(&who.groups);
+    }
+    if let Some(emergency) = &in_force.entitlement.value.emergency {
+        sources.extend(&emergency.people.groups);
     }
     for source in sources {
         let Some(group) = directory::group(store, application, source).await? else {

@@ -8,7 +8,8 @@ use hourglass_domain::ids::{EntitlementId, GrantId, RequestId, UserId};
 use hourglass_domain::kill_switch::Pause;
 use hourglass_domain::limit::Counted;
 use hourglass_domain::request::{
-    Ask, AskFacts, CloseReason, ExtensionFacts, MOST_OPEN_REQUESTS, Request, RequestStatus, ask, ask_to_extend,
+    Activation, Ask, AskFacts, CloseReason, ExtensionFacts, MOST_OPEN_REQUESTS, Request, RequestStatus, ask,
+    ask_to_extend,
 };
 use hourglass_domain::roles::{Role, Scope};
 use hourglass_domain::{Refusal, Timestamp};
@@ -16,6 +17,7 @@ use serde_json::Value;
 
 use crate::caller::Who;
 use crate::change::{Change, ChangeError, DECIDE_AGAIN, personal, read, read_page};
+use crate::emergencies;
 use crate::error::Result;
 use crate::grants;
 use crate::idempotency::{Answer, Once, replay};
@@ -78,7 +80,14 @@ async fn prepare(core: &Core, who: &Who, wanted: Wanted<'_>, now: Timestamp) -> 
         }
     };
     let in_force = policy::in_force(store, application, entitlement).await?;
-    let eligible = policy::eligible(store, &in_force.entitlement.value, requester.value.id).await?;
+    let wanted_ask = match wanted {
+        Wanted::New(NewRequest { ask, .. }) | Wanted::Extension(_, ask) => ask,
+    };
+    let eligible = if wanted_ask.emergency {
+        policy::emergency(store, &in_force.entitlement.value, requester.value.id).await?
+    } else {
+        policy::eligible(store, &in_force.entitlement.value, requester.value.id).await?
+    };
     if let Wanted::New(new) = wanted
         && new
             .beneficiary
@@ -127,6 +136,9 @@ async fn prepare(core: &Core, who: &Who, wanted: Wanted<'_>, now: Timestamp) -> 
             ask(id, wanted.clone(), &facts, now)?
         }
     };
+    if request.activation == Activation::Emergency {
+        emergencies::check_path(core, application, party.person).await?;
+    }
     // After the rules: who may not ask learns nothing about the state of things.
     let allowed = limits::check(core, FUNCTION, application, Counted::Requests, party.person).await?;
     prompts::check(store, &in_force.template.value, in_force.approvers(), now).await?;
@@ -263,6 +275,7 @@ fn created(core: &Core, who: &Who, request: &Request, now: Timestamp) -> Draft {
         .fact("entitlement", request.entitlement)
         .fact("duration", request.duration)
         .fact("quorum", request.quorum)
+        .fact("activation", request.activation.name())
         .fact("policy", request.policy.hash)
         .fact("lapses_at", request.lapses_at)
         .fact("client", &who.caller.client);

@@ -14,7 +14,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use hourglass_app::ports::Settings;
+use hourglass_domain::canonical::Digest;
 use hourglass_domain::ids::TenantId;
+use hourglass_domain::passkey::COOL_DOWN_SECONDS;
 use hourglass_domain::protocol::CONFIRM_AFTER_SECONDS;
 use hourglass_domain::roles::{Scope, Scopes};
 use hourglass_domain::target::Cloud;
@@ -23,6 +25,9 @@ use uuid::Uuid;
 
 /// Longest configurable time between the last change of a membership and the read that proves its absence, in seconds.
 const LONGEST_CONFIRM_AFTER_SECONDS: i64 = 3_600;
+
+/// Longest configurable cool-down of a new passkey, in seconds: a week.
+const LONGEST_COOL_DOWN_SECONDS: i64 = 7 * 86_400;
 
 /// The names in the environment.
 mod name {
@@ -36,6 +41,8 @@ mod name {
     pub(super) const FORM_ORIGINS: &str = "HOURGLASS_FORM_ORIGINS";
     pub(super) const CONFIRM_AFTER_SECONDS: &str = "HOURGLASS_CONFIRM_AFTER_SECONDS";
     pub(super) const SHORT_DURATIONS: &str = "HOURGLASS_SHORT_DURATIONS";
+    pub(super) const KEY_COOL_DOWN_SECONDS: &str = "HOURGLASS_KEY_COOL_DOWN_SECONDS";
+    pub(super) const SET_UP_CODE: &str = "HOURGLASS_SET_UP_CODE_SHA256";
     pub(super) const SCHEDULE_GROUP: &str = "HOURGLASS_SCHEDULE_GROUP";
     pub(super) const SCHEDULE_ROLE_ARN: &str = "HOURGLASS_SCHEDULE_ROLE_ARN";
     pub(super) const SCHEDULE_TARGET_ARN: &str = "HOURGLASS_SCHEDULE_TARGET_ARN";
@@ -76,6 +83,10 @@ pub struct Config {
     pub confirm_after_seconds: i64,
     /// Whether durations below a minute may be configured.
     pub short_durations: bool,
+    /// How long a key cools down that no key of the same person vouches for, in seconds.
+    pub key_cool_down_seconds: i64,
+    /// SHA-256 of the code with which the very first admin confirms their passkey.
+    pub set_up_code_sha256: Option<Digest>,
     /// Name of the schedule group.
     pub schedule_group: String,
     /// ARN of the role with which Scheduler invokes the revocation function.
@@ -193,6 +204,10 @@ impl Config {
                 .parsed(name::CONFIRM_AFTER_SECONDS, "must be a whole number of seconds")
                 .unwrap_or(CONFIRM_AFTER_SECONDS),
             short_durations: reader.flag(name::SHORT_DURATIONS),
+            key_cool_down_seconds: reader
+                .parsed(name::KEY_COOL_DOWN_SECONDS, "must be a whole number of seconds")
+                .unwrap_or(COOL_DOWN_SECONDS),
+            set_up_code_sha256: reader.parsed(name::SET_UP_CODE, "must be a SHA-256 in hexadecimal"),
             schedule_group: reader.text(name::SCHEDULE_GROUP),
             schedule_role_arn: reader.text(name::SCHEDULE_ROLE_ARN),
             schedule_target_arn: reader.text(name::SCHEDULE_TARGET_ARN),
@@ -242,6 +257,8 @@ impl Config {
             confirm_after_seconds: self.confirm_after_seconds,
             short_durations: self.short_durations,
             public_url: self.public_url.clone(),
+            key_cool_down_seconds: self.key_cool_down_seconds,
+            set_up_code_sha256: self.set_up_code_sha256,
         }
     }
 
@@ -342,6 +359,15 @@ impl Config {
                 name::SHORT_DURATIONS,
                 local || !self.short_durations,
                 "is for a machine where every endpoint is local".to_owned(),
+            ),
+            (
+                name::KEY_COOL_DOWN_SECONDS,
+                (if local { 0 } else { COOL_DOWN_SECONDS }..=LONGEST_COOL_DOWN_SECONDS)
+                    .contains(&self.key_cool_down_seconds),
+                format!(
+                    "must be {COOL_DOWN_SECONDS} to {LONGEST_COOL_DOWN_SECONDS} (less only where every endpoint is on \
+                     this machine)"
+                ),
             ),
             (
                 name::SECRET_PREFIX,

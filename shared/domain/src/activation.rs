@@ -7,12 +7,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::decision::{Decided, Decision, Factor, Verdict, granted};
+use crate::decision::{Decided, Decision, Factor, Verdict, granted, seconds, signed_targets};
 use crate::directory::Party;
 use crate::entitlement::{ApprovalMode, Entitlement, PolicyRef};
 use crate::ids::{ApplicationId, DecisionId, EntitlementId, GrantId, PersonId, RequestId};
 use crate::passkey::{Passkey, Proof};
 use crate::request::{Activation, ExtensionFacts, Request, RequestStatus, check_requestable};
+use crate::signed::{self, Account, ActivationForm, Form, Second, Start};
 use crate::target::TargetFacts;
 use crate::text::{LONGEST_JUSTIFICATION, check_free_text};
 use crate::{Refusal, Timestamp};
@@ -46,6 +47,33 @@ pub struct ActivationFacts<'a> {
     pub proof: &'a Proof,
     /// The grant that the request would extend, where it asks for that.
     pub extends: Option<ExtensionFacts<'a>>,
+}
+
+/// What the beneficiary signs to activate a request.
+///
+/// # Errors
+/// When other people decide it.
+pub fn form(request: (&Request, u64), policy: &PolicyRef, expires_at: Second) -> Result<Form, Refusal> {
+    let (request, request_version) = request;
+    let activation = match request.activation {
+        Activation::Approved => return Err(Refusal::NotSelfActivated),
+        Activation::SelfApproved => signed::Activation::SelfApproved,
+        Activation::Emergency => signed::Activation::Emergency,
+    };
+    Ok(Form::Activation(ActivationForm {
+        application: request.application.clone(),
+        request: request.id,
+        request_version,
+        extends: request.kind.extends(),
+        activation,
+        start: Start::of(request.starts_at),
+        duration_seconds: seconds(request.duration),
+        requester: Account::from(&request.requester),
+        beneficiary: Account::from(&request.beneficiary),
+        targets: signed_targets(request),
+        policy_hash: policy.hash,
+        expires_at,
+    }))
 }
 
 /// Decides whether an activation counts, and what follows from it.
@@ -200,24 +228,13 @@ mod tests {
     use crate::decision::{Approved, Evidence, verify_evidence, verify_rules};
     use crate::entitlement::tests::entitlement;
     use crate::entitlement::{Emergency, Principals, Template};
-    use crate::passkey::tests::{usable, waiting};
+    use crate::passkey::tests::{proof, usable, waiting};
     use crate::passkey::{Attestation, COOL_DOWN_SECONDS, Voucher};
     use crate::request::tests::{an_ask, good_facts, party};
     use crate::request::{Ask, AskFacts, ask, ask_to_extend};
     use uuid::Uuid;
 
     const NOW: Timestamp = Timestamp::from_seconds(200_000);
-
-    fn proof() -> Proof {
-        Proof {
-            credential: "key-10".to_owned(),
-            form: "{}".to_owned(),
-            nonce: "AA".to_owned(),
-            authenticator_data: "AA".to_owned(),
-            client_data_json: "AA".to_owned(),
-            signature: "AA".to_owned(),
-        }
-    }
 
     fn self_approved() -> Entitlement {
         Entitlement {
@@ -285,7 +302,7 @@ mod tests {
     ) -> Result<Decided, Refusal> {
         let template = Template::new("contoso.example".parse().unwrap());
         let policy = entitlement.policy(3, &template, 1).unwrap();
-        let proof = proof();
+        let proof = proof(key);
         let target_facts = good_facts(entitlement);
         let mut facts = ActivationFacts {
             request: (request, 1),
@@ -387,7 +404,9 @@ mod tests {
         assert_eq!(refused.unwrap_err(), Refusal::NotFound { what: "request" });
         let refused = activated(&request, &entitlement, |facts| facts.eligible = false);
         assert!(matches!(refused, Err(Refusal::NoLongerEligible { .. })));
-        let refused = activated(&request, &entitlement, |facts| facts.loop_group = Some("ops".to_owned()));
+        let refused = activated(&request, &entitlement, |facts| {
+            facts.loop_group = Some("ops".to_owned())
+        });
         assert!(matches!(refused, Err(Refusal::ApproverLoop { .. })));
         let needs_approval = super::tests::entitlement();
         let refused = activated(&request, &needs_approval, |_| ());
@@ -415,7 +434,9 @@ mod tests {
         };
         assert_eq!(asked(&entitlement, later).unwrap_err().field(), Some("starts_at"));
         let request = asked(&entitlement, emergency("1h")).unwrap();
-        let young = waiting(10).confirm(Voucher::SetUp, None, COOL_DOWN_SECONDS, NOW).unwrap();
+        let young = waiting(10)
+            .confirm(Voucher::SetUp, None, COOL_DOWN_SECONDS, NOW)
+            .unwrap();
         let refused = activated_by(&party(10), &young, &request, &entitlement, |_| ());
         assert!(matches!(refused, Err(Refusal::KeyCoolsDown { .. })));
         let decided = activated(&request, &entitlement, |_| ()).unwrap();
@@ -480,7 +501,9 @@ mod tests {
             Err(Refusal::OwnAccess)
         );
         assert!(emergency.reviewed(&party(11), true, "", NOW).is_err());
-        let reviewed = emergency.reviewed(&party(11), true, "the incident was real", NOW).unwrap();
+        let reviewed = emergency
+            .reviewed(&party(11), true, "the incident was real", NOW)
+            .unwrap();
         assert!(!reviewed.is_overdue(NOW.plus_seconds(10 * REVIEW_SECONDS)));
         assert_eq!(
             reviewed.reviewed(&party(12), false, "no", NOW),
@@ -499,7 +522,12 @@ mod tests {
         assert_eq!(check_emergency_path(&[recent], None, NOW), Ok(()), "still time");
         let old = used(NOW.plus_seconds(-REVIEW_SECONDS));
         let closed = check_emergency_path(std::slice::from_ref(&old), None, NOW);
-        assert_eq!(closed, Err(Refusal::EmergencyUnreviewed { since: old.activated_at }));
+        assert_eq!(
+            closed,
+            Err(Refusal::EmergencyUnreviewed {
+                since: old.activated_at
+            })
+        );
         let reviewed = old.reviewed(&party(11), false, "it could have waited", NOW).unwrap();
         assert_eq!(check_emergency_path(&[reviewed], None, NOW), Ok(()));
     }

@@ -7,10 +7,11 @@ use crate::duration::AccessDuration;
 use crate::entitlement::{ApprovalMode, Entitlement, PolicyRef};
 use crate::grant::{Grant, GrantTarget};
 use crate::ids::{DecisionId, GrantId, RequestId};
-use crate::refusal::StepUpProblem;
 use crate::passkey::{Passkey, Proof};
+use crate::refusal::StepUpProblem;
 use crate::request::{Activation, Approval, ExtensionFacts, Request, RequestKind, RequestStatus, check_requestable};
-use crate::target::TargetFacts;
+use crate::signed::{Account, DecisionForm, Form, Second, SignedTarget, Start};
+use crate::target::{Target, TargetFacts};
 use crate::text::{LONGEST_JUSTIFICATION, check_free_text};
 use crate::{Refusal, Timestamp};
 
@@ -184,6 +185,45 @@ pub struct Vote {
     pub duration: Option<AccessDuration>,
     /// A comment.
     pub comment: Option<String>,
+}
+
+impl Vote {
+    /// What the approver signs: exactly what they decide about, and until when the challenge counts.
+    #[must_use]
+    pub fn form(&self, request: (&Request, u64), approver: &Party, policy: &PolicyRef, expires_at: Second) -> Form {
+        let (request, request_version) = request;
+        Form::Decision(DecisionForm {
+            application: request.application.clone(),
+            request: request.id,
+            request_version,
+            extends: request.kind.extends(),
+            decision: self.verdict,
+            start: Start::of(request.starts_at),
+            duration_seconds: seconds(self.duration.unwrap_or(request.duration)),
+            requester: Account::from(&request.requester),
+            beneficiary: Account::from(&request.beneficiary),
+            approver: Account::from(approver),
+            acting_for: None,
+            targets: signed_targets(request),
+            policy_hash: policy.hash,
+            expires_at,
+        })
+    }
+}
+
+/// A duration as a form has it.
+pub(crate) fn seconds(duration: AccessDuration) -> u32 {
+    u32::try_from(duration.seconds()).unwrap_or(u32::MAX)
+}
+
+/// The targets of a request with the account that is put into each.
+pub(crate) fn signed_targets(request: &Request) -> Vec<SignedTarget> {
+    let account = request.beneficiary.object_id.to_string();
+    let signed = |target: &Target| SignedTarget {
+        target: target.clone(),
+        account: account.clone(),
+    };
+    request.targets.iter().map(signed).collect()
 }
 
 /// What has been looked up for a decision, strongly consistent.
@@ -561,7 +601,9 @@ pub fn verify_rules(
             return Err("the request is for fewer approvals than its entitlement says");
         }
         Activation::Approved if entitlement.approval == ApprovalMode::Required => {}
-        Activation::SelfApproved if entitlement.approval == ApprovalMode::None && !entitlement.critical => return Ok(()),
+        Activation::SelfApproved if entitlement.approval == ApprovalMode::None && !entitlement.critical => {
+            return Ok(());
+        }
         Activation::Emergency
             if entitlement
                 .emergency
@@ -1010,15 +1052,9 @@ mod tests {
     }
 
     fn signed() -> Option<(Passkey, Proof)> {
-        let proof = Proof {
-            credential: "key-11".to_owned(),
-            form: "{}".to_owned(),
-            nonce: "AA".to_owned(),
-            authenticator_data: "AA".to_owned(),
-            client_data_json: "AA".to_owned(),
-            signature: "AA".to_owned(),
-        };
-        Some((crate::passkey::tests::usable(11), proof))
+        let key = crate::passkey::tests::usable(11);
+        let proof = crate::passkey::tests::proof(&key);
+        Some((key, proof))
     }
 
     #[test]
@@ -1035,7 +1071,9 @@ mod tests {
     fn on_a_critical_entitlement_a_new_key_does_not_count_yet() {
         let mut case = case();
         case.entitlement.critical = true;
-        let policy = case.entitlement.policy(3, &Template::new("contoso.example".parse().unwrap()), 1);
+        let policy = case
+            .entitlement
+            .policy(3, &Template::new("contoso.example".parse().unwrap()), 1);
         case.policy = policy.unwrap();
         case.request.policy = case.policy.clone();
         case.passkey = signed();

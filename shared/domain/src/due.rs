@@ -59,6 +59,8 @@ pub enum DueKind {
     Facts,
     /// Compare the members of an entitlement's targets with what explains them.
     Drift,
+    /// Tell again that an emergency was not reviewed.
+    Review,
     /// Close a grant by hand, or look again at one that was closed so.
     ByHand,
 }
@@ -79,6 +81,7 @@ impl DueKind {
             Self::Kill => "kill",
             Self::Facts => "facts",
             Self::Drift => "drift",
+            Self::Review => "review",
             Self::ByHand => "by_hand",
         }
     }
@@ -103,6 +106,7 @@ impl DueKind {
             | Self::Memberships
             | Self::Kill
             | Self::Facts
+            | Self::Review
             | Self::Drift => Lane::Rest,
         }
     }

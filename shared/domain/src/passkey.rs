@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::ids::{ApplicationId, ObjectId, TenantId, UserId};
+use crate::signed::Nonce;
 use crate::text::{LONGEST_NAME, check_line};
+use crate::webauthn::{AuthenticatorData, ClientData, CredentialId, Signature};
 use crate::{Refusal, Timestamp};
 
 /// How long in seconds a key that no key of the same person vouches for cools down, before it counts on critical
@@ -45,14 +47,14 @@ pub enum Voucher {
     /// The person, with a key that they already used.
     OwnKey {
         /// Its credential id.
-        credential: String,
+        credential: CredentialId,
     },
     /// Another admin, with their key.
     Admin {
         /// Who.
         user: UserId,
         /// The credential id of the admin's key.
-        credential: String,
+        credential: CredentialId,
     },
     /// The code from set-up: the very first admin.
     SetUp,
@@ -69,8 +71,8 @@ pub struct Passkey {
     pub tenant: TenantId,
     /// The owner's object id.
     pub object_id: ObjectId,
-    /// The credential id, base64url without padding.
-    pub credential: String,
+    /// The credential id.
+    pub credential: CredentialId,
     /// The name that the owner gave it.
     pub name: String,
     /// The relying party that it was made for.
@@ -96,23 +98,22 @@ pub struct Passkey {
     pub removed_at: Option<Timestamp>,
 }
 
-/// What a person signed with a key, and everything that is needed to verify it again years later. Bytes are base64url
-/// without padding.
+/// What a person signed with a key, and everything that is needed to verify it again years later, but for the key.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proof {
     /// The credential id of the key.
-    pub credential: String,
-    /// The canonical text of what was signed: see `docs/signed-forms.md`.
+    pub credential: CredentialId,
+    /// The canonical text of what was signed ([`crate::signed::Form`]).
     pub form: String,
     /// The 32 random bytes in the challenge.
-    pub nonce: String,
+    pub nonce: Nonce,
     /// The authenticator's data (WebAuthn Level 3, section 6.1).
-    pub authenticator_data: String,
+    pub authenticator_data: AuthenticatorData,
     /// The client's data, as it was signed.
-    pub client_data_json: String,
+    pub client_data: ClientData,
     /// The signature over both.
-    pub signature: String,
+    pub signature: Signature,
 }
 
 /// Which passkeys an entitlement takes.
@@ -287,7 +288,7 @@ pub(crate) mod tests {
             owner: owner.user,
             tenant: owner.tenant,
             object_id: owner.object_id,
-            credential: format!("key-{number}"),
+            credential: CredentialId::new(number.to_be_bytes()).unwrap(),
             name: "laptop".to_owned(),
             rp_id: RP.to_owned(),
             aaguid: Uuid::nil(),
@@ -301,6 +302,18 @@ pub(crate) mod tests {
         }
     }
 
+    /// What an assertion of that key looks like to rules, which do not verify it.
+    pub(crate) fn proof(key: &Passkey) -> Proof {
+        Proof {
+            credential: key.credential.clone(),
+            form: "{}".to_owned(),
+            nonce: Nonce::new([7; 32]),
+            authenticator_data: AuthenticatorData::new([0; 37]).unwrap(),
+            client_data: ClientData::new(*b"{}").unwrap(),
+            signature: Signature::new([1]).unwrap(),
+        }
+    }
+
     /// A key of the party with this number that has counted for long.
     pub(crate) fn usable(number: u128) -> Passkey {
         let old = NOW.plus_seconds(-10 * COOL_DOWN_SECONDS);
@@ -310,7 +323,7 @@ pub(crate) mod tests {
     fn by_admin() -> Voucher {
         Voucher::Admin {
             user: party(12).user,
-            credential: "key-12".to_owned(),
+            credential: usable(12).credential,
         }
     }
 
@@ -333,7 +346,7 @@ pub(crate) mod tests {
     #[test]
     fn a_key_that_an_older_one_vouches_for_counts_from_when_that_one_does() {
         let voucher = || Voucher::OwnKey {
-            credential: "key-10".to_owned(),
+            credential: usable(10).credential,
         };
         let old = usable(10);
         let key = waiting(10)

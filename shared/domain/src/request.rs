@@ -304,7 +304,11 @@ pub fn ask(id: RequestId, ask: Ask, facts: &AskFacts<'_>, now: Timestamp) -> Res
         starts_at: ask.starts_at,
         justification: ask.justification,
         ticket: ask.ticket,
-        quorum: if activation.is_approved() { entitlement.quorum } else { 0 },
+        quorum: if activation.is_approved() {
+            entitlement.quorum
+        } else {
+            0
+        },
         policy,
         status: RequestStatus::Pending,
         approvals: Vec::new(),

@@ -391,6 +391,7 @@ async fn asks(world: &Arc<World>, wish: &Wish) -> Option<RequestId> {
             justification: "INC-42: restart the pool".to_owned(),
             ticket: None,
             starts_at: None,
+            emergency: false,
         },
     };
     let what = format!("ask {}", wish.number);
@@ -416,6 +417,7 @@ async fn extends(world: &Arc<World>, wish: &Wish, grant: GrantId, after: u64) {
         justification: "INC-42: it takes longer".to_owned(),
         ticket: None,
         starts_at: None,
+        emergency: false,
     };
     let answer = tries(world, &what, |ports| {
         let (once, ask) = (&once, &ask);

@@ -99,6 +99,8 @@ fn ports(world: &Arc<World>, process: &Arc<Process>) -> Ports {
                     confirm_after_seconds: CONFIRM_AFTER_SECONDS,
                     short_durations: false,
                     public_url: "https://hourglass.contoso.example".to_owned(),
+                    key_cool_down_seconds: 86_400,
+                    set_up_code_sha256: None,
                 }),
             },
             schedules: Arc::new(Faulty::new(schedules, Arc::clone(process))),

@@ -7,8 +7,11 @@ use hourglass_domain::audit::{Draft, StreamId};
 use hourglass_domain::canonical::canonical_hash;
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::duration::AccessDuration;
-use hourglass_domain::entitlement::{ApprovalMode, Eligibility, Entitlement, FactorPolicy, Principals, TicketRule};
+use hourglass_domain::entitlement::{
+    ApprovalMode, Eligibility, Emergency, Entitlement, FactorPolicy, Principals, TicketRule,
+};
 use hourglass_domain::ids::{ApplicationId, EntitlementId, GroupId, ObjectId, ProbeId};
+use hourglass_domain::passkey::Attestation;
 use hourglass_domain::target::Target;
 
 use super::{require_admin, require_version};
@@ -58,6 +61,10 @@ pub struct EntitlementInput {
     pub exact_expiry: bool,
     /// Which factor approvers have to show.
     pub factor: FactorPolicy,
+    /// Which passkeys count.
+    pub attestation: Attestation,
+    /// Who may activate it in an emergency.
+    pub emergency: Option<Emergency>,
     /// The version that was read; refused when another is stored.
     pub version: Option<u64>,
 }
@@ -213,13 +220,11 @@ async fn build(
         critical: input.critical,
         exact_expiry: input.exact_expiry,
         factor: input.factor,
+        attestation: input.attestation.clone(),
+        emergency: input.emergency.clone(),
         created_at,
     };
     entitlement.check(core.settings.short_durations)?;
-    if entitlement.approval == ApprovalMode::None {
-        let rule = "must be required: activation with one's own passkey is not available yet";
-        return Err(Refusal::invalid("approval", rule).into());
-    }
     for group in &input.groups {
         if directory::group_by_object_id(&*core.store, &application.id, *group)
             .await?
@@ -234,6 +239,9 @@ async fn build(
     }
     if let Eligibility::Only(people) = &entitlement.eligible {
         check_principals(core, &application.id, "eligible", people).await?;
+    }
+    if let Some(emergency) = &entitlement.emergency {
+        check_principals(core, &application.id, "emergency.people", &emergency.people).await?;
     }
     Ok(entitlement)
 }
@@ -307,6 +315,13 @@ async fn store(
         .fact("critical", after.critical)
         .fact("exact_expiry", after.expires_exactly())
         .fact(
+            "emergency",
+            after
+                .emergency
+                .as_ref()
+                .map_or_else(|| "nobody".to_owned(), |emergency| in_words(&emergency.people)),
+        )
+        .fact(
             "approvers",
             after.approvers.as_ref().map_or_else(|| "default".to_owned(), in_words),
         )
@@ -361,6 +376,9 @@ fn sources(entitlement: &Entitlement) -> BTreeSet<GroupId> {
         .unwrap_or_default();
     if let Eligibility::Only(people) = &entitlement.eligible {
         sources.extend(&people.groups);
+    }
+    if let Some(emergency) = &entitlement.emergency {
+        sources.extend(&emergency.people.groups);
     }
     sources
 }

@@ -70,4 +70,18 @@ pub struct Settings {
     pub short_durations: bool,
     /// Base of our own urls, without a trailing slash.
     pub public_url: String,
+    /// How long a key cools down that no key of the same person vouches for, in seconds.
+    pub key_cool_down_seconds: i64,
+    /// SHA-256 of the code with which the very first admin confirms their key; nobody can without one.
+    pub set_up_code_sha256: Option<hourglass_domain::canonical::Digest>,
+}
+
+impl Settings {
+    /// The host that passkeys are made for: that of our own urls.
+    #[must_use]
+    pub fn rp_id(&self) -> String {
+        let host = self.public_url.split_once("://").map_or("", |(_, rest)| rest);
+        let host = host.split(['/', ':']).next().unwrap_or_default();
+        host.to_ascii_lowercase()
+    }
 }

@@ -149,6 +149,8 @@ impl Stand {
                     confirm_after_seconds: 60,
                     short_durations: false,
                     public_url: "https://hourglass.contoso.example".to_owned(),
+                    key_cool_down_seconds: 86_400,
+                    set_up_code_sha256: None,
                 }),
             },
             schedules: Arc::<Self>::clone(self),

@@ -17,6 +17,7 @@ use super::drain::{self, Failing, Took};
 use super::memberships_gone::{self, Progress};
 use super::single_flight::Lease;
 use super::{by_hand, converge, drift, group_gone, kill, offboard, probes, timers};
+use crate::emergencies;
 use crate::error::Result;
 use crate::keys;
 use crate::ports::Workers;
@@ -493,6 +494,16 @@ async fn work(workers: &Workers, entry: &DueEntry) -> Result<()> {
             };
             probes::refresh(workers, &application, entitlement).await?;
             forget(workers, entry).await
+        }
+        DueKind::Review => {
+            let named = entry.id.split_once('/').and_then(|(application, rest)| {
+                let (person, grant) = rest.split_once(':')?;
+                Some((application.parse().ok()?, person.parse().ok()?, grant.parse().ok()?))
+            });
+            let Some((application, person, grant)) = named else {
+                return forget(workers, entry).await;
+            };
+            emergencies::remind(&workers.core, &application, person, grant, entry).await
         }
         DueKind::Drift => {
             let Some((application, entitlement)) = in_application(&entry.id) else {

@@ -149,7 +149,7 @@ async fn rules_changed(workers: &Workers, grant: &Grant, evidence: &Evidence) ->
             return Ok(Some(why.to_owned()));
         }
     }
-    let eligible = policy::eligible(store, &entitlement.value, grant.beneficiary.user).await?;
+    let eligible = policy::may_have(store, &entitlement.value, grant.activation, grant.beneficiary.user).await?;
     if eligible.is_none() {
         return Ok(Some("the beneficiary may not ask for it any more".to_owned()));
     }

@@ -1,0 +1,225 @@
+//! Emergencies: whether the path is open to somebody, and the review that another person owes afterwards.
+
+use hourglass_domain::activation::{EmergencyUse, MOST_EMERGENCIES, REVIEW_SECONDS, check_emergency_path};
+use hourglass_domain::audit::{Actor, Draft, StreamId};
+use hourglass_domain::due::{DueEntry, DueKind};
+use hourglass_domain::grant::{Grant, GrantStatus};
+use hourglass_domain::ids::{ApplicationId, GrantId, PersonId};
+use hourglass_domain::request::Request;
+use hourglass_domain::roles::{Role, Scope};
+use hourglass_domain::{Refusal, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::caller::Who;
+use crate::change::{Change, ChangeError, DECIDE_AGAIN, personal, read, read_page};
+use crate::error::Result;
+use crate::keys;
+use crate::ports::Core;
+use crate::ports::store::{Key, Page, Query};
+use crate::records::{Record, Stored};
+use crate::requests;
+
+/// The last emergency of a person: what makes one come after the other.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LastEmergency {
+    /// The application.
+    pub application: ApplicationId,
+    /// The person.
+    pub person: PersonId,
+    /// Its grant.
+    pub grant: GrantId,
+}
+
+impl Record for LastEmergency {
+    const KIND: &'static str = "last_emergency";
+    fn key(&self) -> Key {
+        keys::last_emergency(&self.application, self.person)
+    }
+    fn audit_id(&self) -> String {
+        self.person.to_string()
+    }
+}
+
+impl Record for EmergencyUse {
+    const KIND: &'static str = "emergency";
+    fn key(&self) -> Key {
+        keys::emergency(&self.application, self.person, self.grant)
+    }
+    fn audit_id(&self) -> String {
+        self.grant.to_string()
+    }
+}
+
+/// The version of the person's last emergency, if the path is open to them: none of theirs is live, and each was reviewed
+/// in time.
+///
+/// # Errors
+/// What keeps it closed.
+pub(crate) async fn check_path(core: &Core, application: &ApplicationId, person: PersonId) -> Result<u64> {
+    let store = &*core.store;
+    let last: Option<Stored<LastEmergency>> = read(store, &keys::last_emergency(application, person)).await?;
+    let live = match &last {
+        None => None,
+        Some(last) => read::<Grant>(store, &keys::grant(last.value.grant)).await?,
+    };
+    // A grant that two admins closed by hand is over as far as anybody can tell.
+    let live = live.filter(|grant| !matches!(grant.value.status, GrantStatus::Ended | GrantStatus::ClosedByHand));
+    let query = Query::partition(keys::emergencies(application)).prefix(keys::emergencies_of(person));
+    let mut uses: Vec<EmergencyUse> = Vec::new();
+    let mut after = None;
+    loop {
+        let page = read_page::<EmergencyUse>(store, &query.clone().after(after)).await?;
+        let waiting = page.items.into_iter().map(|stored| stored.value);
+        uses.extend(waiting.filter(|emergency| emergency.review.is_none()));
+        after = page.next;
+        if after.is_none() || uses.len() >= MOST_EMERGENCIES {
+            break;
+        }
+    }
+    check_emergency_path(&uses, live.map(|grant| grant.value.id), core.clock.now())?;
+    Ok(last.map_or(0, |last| last.version))
+}
+
+/// `change`, with the emergency, that it is the person's last one, and the promise that its review is asked for again. A
+/// second emergency at the same moment makes one of the two conflict.
+///
+/// # Errors
+/// As [`Change::create`].
+pub(crate) fn noted(change: Change, last: u64, request: &Request, grant: &Grant, now: Timestamp) -> Result<Change> {
+    let by = &request.beneficiary;
+    let emergency = EmergencyUse {
+        application: request.application.clone(),
+        person: by.person,
+        by: by.clone(),
+        request: request.id,
+        grant: grant.id,
+        entitlement: request.entitlement,
+        entitlement_name: request.entitlement_name.clone(),
+        activated_at: now,
+        review_by: now.plus_seconds(REVIEW_SECONDS),
+        review: None,
+    };
+    let pointer = LastEmergency {
+        application: request.application.clone(),
+        person: by.person,
+        grant: grant.id,
+    };
+    let again = promise(&emergency, emergency.review_by);
+    Ok(change.create(&emergency)?.replace(last, &pointer)?.due(&[], &[again])?)
+}
+
+fn promise(emergency: &EmergencyUse, at: Timestamp) -> DueEntry {
+    let id = format!("{}/{}:{}", emergency.application, emergency.person, emergency.grant);
+    DueEntry::new(at, DueKind::Review, id)
+}
+
+/// Emergencies of the application, for those who may review them.
+///
+/// # Errors
+/// When the caller is no admin, auditor or approver.
+pub async fn list(core: &Core, who: &Who, after: Option<String>, limit: usize) -> Result<Page<Stored<EmergencyUse>>> {
+    if !who.reads_all() {
+        who.require_role(Role::Approver)?;
+    }
+    let application = &who.application.value.id;
+    let query = Query::partition(keys::emergencies(application))
+        .prefix(keys::EMERGENCIES)
+        .after(after)
+        .limit(limit);
+    let mut page = read_page::<EmergencyUse>(&*core.store, &query).await?;
+    if !who.reads_all() {
+        let mut seen = Vec::new();
+        for emergency in page.items {
+            let request: Option<Stored<Request>> = read(&*core.store, &keys::request(emergency.value.request)).await?;
+            if let Some(request) = request
+                && requests::may_see(core, who, &request.value).await?
+            {
+                seen.push(emergency);
+            }
+        }
+        page.items = seen;
+    }
+    Ok(page)
+}
+
+/// Reviews an emergency: by an admin, or somebody who may approve what was taken, and never by the person themselves.
+///
+/// # Errors
+/// When there is none, or the caller may not review it.
+pub async fn review(core: &Core, who: &Who, grant: GrantId, justified: bool, comment: &str) -> Result<EmergencyUse> {
+    who.require_scope(Scope::DecisionsWrite)?;
+    let store = &*core.store;
+    let (_, party) = who.party()?;
+    let unknown = Refusal::NotFound { what: "emergency" };
+    for _ in 0..DECIDE_AGAIN {
+        let stored: Stored<Grant> = read(store, &keys::grant(grant)).await?.ok_or_else(|| unknown.clone())?;
+        let request = requests::get(core, who, stored.value.request)
+            .await
+            .map_err(|_| unknown.clone())?
+            .value;
+        let key = keys::emergency(&request.application, request.beneficiary.person, grant);
+        let emergency: Stored<EmergencyUse> = read(store, &key).await?.ok_or_else(|| unknown.clone())?;
+        if party.same_person(&request.beneficiary) || party.same_person(&request.requester) {
+            return Err(Refusal::OwnAccess.into());
+        }
+        if !who.has(Role::Admin) && !requests::is_approver(core, party.user, &request).await? {
+            return Err(Refusal::NotApprover {
+                name: request.entitlement_name.clone(),
+            }
+            .into());
+        }
+        let now = core.clock.now();
+        let reviewed = emergency.value.reviewed(&party, justified, comment, now)?;
+        let draft = Draft::new(now, who.actor(), "emergency.reviewed")
+            .fact("grant", grant)
+            .fact("justified", justified)
+            .personal(personal(&*core.ids, &[("comment", Some(comment))]));
+        let done = Change::new()
+            .replace(emergency.version, &reviewed)?
+            .event(StreamId::request(request.id), draft)
+            .commit(store)
+            .await;
+        match done {
+            Ok(()) => return Ok(reviewed),
+            Err(ChangeError::Conflict(_)) => {}
+            Err(ChangeError::App(error)) => return Err(error),
+        }
+    }
+    Err(Refusal::Changed.into())
+}
+
+/// Tells again that an emergency was not reviewed, every day until it is. For the sweep; the entry it was started by is
+/// taken away in the same transaction.
+///
+/// # Errors
+/// Only when the table does not answer.
+pub async fn remind(
+    core: &Core,
+    application: &ApplicationId,
+    person: PersonId,
+    grant: GrantId,
+    due: &DueEntry,
+) -> Result<()> {
+    let store = &*core.store;
+    let key = keys::emergency(application, person, grant);
+    let now = core.clock.now();
+    let change = match read::<EmergencyUse>(store, &key).await? {
+        Some(emergency) if emergency.value.review.is_none() => {
+            let emergency = emergency.value;
+            tracing::info!(target: "metric", metric = "unreviewed_emergencies", value = 1_u64, unit = "Count");
+            tracing::warn!(grant.id = %grant, since = %emergency.activated_at, "an emergency has not been reviewed");
+            let draft = Draft::new(now, Actor::system("revocation"), "emergency.unreviewed")
+                .fact("grant", grant)
+                .fact("person", person)
+                .fact("activated_at", emergency.activated_at);
+            Change::new()
+                .due(
+                    std::slice::from_ref(due),
+                    &[promise(&emergency, now.plus_seconds(REVIEW_SECONDS))],
+                )?
+                .event(StreamId::request(emergency.request), draft)
+        }
+        _ => Change::new().due(std::slice::from_ref(due), &[])?,
+    };
+    Ok(change.commit(store).await?)
+}
