@@ -23,9 +23,11 @@ pub(crate) fn run(shell: &Shell, options: &Options) -> Result<()> {
     writeln!(std::io::stdout(), "{line}").context("standard output cannot be written to")
 }
 
-/// The line with the figures among what the test harness writes.
+/// The figures among what the test and its harness write: the last line that holds some.
 fn figures(said: &str) -> Option<&str> {
-    said.lines()
+    let lines = said.lines().rev();
+    lines
+        .filter(|line| line.contains("\"kills\":"))
         .find_map(|line| line.find("{\"").and_then(|at| line.get(at..)))
 }
 
@@ -35,7 +37,7 @@ mod tests {
 
     #[test]
     fn the_figures_are_found_among_what_the_harness_says() {
-        let said = "running 1 test\ntest many::killed ... {\"kills\":20}\nok\n";
+        let said = "running 1 test\ndied in {\"grant.ended\": 2}\ntest many::killed ... {\"kills\":20}\nok\n";
         assert_eq!(figures(said), Some("{\"kills\":20}"));
         assert_eq!(figures("running 0 tests\n"), None);
     }
