@@ -13,7 +13,7 @@
 //!
 //! And these are here as far as they go:
 //!
-//! - 2: accounts are linked by hand in the table, because nobody can link them yet; 3: groups in groups are not known;
+//! - 3: groups in groups are not known;
 //! - 15: whether a policy stands behind the authentication context is not checked;
 //! - 29: whoever has the SCIM secret *and* the app role `Approver` can add themselves to an approvers' group; the directory
 //!   is not asked yet whether approvers belong;
@@ -33,6 +33,7 @@ mod forged;
 mod kill_switch;
 mod lifecycle;
 mod overdue;
+mod people;
 mod scim;
 mod stage;
 mod surface;

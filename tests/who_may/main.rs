@@ -155,6 +155,12 @@ fn table() -> Vec<Row> {
         row(Method::DELETE, "/v1/admin/standing/{group}/{account}", None, "-----y-"),
         get("/v1/admin/protected-accounts", "-----y-"),
         put("/v1/admin/protected-accounts", json!({"accounts": []}), "-----y-"),
+        get("/v1/admin/links", "-----y-"),
+        post("/v1/admin/links", json!({"users": []}), "-----y-"),
+        get("/v1/admin/links/{user}", "-----y-"),
+        row(Method::DELETE, "/v1/admin/links/{user}", None, "-----y-"),
+        get("/v1/admin/link-attribute", "-----y-"),
+        put("/v1/admin/link-attribute", json!({"attribute": null}), "-----y-"),
         get("/v1/admin/template", "-----y-"),
         put(
             "/v1/admin/template",
@@ -232,6 +238,8 @@ async fn each_caller_is_let_in_where_the_table_says_and_nowhere_else() -> anyhow
         .post(&admin, "/v1/admin/probes", &json!({"kind": "test_azure"}))
         .await?
         .ok()?;
+    let me = running.get(&dana, "/v1/me").await?.ok()?;
+    let user = me["user"].as_str().unwrap_or_default().to_owned();
     let mut wrong = Vec::new();
     for row in rows() {
         for (at, (name, letter)) in CALLERS.iter().zip(row.let_in.chars()).enumerate() {
@@ -253,6 +261,7 @@ async fn each_caller_is_let_in_where_the_table_says_and_nowhere_else() -> anyhow
                 .replace("{entitlement}", &running.entitlement())
                 .replace("{group}", &company.prod_admins.id.to_string())
                 .replace("{account}", &company.requester.id.to_string())
+                .replace("{user}", &user)
                 .replace("{probe}", probe["id"].as_str().unwrap_or_default())
                 .replace("{scim_token}", &scim_token);
             let body = row

@@ -11,6 +11,7 @@ mod drift;
 mod entitlements;
 mod integrations;
 mod kill_switch;
+mod links;
 mod probes;
 mod template;
 
@@ -54,6 +55,9 @@ pub fn api() -> OpenApiRouter<AdminApi> {
         .routes(routes!(drift::protected, drift::protect))
         .routes(routes!(by_hand::get, by_hand::propose))
         .routes(routes!(by_hand::confirm))
+        .routes(routes!(links::list, links::link))
+        .routes(routes!(links::get, links::unlink))
+        .routes(routes!(links::attribute, links::choose))
         .routes(routes!(template::get, template::put))
         .routes(routes!(integrations::get_azure, integrations::put_azure))
         .routes(routes!(kill_switch::state, kill_switch::press))

@@ -28,6 +28,7 @@ use crate::idempotency::{Answer, Once, replay};
 use crate::keys;
 use crate::passkeys::{self, Signed};
 use crate::pause;
+use crate::persons;
 use crate::policy;
 use crate::ports::Core;
 use crate::ports::passkeys::Passkeys;
@@ -74,7 +75,7 @@ pub async fn begin_signed(
     let request = &stored.value;
     let (approver, party) = who.party()?;
     request.check_open("decided", core.clock.now())?;
-    if party.same_person(&request.requester) || party.same_person(&request.beneficiary) {
+    if requests::mine(core, request, &party).await? {
         return Err(Refusal::OwnAccess.into());
     }
     if !requests::is_approver(core, approver.value.id, request).await? {
@@ -239,6 +240,7 @@ async fn prepare(
     let policy = in_force.policy()?;
     let extends = extended_grant(core, request).await?;
     let has_passkey = signed.is_none() && passkeys::has_usable(core, &request.application, party.user).await?;
+    let (persons, links) = persons::now(store, &request.application, request.parties().chain([&party])).await?;
     let facts = DecisionFacts {
         request: (request, stored.version),
         entitlement: &in_force.entitlement.value,
@@ -263,6 +265,7 @@ async fn prepare(
         extends: extends
             .as_ref()
             .map(|(grant, ordered)| requests::extension_facts(&in_force, &grant.value, *ordered)),
+        persons: &persons,
     };
     let ids = (DecisionId::new(core.ids.uuid()), GrantId::new(core.ids.uuid()));
     let mut decided = judge(ids, vote.clone(), &facts, now)?;
@@ -284,6 +287,8 @@ async fn prepare(
         .check(&in_force.entitlement)
         .check(&in_force.template)
         .event(StreamId::request(id), draft);
+    // Whoever is linked meanwhile with somebody who takes part makes this be judged again.
+    change = persons::checked(change, &links);
     if decision.verdict == Verdict::Approve {
         change = pause::checked(change, &not_paused(core, request, approver.value.id).await?);
         removals::check_none_overdue(store, &request.application).await?;
@@ -368,7 +373,7 @@ const fn evidence_kind(decision: &hourglass_domain::decision::Decision) -> &'sta
 
 /// The beneficiary, who is still active.
 async fn active_beneficiary(core: &Core, grant: &Grant) -> Result<Stored<User>> {
-    let beneficiary = directory::user(&*core.store, &grant.application, grant.beneficiary.user).await?;
+    let beneficiary = directory::provisioned_user(&*core.store, &grant.application, grant.beneficiary.user).await?;
     Ok(beneficiary
         .filter(|user| user.value.active)
         .ok_or(Refusal::AccountInactive)?)
@@ -488,18 +493,18 @@ pub async fn inbox(core: &Core, who: &Who, after: Option<String>, limit: usize) 
             .limit(limit - found.len());
         let page = core.store.list(List::Waiting, &query).await?;
         looked_at += page.items.len();
-        for stored in read_many::<Request>(&*core.store, &page.items)
-            .await?
-            .into_iter()
-            .flatten()
-        {
+        let waiting = read_many::<Request>(&*core.store, &page.items).await?;
+        let waiting: Vec<Stored<Request>> = waiting.into_iter().flatten().collect();
+        let parties = waiting.iter().flat_map(|stored| stored.value.parties()).chain([&party]);
+        let (persons, _) = persons::now(&*core.store, application, parties).await?;
+        for stored in waiting {
             let request = &stored.value;
             let open = request.check_open("approved", now).is_ok();
-            let own = request.requester.same_person(&party) || request.beneficiary.same_person(&party);
+            let own = persons.is_any(&party, [&request.requester, &request.beneficiary]);
             let decided = request
                 .approvals
                 .iter()
-                .any(|approval| approval.approver.same_person(&party));
+                .any(|approval| persons.same(&approval.approver, &party));
             if !open || own || decided {
                 continue;
             }

@@ -1,5 +1,10 @@
 //! Looking up provisioned users, groups and memberships.
 //!
+//! Nobody else reads users, because a user's `person` is only known once the links between accounts are applied
+//! ([`crate::persons`]): [`user`], [`users`], [`user_by_object_id`] and [`users_page`] give users with the person behind
+//! them now. What is called `provisioned_…` gives them as SCIM stored them, without: for SCIM itself, and for the way
+//! out of a grant, which hangs on no link (invariant I7).
+//!
 //! Every look-up of a single thing reads the table itself, strongly consistently, because decisions rest on it. Only
 //! [`users_page`] and [`groups_page`] go through a list index: they may lag a moment behind and are for lists alone.
 //!
@@ -8,14 +13,16 @@
 
 use std::collections::BTreeSet;
 
+use hourglass_domain::canonical::Digest;
 use hourglass_domain::directory::{Group, User};
 use hourglass_domain::ids::{ApplicationId, GroupId, ObjectId, UserId};
 use serde_json::Value;
 
 use crate::change::{read, read_many, read_page};
 use crate::keys::{self, Unique};
+use crate::persons;
 use crate::ports::store::{Key, LARGEST_PAGE, List, MOST_KEYS, Page, Query, Store, StoreError};
-use crate::records::{GroupMember, Stored, UniqueValue, UserEmail, UserGroup};
+use crate::records::{GroupMember, Stored, UniqueValue, UserEmail, UserGroup, UserMark};
 
 /// What a look-up gives.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -40,8 +47,21 @@ pub fn name_key(name: &str) -> String {
 /// A user by our id.
 ///
 /// # Errors
-/// As [`Store::get`].
+/// As [`Store::get_many`].
 pub async fn user(store: &dyn Store, application: &ApplicationId, id: UserId) -> Result<Option<Stored<User>>> {
+    let user = provisioned_user(store, application, id).await?;
+    persons::applied_to_one(store, application, user).await
+}
+
+/// A user by our id, as provisioned.
+///
+/// # Errors
+/// As [`Store::get`].
+pub async fn provisioned_user(
+    store: &dyn Store,
+    application: &ApplicationId,
+    id: UserId,
+) -> Result<Option<Stored<User>>> {
     read(store, &keys::user(application, id)).await
 }
 
@@ -58,6 +78,19 @@ pub async fn group(store: &dyn Store, application: &ApplicationId, id: GroupId) 
 /// # Errors
 /// As [`Store::get_many`].
 pub async fn users(
+    store: &dyn Store,
+    application: &ApplicationId,
+    ids: &[UserId],
+) -> Result<Vec<Option<Stored<User>>>> {
+    let users = provisioned_users(store, application, ids).await?;
+    persons::applied(store, application, users).await
+}
+
+/// Users by our ids, in the same order, as provisioned; any number of distinct ones.
+///
+/// # Errors
+/// As [`Store::get_many`].
+pub async fn provisioned_users(
     store: &dyn Store,
     application: &ApplicationId,
     ids: &[UserId],
@@ -88,8 +121,39 @@ pub async fn user_by_object_id(
     application: &ApplicationId,
     object_id: ObjectId,
 ) -> Result<Option<Stored<User>>> {
-    let found = user_by(store, application, Unique::UserExternalId, &object_id.to_string()).await?;
-    Ok(found.filter(|user| user.value.object_id() == Some(object_id)))
+    let found = provisioned_user_by(store, application, Unique::UserExternalId, &object_id.to_string()).await?;
+    let found = found.filter(|user| user.value.object_id() == Some(object_id));
+    persons::applied_to_one(store, application, found).await
+}
+
+/// The users with these Entra object ids, in the same order, as provisioned; any number of distinct ones.
+///
+/// # Errors
+/// As [`Store::get_many`].
+pub async fn provisioned_users_by_object_ids(
+    store: &dyn Store,
+    application: &ApplicationId,
+    object_ids: &[ObjectId],
+) -> Result<Vec<Option<Stored<User>>>> {
+    let unique: Vec<Key> = object_ids
+        .iter()
+        .map(|id| keys::unique(application, Unique::UserExternalId, &id.to_string()))
+        .collect();
+    let owners: Vec<Option<UserId>> = read_all::<UniqueValue>(store, &unique)
+        .await?
+        .into_iter()
+        .map(|found| found.and_then(|found| found.value.owner.parse().ok()))
+        .collect();
+    let ids: Vec<UserId> = owners.iter().flatten().copied().collect();
+    let mut found = provisioned_users(store, application, &ids).await?.into_iter();
+    Ok(owners
+        .into_iter()
+        .zip(object_ids)
+        .map(|(owner, object_id)| {
+            let user = owner.and_then(|_| found.next().flatten())?;
+            (user.value.object_id() == Some(*object_id)).then_some(user)
+        })
+        .collect())
 }
 
 /// The group with this Entra object id; `None` when there is none.
@@ -135,24 +199,24 @@ pub async fn groups_by_object_ids(
         .collect())
 }
 
-/// The user who has a unique value, given in the spelling that is compared ([`name_key`], [`external_id_key`]). The
+/// The user, as provisioned, who has a unique value, given in the spelling that is compared ([`name_key`], [`external_id_key`]). The
 /// caller compares the user's own value, which may have changed between the two reads.
 ///
 /// # Errors
 /// As [`Store::get`].
-pub async fn user_by(
+pub async fn provisioned_user_by(
     store: &dyn Store,
     application: &ApplicationId,
     what: Unique,
     value: &str,
 ) -> Result<Option<Stored<User>>> {
     match owner(store, application, what, value).await? {
-        Some(id) => user(store, application, id).await,
+        Some(id) => provisioned_user(store, application, id).await,
         None => Ok(None),
     }
 }
 
-/// The group that has a unique value; see [`user_by`].
+/// The group that has a unique value; see [`provisioned_user_by`].
 ///
 /// # Errors
 /// As [`Store::get`].
@@ -196,13 +260,13 @@ pub fn addresses(user: &User) -> BTreeSet<String> {
     emails.into_iter().flatten().filter_map(address).collect()
 }
 
-/// Users who have an e-mail address, given in the spelling that is compared, in order of their ids, after `after`; at
+/// Users, as provisioned, who have an e-mail address, given in the spelling that is compared, in order of their ids, after `after`; at
 /// most `limit` (1 to [`LARGEST_PAGE`]). The caller compares the users' own addresses, which may have changed between the
 /// two reads, and their type.
 ///
 /// # Errors
 /// As [`Store::query`].
-pub async fn users_with_email_page(
+pub async fn provisioned_users_with_email_page(
     store: &dyn Store,
     application: &ApplicationId,
     address: &str,
@@ -220,9 +284,34 @@ pub async fn users_with_email_page(
     let page: Page<Stored<UserEmail>> = read_page(store, &query).await?;
     let ids: Vec<UserId> = page.items.iter().map(|email| email.value.user).collect();
     Ok(Page {
-        items: users(store, application, &ids).await?.into_iter().flatten().collect(),
+        items: provisioned_users(store, application, &ids)
+            .await?
+            .into_iter()
+            .flatten()
+            .collect(),
         next: page.next,
     })
+}
+
+/// Users who have the mark of a value that may link accounts, as provisioned, in order of their ids; at most `limit`
+/// (1 to [`LARGEST_PAGE`]).
+///
+/// # Errors
+/// As [`Store::query`].
+pub async fn provisioned_users_with_mark(
+    store: &dyn Store,
+    application: &ApplicationId,
+    mark: Digest,
+    limit: usize,
+) -> Result<Vec<Stored<User>>> {
+    let query = Query::partition(keys::users_with_mark(application, mark)).limit(limit);
+    let page: Page<Stored<UserMark>> = read_page(store, &query).await?;
+    let ids: Vec<UserId> = page.items.iter().map(|marked| marked.value.user).collect();
+    Ok(provisioned_users(store, application, &ids)
+        .await?
+        .into_iter()
+        .flatten()
+        .collect())
 }
 
 /// Longest unique value or e-mail address, in bytes of its compared spelling: with the longest application name it still fits the
@@ -287,12 +376,12 @@ pub struct Memberships<R, I> {
     pub next: Option<I>,
 }
 
-/// Members of a group, in order of their ids, after `after`; of at most `limit` memberships (1 to [`LARGEST_PAGE`]).
+/// Members of a group, as provisioned, in order of their ids, after `after`; of at most `limit` memberships (1 to [`LARGEST_PAGE`]).
 /// Ask [`group`] first whether it stands.
 ///
 /// # Errors
 /// As [`Store::query`].
-pub async fn members_page(
+pub async fn provisioned_members_page(
     store: &dyn Store,
     application: &ApplicationId,
     group: GroupId,
@@ -307,7 +396,11 @@ pub async fn members_page(
     Ok(Memberships {
         next: page.next.and(ids.last().copied()),
         read: ids.len(),
-        standing: users(store, application, &ids).await?.into_iter().flatten().collect(),
+        standing: provisioned_users(store, application, &ids)
+            .await?
+            .into_iter()
+            .flatten()
+            .collect(),
     })
 }
 
@@ -346,6 +439,25 @@ pub async fn users_page(
     after: Option<String>,
     limit: usize,
 ) -> Result<Page<Stored<User>>> {
+    let page = provisioned_users_page(store, application, after, limit).await?;
+    let users = page.items.into_iter().map(Some).collect();
+    let users = persons::applied(store, application, users).await?;
+    Ok(Page {
+        items: users.into_iter().flatten().collect(),
+        next: page.next,
+    })
+}
+
+/// Users of an application, as provisioned; as [`users_page`].
+///
+/// # Errors
+/// As [`Store::list`].
+pub async fn provisioned_users_page(
+    store: &dyn Store,
+    application: &ApplicationId,
+    after: Option<String>,
+    limit: usize,
+) -> Result<Page<Stored<User>>> {
     list_page(store, keys::users_list(application), after, limit).await
 }
 
@@ -378,7 +490,10 @@ async fn list_page<R: crate::records::Record>(
     })
 }
 
-async fn read_all<R: crate::records::Record>(store: &dyn Store, keys: &[Key]) -> Result<Vec<Option<Stored<R>>>> {
+pub(crate) async fn read_all<R: crate::records::Record>(
+    store: &dyn Store,
+    keys: &[Key],
+) -> Result<Vec<Option<Stored<R>>>> {
     let mut items = Vec::with_capacity(keys.len());
     for chunk in keys.chunks(MOST_KEYS) {
         items.extend(read_many(store, chunk).await?);

@@ -159,7 +159,7 @@ pub async fn review(core: &Core, who: &Who, grant: GrantId, justified: bool, com
             .value;
         let key = keys::emergency(&request.application, request.beneficiary.person, grant);
         let emergency: Stored<EmergencyUse> = read(store, &key).await?.ok_or_else(|| unknown.clone())?;
-        if party.same_person(&request.beneficiary) || party.same_person(&request.requester) {
+        if requests::mine(core, &request, &party).await? {
             return Err(Refusal::OwnAccess.into());
         }
         if !who.has(Role::Admin) && !requests::is_approver(core, party.user, &request).await? {

@@ -68,9 +68,9 @@ fn not_beneficiary() -> AppError {
 /// When the caller is not the beneficiary, or the grant is over.
 pub async fn check_in(core: &Core, who: &Who, id: GrantId) -> Result<Grant> {
     who.require_scope(Scope::RequestsReadWrite)?;
-    let (grant, _) = visible(core, who, id).await?;
+    let (grant, request) = visible(core, who, id).await?;
     let (_, party) = who.party()?;
-    if !grant.value.beneficiary.same_person(&party) {
+    if !requests::mine(core, &request.value, &party).await? {
         return Err(not_beneficiary());
     }
     order_end(core, who, &grant.value, EndReason::CheckedIn, None).await
@@ -88,11 +88,7 @@ pub async fn revoke(core: &Core, who: &Who, id: GrantId, reason: &str) -> Result
     if !who.has(Role::Admin) {
         who.require_role(Role::Approver)?;
         let (user, party) = who.party()?;
-        let decided = request
-            .value
-            .approvals
-            .iter()
-            .any(|approval| approval.approver.same_person(&party));
+        let decided = requests::decided(core, &request.value, &party).await?;
         if !decided && !requests::is_approver(core, user.value.id, &request.value).await? {
             return Err(Refusal::NotApprover {
                 name: grant.value.entitlement_name,

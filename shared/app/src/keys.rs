@@ -288,6 +288,36 @@ pub fn user_email(application: &ApplicationId, address: &str, user: UserId) -> K
     Key::new(users_with_email(application, address), user.to_string())
 }
 
+/// Partition of the users in whose attribute a mark was made of a value that may link accounts.
+#[must_use]
+pub fn users_with_mark(application: &ApplicationId, mark: Digest) -> String {
+    format!("SCIM#{application}#UV#{mark}")
+}
+
+/// That a user has a value that may link accounts.
+#[must_use]
+pub fn user_mark(application: &ApplicationId, mark: Digest, user: UserId) -> Key {
+    Key::new(users_with_mark(application, mark), user.to_string())
+}
+
+/// How accounts of an application are linked.
+#[must_use]
+pub fn link_settings(application: &ApplicationId) -> Key {
+    Key::new(format!("LINK#{application}"), "SETTINGS")
+}
+
+/// That an account belongs to a person. (An object id has no `#`, so that no application's name leads elsewhere.)
+#[must_use]
+pub fn link(application: &ApplicationId, account: ObjectId) -> Key {
+    Key::new(format!("LINK#{application}#{account}"), "LINK")
+}
+
+/// List partition of the accounts of an application that an admin has linked.
+#[must_use]
+pub fn links_list(application: &ApplicationId) -> String {
+    format!("LINK#{application}#LIST")
+}
+
 /// List partition of an application's users, and of its groups.
 #[must_use]
 pub fn users_list(application: &ApplicationId) -> String {

@@ -19,6 +19,7 @@ pub mod keys;
 pub mod limits;
 pub mod passkeys;
 pub mod pause;
+pub mod persons;
 pub mod policy;
 pub mod ports;
 pub mod prompts;

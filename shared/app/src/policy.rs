@@ -14,11 +14,14 @@ use crate::change::{Change, read, read_many};
 use crate::directory;
 use crate::error::Result;
 use crate::keys;
+use crate::persons;
 use crate::ports::store::{Key, LARGEST_PAGE, MOST_KEYS, Store};
 use crate::records::{GroupUse, Stored};
 
 /// Most members of approver groups that are looked at to find enough approvers.
 const MOST_APPROVERS_READ: usize = 2_000;
+/// Of how many approvers at a time it is looked up who they are.
+const LINKS_AT_A_TIME: usize = 20;
 
 /// An entitlement with the template and what the directory says about its targets.
 #[derive(Clone, Debug)]
@@ -359,8 +362,9 @@ pub async fn available_approvers(
     let mut found: BTreeSet<PersonId> = BTreeSet::new();
     let enough = |found: &BTreeSet<PersonId>| found.len() >= usize::from(up_to);
     let people: Vec<UserId> = principals.users.iter().copied().collect();
-    let people = directory::users(store, application, &people).await?;
-    count(tenant, people.into_iter().flatten(), excluded, &mut found);
+    let people = directory::provisioned_users(store, application, &people).await?;
+    let people: Vec<Stored<User>> = people.into_iter().flatten().collect();
+    count(store, application, tenant, people, excluded, up_to, &mut found).await?;
     let mut read_so_far = 0;
     for group in &principals.groups {
         // A group that was deleted has no members, although their items go later.
@@ -369,9 +373,9 @@ pub async fn available_approvers(
         }
         let mut after = None;
         while !enough(&found) && read_so_far < MOST_APPROVERS_READ {
-            let page = directory::members_page(store, application, *group, after, LARGEST_PAGE / 2).await?;
+            let page = directory::provisioned_members_page(store, application, *group, after, LARGEST_PAGE / 2).await?;
             read_so_far += page.read;
-            count(tenant, page.standing, excluded, &mut found);
+            count(store, application, tenant, page.standing, excluded, up_to, &mut found).await?;
             after = page.next;
             if after.is_none() {
                 break;
@@ -381,21 +385,36 @@ pub async fn available_approvers(
     Ok(u8::try_from(found.len()).unwrap_or(u8::MAX).min(up_to))
 }
 
-fn count(
+/// Adds the distinct persons behind `users` who could approve, until there are `up_to`.
+async fn count(
+    store: &dyn Store,
+    application: &ApplicationId,
     tenant: TenantId,
-    users: impl IntoIterator<Item = Stored<User>>,
+    users: Vec<Stored<User>>,
     excluded: &[&Party],
+    up_to: u8,
     found: &mut BTreeSet<PersonId>,
-) {
-    for user in users {
-        let user = user.value;
-        let Some(party) = user.party(tenant).filter(|_| user.active && !user.is_guest()) else {
-            continue;
-        };
-        if !excluded.iter().any(|other| other.same_person(&party)) {
-            found.insert(party.person);
+) -> Result<()> {
+    let able: Vec<Option<Stored<User>>> = users
+        .into_iter()
+        .filter(|user| user.value.active && !user.value.is_guest())
+        .map(Some)
+        .collect();
+    // Links are only looked up for as many as are needed.
+    for some in able.chunks(LINKS_AT_A_TIME) {
+        if found.len() >= usize::from(up_to) {
+            break;
+        }
+        for user in persons::applied(store, application, some.to_vec()).await? {
+            let Some(party) = user.and_then(|user| user.value.party(tenant)) else {
+                continue;
+            };
+            if !excluded.iter().any(|other| other.same_person(&party)) {
+                found.insert(party.person);
+            }
         }
     }
+    Ok(())
 }
 
 /// A group that feeds the approvers of an entitlement, its eligibility or its emergency people, and can be requested itself, if there is one:

@@ -20,6 +20,7 @@ use hourglass_domain::ids::{
 use hourglass_domain::kill_switch::{KillOrder, Pause};
 use hourglass_domain::limit::Counter;
 use hourglass_domain::membership::{Holds, Membership};
+use hourglass_domain::person::{Link, LinkSettings};
 use hourglass_domain::request::{Request, RequestStatus};
 use hourglass_domain::session::{Account, Session};
 use hourglass_domain::target::TargetFacts;
@@ -239,6 +240,18 @@ record!(
     e.user
 );
 record!(
+    UserMark,
+    "user_mark",
+    |m| keys::user_mark(&m.application, m.mark, m.user),
+    m.user
+);
+record!(
+    LinkSettings,
+    "link_settings",
+    |s| keys::link_settings(&s.application),
+    s.application
+);
+record!(
     GroupMember,
     "group_member",
     |m| keys::member(&m.application, m.group, m.user),
@@ -349,6 +362,23 @@ impl Record for User {
             list: List::Owner,
             pk: keys::users_list(&self.application),
             sk: self.id.to_string(),
+        }]
+    }
+}
+
+impl Record for Link {
+    const KIND: &'static str = "link";
+    fn key(&self) -> Key {
+        keys::link(&self.application, self.account)
+    }
+    fn audit_id(&self) -> String {
+        self.account.to_string()
+    }
+    fn lists(&self) -> Vec<Listed> {
+        vec![Listed {
+            list: List::Owner,
+            pk: keys::links_list(&self.application),
+            sk: format!("{}#{}", self.person, self.account),
         }]
     }
 }
@@ -619,6 +649,17 @@ pub struct UserEmail {
     /// The address, in the spelling that is compared.
     pub address: String,
     /// Whose it is.
+    pub user: UserId,
+}
+
+/// That a user has a value in an attribute that may link accounts.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct UserMark {
+    /// The application.
+    pub application: ApplicationId,
+    /// The mark of attribute and value.
+    pub mark: hourglass_domain::canonical::Digest,
+    /// Who has it.
     pub user: UserId,
 }
 

@@ -1,6 +1,7 @@
 //! Asking for access or for more time, taking a request back, and who may see one.
 
 use hourglass_domain::audit::{Actor, Draft, StreamId};
+use hourglass_domain::decision::Decision;
 use hourglass_domain::directory::{Party, User};
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::{EndOrder, Grant};
@@ -24,6 +25,7 @@ use crate::idempotency::{Answer, Once, replay};
 use crate::keys;
 use crate::limits::{self, Allowed};
 use crate::pause;
+use crate::persons;
 use crate::policy::{self, InForce, Named};
 use crate::ports::Core;
 use crate::ports::store::Query;
@@ -440,15 +442,30 @@ pub(crate) async fn may_see(core: &Core, who: &Who, request: &Request) -> Result
     let Ok((user, party)) = who.party() else {
         return Ok(false);
     };
-    let mine = |other: &Party| other.same_person(&party);
-    if mine(&request.requester) || mine(&request.beneficiary) {
-        return Ok(true);
-    }
-    let decided = keys::decision(request.id, party.person);
-    if core.store.get(&decided).await?.is_some() {
+    if mine(core, request, &party).await? || decided(core, request, &party).await? {
         return Ok(true);
     }
     is_approver(core, user.value.id, request).await
+}
+
+/// Whether a party is requester or beneficiary, with whatever account: as links are now.
+pub(crate) async fn mine(core: &Core, request: &Request, party: &Party) -> Result<bool> {
+    let own = [&request.requester, &request.beneficiary];
+    let (persons, _) = persons::now(&*core.store, &request.application, own.into_iter().chain([party])).await?;
+    Ok(persons.is_any(party, own))
+}
+
+/// Whether a party has decided on a request, with whatever account.
+pub(crate) async fn decided(core: &Core, request: &Request, party: &Party) -> Result<bool> {
+    let decisions = Query::partition(keys::decisions(request.id));
+    let decisions = read_page::<Decision>(&*core.store, &decisions).await?.items;
+    if decisions.is_empty() {
+        return Ok(false);
+    }
+    let approvers: Vec<&Party> = decisions.iter().map(|decision| &decision.value.approver).collect();
+    let all = approvers.iter().copied().chain([party]);
+    let (persons, _) = persons::now(&*core.store, &request.application, all).await?;
+    Ok(persons.is_any(party, approvers))
 }
 
 /// Whether the user is an approver of what was requested, now.

@@ -8,6 +8,7 @@ use crate::entitlement::{ApprovalMode, Entitlement, PolicyRef};
 use crate::grant::{Grant, GrantTarget};
 use crate::ids::{DecisionId, GrantId, RequestId};
 use crate::passkey::{Passkey, Proof};
+use crate::person::Persons;
 use crate::refusal::StepUpProblem;
 use crate::request::{Activation, Approval, ExtensionFacts, Request, RequestKind, RequestStatus, check_requestable};
 use crate::signed::{Account, DecisionForm, Form, Second, SignedTarget, Start};
@@ -253,6 +254,8 @@ pub struct DecisionFacts<'a> {
     pub factor: Factor<'a>,
     /// The grant that the request would extend, where it asks for that.
     pub extends: Option<ExtensionFacts<'a>>,
+    /// Who is who now, of everybody who takes part.
+    pub persons: &'a Persons,
 }
 
 /// What a decision leads to.
@@ -284,11 +287,8 @@ pub fn decide(
         Verdict::Approve | Verdict::Activate => return Err(Refusal::OwnActivation),
     };
     request.check_open(wanted, now)?;
-    if request
-        .approvals
-        .iter()
-        .any(|approval| approval.approver.same_person(facts.approver))
-    {
+    let before = request.approvals.iter().map(|approval| &approval.approver);
+    if facts.persons.is_any(facts.approver, before) {
         return Err(Refusal::AlreadyDecided);
     }
     let evidence = facts.factor.evidence(facts.entitlement, now)?;
@@ -349,23 +349,27 @@ pub fn decide(
     })
 }
 
-/// How many approvals count: the one that is being given, and those of people who may still approve. Whoever was
-/// switched off or is no approver any more since has approved in vain (invariant I10).
+/// How many persons' approvals count: the one that is being given, and those of people who may still approve. Whoever was
+/// switched off or is no approver any more since has approved in vain (invariant I10), and so has whoever turns out to be
+/// requester, beneficiary or another approver by another account.
 fn counted(request: &Request, facts: &DecisionFacts<'_>) -> usize {
+    let persons = facts.persons;
     let counts = |approver: &Party| {
-        approver.same_person(facts.approver) || facts.standing.iter().any(|other| other.same_person(approver))
+        let standing = facts.standing.iter().any(|other| other.same_person(approver));
+        let concerned = persons.is_any(approver, [&request.requester, &request.beneficiary]);
+        (approver.same_person(facts.approver) || standing) && !concerned
     };
-    request
-        .approvals
-        .iter()
-        .filter(|approval| counts(&approval.approver))
-        .count()
+    let approvers = request.approvals.iter().map(|approval| &approval.approver);
+    persons.count(approvers.filter(|approver| counts(approver)))
 }
 
 /// Who may decide at all.
 fn check_approver(facts: &DecisionFacts<'_>) -> Result<(), Refusal> {
     let (request, _) = facts.request;
-    if facts.approver.same_person(&request.requester) || facts.approver.same_person(&request.beneficiary) {
+    if facts
+        .persons
+        .is_any(facts.approver, [&request.requester, &request.beneficiary])
+    {
         return Err(Refusal::OwnAccess);
     }
     if !facts.is_approver {
@@ -579,8 +583,8 @@ fn verify_activated<'a>(
 }
 
 /// Verifies that the rules in force are those that were approved, and that the approvals satisfy them: `standing` are
-/// the decisions of people who may still approve. With [`verify_evidence`] it binds the grant's targets to the
-/// entitlement, so that a request whose row was changed after it was made grants nothing.
+/// the decisions of people who may still approve, and `persons` says who is who now. With [`verify_evidence`] it binds
+/// the grant's targets to the entitlement, so that a request whose row was changed after it was made grants nothing.
 ///
 /// # Errors
 /// What does not fit, for the audit event.
@@ -589,6 +593,7 @@ pub fn verify_rules(
     entitlement: &Entitlement,
     policy: &PolicyRef,
     standing: &[&Decision],
+    persons: &Persons,
 ) -> Result<(), &'static str> {
     if policy.hash != request.policy.hash {
         return Err("the rules of the entitlement changed before the grant became active");
@@ -626,11 +631,11 @@ pub fn verify_rules(
         if !does {
             return Err("a decision does not show the factor that the entitlement asks for");
         }
-        if !counted.iter().any(|earlier| earlier.same_person(&decision.approver)) {
+        if !persons.is_any(&decision.approver, [&request.requester, &request.beneficiary]) {
             counted.push(&decision.approver);
         }
     }
-    if counted.len() < usize::from(entitlement.quorum).max(1) {
+    if persons.count(counted) < usize::from(entitlement.quorum).max(1) {
         return Err("fewer people than the quorum who approved may still approve");
     }
     Ok(())
@@ -642,6 +647,7 @@ mod tests {
     use crate::entitlement::Template;
     use crate::entitlement::tests::entitlement;
     use crate::grant::GrantStatus;
+    use crate::ids::PersonId;
     use crate::protocol::grant::MOST_EXTENSIONS;
     use crate::request::tests::{an_ask, good_facts, party};
     use crate::request::{AskFacts, ask};
@@ -665,6 +671,7 @@ mod tests {
         eligible: bool,
         guest: bool,
         extends: Option<(Grant, bool)>,
+        persons: Persons,
         now: Timestamp,
     }
 
@@ -715,6 +722,7 @@ mod tests {
             eligible: true,
             guest: false,
             extends: None,
+            persons: Persons::default(),
             now: NOW,
         }
     }
@@ -747,6 +755,7 @@ mod tests {
                     ordered_to_end: *ordered_to_end,
                     latest_end: LATEST,
                 }),
+                persons: &case.persons,
             },
             case.now,
         )
@@ -914,6 +923,57 @@ mod tests {
     }
 
     #[test]
+    fn whoever_turns_out_to_be_linked_does_not_count() {
+        let human = PersonId::new(Uuid::from_u128(900));
+        let note = |persons: &mut Persons, party: &Party| persons.note(party.tenant, party.object_id, human);
+        let mut own = case();
+        note(&mut own.persons, &own.approver.clone());
+        note(&mut own.persons, &own.request.requester.clone());
+        assert_eq!(run(&own).unwrap_err(), Refusal::OwnAccess);
+
+        // An approver before is the one who decides now, by another account.
+        let mut first = case();
+        first.request.quorum = 2;
+        let after = run(&first).unwrap().request;
+        let mut again = case();
+        again.request = after.clone();
+        again.approver = party(12);
+        note(&mut again.persons, &party(11));
+        note(&mut again.persons, &party(12));
+        assert_eq!(run(&again).unwrap_err(), Refusal::AlreadyDecided);
+
+        // An approver before turns out to be the requester.
+        let mut third = case();
+        third.request = after;
+        third.approver = party(12);
+        third.standing = vec![party(11)];
+        note(&mut third.persons, &party(11));
+        note(&mut third.persons, &third.request.requester.clone());
+        let decided = run(&third).unwrap();
+        assert_eq!(
+            (decided.request.status, decided.grant),
+            (RequestStatus::Pending, None),
+            "one of the two approvals does not count"
+        );
+    }
+
+    #[test]
+    fn before_an_add_persons_are_compared_as_they_are_now() {
+        let case = case();
+        let decided = run(&case).unwrap();
+        let (request, decision) = (decided.request, decided.decision);
+        let verify = |persons: &Persons| verify_rules(&request, &case.entitlement, &case.policy, &[&decision], persons);
+        assert_eq!(verify(&case.persons), Ok(()));
+        for own in [&request.requester, &request.beneficiary] {
+            let mut persons = Persons::default();
+            for party in [own, &decision.approver] {
+                persons.note(party.tenant, party.object_id, PersonId::new(Uuid::from_u128(900)));
+            }
+            assert!(verify(&persons).is_err(), "the approver is {}", own.name);
+        }
+    }
+
+    #[test]
     fn strangers_and_guests_are_refused() {
         let mut stranger = case();
         stranger.is_approver = false;
@@ -989,7 +1049,7 @@ mod tests {
         let decided = run(&case).unwrap();
         let (request, decision) = (decided.request, decided.decision);
         let verify = |request: &Request, entitlement: &Entitlement, decisions: &[&Decision]| {
-            verify_rules(request, entitlement, &case.policy, decisions)
+            verify_rules(request, entitlement, &case.policy, decisions, &case.persons)
         };
         assert_eq!(verify(&request, &case.entitlement, &[&decision]), Ok(()));
         assert!(

@@ -25,6 +25,7 @@ pub mod kill_switch;
 pub mod limit;
 pub mod membership;
 pub mod passkey;
+pub mod person;
 pub mod protocol;
 pub mod refusal;
 pub mod request;

@@ -291,6 +291,15 @@ pub enum Refusal {
     /// One's own proposal cannot be confirmed by oneself.
     #[error("This needs two admins: one proposes it, another person confirms it.")]
     SecondAdmin,
+    /// Both accounts belong to one person already.
+    #[error("These accounts belong to one person already.")]
+    AlreadyLinked,
+    /// The account is linked with none by an admin.
+    #[error("This account is linked with no other by an admin; what an attribute links is unlinked at its source.")]
+    NotLinked,
+    /// Nobody says of their own accounts whose they are.
+    #[error("Nobody links or unlinks their own accounts: another admin has to.")]
+    OwnLinks,
     /// Somebody else changed it first.
     #[error("It was changed by someone else in the meantime; read it again.")]
     Changed,
@@ -433,6 +442,7 @@ impl Refusal {
             | Self::AccountInactive
             | Self::NotEligible { .. }
             | Self::OwnAccess
+            | Self::OwnLinks
             | Self::NotApprover { .. }
             | Self::GuestApprover
             | Self::PasskeyExpected
@@ -467,6 +477,8 @@ impl Refusal {
             | Self::KillUnderWay
             | Self::ReleaseProposed
             | Self::SecondAdmin
+            | Self::AlreadyLinked
+            | Self::NotLinked
             | Self::Changed
             | Self::Taken { .. }
             | Self::TooManyGrants { .. }
@@ -529,6 +541,9 @@ impl Refusal {
             Self::KillUnderWay => "kill-under-way",
             Self::ReleaseProposed => "release-proposed",
             Self::SecondAdmin => "second-admin",
+            Self::AlreadyLinked => "already-linked",
+            Self::NotLinked => "not-linked",
+            Self::OwnLinks => "own-links",
             Self::Changed => "changed",
             Self::KeyReused => "key-reused",
             Self::Taken { .. } => "taken",

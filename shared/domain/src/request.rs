@@ -450,6 +450,12 @@ pub fn check_requestable(entitlement: &Entitlement, facts: &[Option<TargetFacts>
 }
 
 impl Request {
+    /// Everybody who takes part: requester, beneficiary and those who have approved.
+    pub fn parties(&self) -> impl Iterator<Item = &Party> {
+        let approvers = self.approvals.iter().map(|approval| &approval.approver);
+        [&self.requester, &self.beneficiary].into_iter().chain(approvers)
+    }
+
     /// # Errors
     /// When the request is not pending or its time to live is over at `now`, whatever the stored state says.
     pub fn check_open(&self, wanted: &'static str, now: Timestamp) -> Result<(), Refusal> {

@@ -125,7 +125,7 @@ async fn lists_come_in_pages() {
     let mut members = Vec::new();
     let mut after = None;
     loop {
-        let page = directory::members_page(store, application, group, after, 3)
+        let page = directory::provisioned_members_page(store, application, group, after, 3)
             .await
             .unwrap();
         assert!(page.standing.len() <= 3);
@@ -185,7 +185,7 @@ async fn who_was_deleted_is_nobodys_member_and_no_members_group() {
         let found = directory::is_member(store, application, other, user(number)).await;
         assert!(!found.unwrap(), "{number}");
     }
-    let page = directory::members_page(store, application, group, None, 3)
+    let page = directory::provisioned_members_page(store, application, group, None, 3)
         .await
         .unwrap();
     let standing: Vec<UserId> = page.standing.iter().map(|user| user.value.id).collect();

@@ -5,13 +5,15 @@ use hourglass_domain::audit::{Draft, StreamId};
 use hourglass_domain::by_hand::{ClosingByHand, Signature};
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::Grant;
-use hourglass_domain::ids::GrantId;
+use hourglass_domain::ids::{GrantId, ObjectId};
+use hourglass_domain::person::LinkSettings;
 
 use super::{require_admin, require_version};
 use crate::caller::Who;
 use crate::change::{Change, personal, read};
 use crate::error::Result;
 use crate::keys;
+use crate::persons;
 use crate::ports::Core;
 use crate::records::Stored;
 
@@ -52,6 +54,21 @@ fn sign(core: &Core, who: &Who) -> Result<Signature> {
     })
 }
 
+/// That the caller has no part in the grant and is none of `others`, with whatever account: as links are now.
+async fn another(core: &Core, who: &Who, grant: &Grant, proposed_by: Option<ObjectId>) -> Result<Stored<LinkSettings>> {
+    let (store, account) = (&*core.store, who.caller.object_id);
+    let parties = [grant.requester.object_id, grant.beneficiary.object_id];
+    let (own, links) = persons::is_any(store, &grant.application, account, &parties).await?;
+    if own {
+        return Err(Refusal::OwnAccess.into());
+    }
+    let (same, _) = persons::is_any(store, &grant.application, account, proposed_by.as_slice()).await?;
+    if same {
+        return Err(Refusal::SecondAdmin.into());
+    }
+    Ok(links)
+}
+
 /// Proposes to close a grant by hand. A proposal that nobody has confirmed is replaced.
 ///
 /// # Errors
@@ -59,11 +76,12 @@ fn sign(core: &Core, who: &Who) -> Result<Signature> {
 pub async fn propose(core: &Core, who: &Who, id: GrantId, evidence: &str) -> Result<ByHand> {
     let ByHand { grant, closing } = get(core, who, id).await?;
     let proposal = ClosingByHand::propose(&grant, evidence, sign(core, who)?)?;
+    let links = another(core, who, &grant, None).await?;
     let draft = Draft::new(proposal.proposed.at, who.actor(), "grant.closing_proposed")
         .fact("grant", id)
         .personal(personal(&*core.ids, &[("evidence", Some(evidence))]));
     let version = closing.map_or(0, |closing| closing.version);
-    let change = Change::new()
+    let change = persons::checked(Change::new(), &links)
         .replace(version, &proposal)?
         .event(StreamId::request(grant.request), draft);
     change.commit(&*core.store).await?;
@@ -79,12 +97,14 @@ pub async fn confirm(core: &Core, who: &Who, id: GrantId, version: u64) -> Resul
     let ByHand { grant, closing } = get(core, who, id).await?;
     let closing = closing.ok_or(Refusal::NotFound { what: "proposal" })?;
     require_version(closing.version, Some(version))?;
+    let proposed_by = closing.value.proposed.object_id;
     let confirmed = closing.value.confirm(&grant, sign(core, who)?)?;
+    let links = another(core, who, &grant, Some(proposed_by)).await?;
     let now = core.clock.now();
     let draft = Draft::new(now, who.actor(), "grant.closing_confirmed").fact("grant", id);
     // Nothing hurries: the next sweep finds it.
     let promise = DueEntry::new(now, DueKind::ByHand, id);
-    let change = Change::new()
+    let change = persons::checked(Change::new(), &links)
         .replace(version, &confirmed)?
         .due(&[], &[promise])?
         .event(StreamId::request(grant.request), draft);

@@ -257,7 +257,10 @@ pub async fn check_principals(
     principals: &Principals,
 ) -> Result<()> {
     for user in &principals.users {
-        if directory::user(&*core.store, application, *user).await?.is_none() {
+        if directory::provisioned_user(&*core.store, application, *user)
+            .await?
+            .is_none()
+        {
             return Err(Refusal::invalid(field, format!("{user} is no user of this application")).into());
         }
     }

@@ -6,7 +6,7 @@
 use hourglass_domain::audit::{Draft, StreamId};
 use hourglass_domain::entitlement::Entitlement;
 use hourglass_domain::grant::Grant;
-use hourglass_domain::ids::{ApplicationId, KillId, ProposalId};
+use hourglass_domain::ids::{ApplicationId, KillId, ObjectId, ProposalId};
 use hourglass_domain::kill_switch::{
     Admin, CONFIRMATION_SECONDS, KillOrder, KillScope, PROPOSAL_SECONDS, Paused, Progress, Proposal, Stage,
     check_confirmation, confirmation,
@@ -24,6 +24,7 @@ use crate::error::Result;
 use crate::idempotency::{Answer, Once, replay};
 use crate::keys;
 use crate::pause;
+use crate::persons;
 use crate::ports::Core;
 use crate::ports::store::{Key, LARGEST_PAGE, List, MOST_KEYS, Query, Store};
 use crate::records::{LiveGrant, LiveInApplication, OpenRequest, Stored, kill_promise};
@@ -117,7 +118,7 @@ async fn name_of(core: &Core, application: &ApplicationId, scope: KillScope) -> 
             Ok(Some(stored.value.name))
         }
         KillScope::User { id } => {
-            if let Some(user) = directory::user(store, application, id).await? {
+            if let Some(user) = directory::provisioned_user(store, application, id).await? {
                 return Ok(Some(user.value.name().to_owned()));
             }
             let live = read_page::<LiveGrant>(store, &Query::partition(keys::live_grants(id)).limit(1)).await?;
@@ -419,13 +420,19 @@ pub async fn release(core: &Core, who: &Who, scope: KillScope, press: KillId, pr
         let now = core.clock.now();
         let before = pause::of(&*core.store, application).await?;
         let (after, was) = before.value.released(scope, press, proposal, &admin(who), now)?;
+        let proposed_by: Vec<ObjectId> = was.proposal.iter().map(|proposal| proposal.by.object_id).collect();
+        let own = persons::is_any(&*core.store, application, who.caller.object_id, &proposed_by);
+        let (own, links) = own.await?;
+        if own {
+            return Err(Refusal::SecondAdmin.into());
+        }
         carried_out(core, application, press).await?;
         let draft = Draft::new(now, who.actor(), "kill_switch.released")
             .fact("scope", scope)
             .fact("press", press)
             .fact("proposal", proposal)
             .fact("paused_since", was.since);
-        let change = Change::new()
+        let change = persons::checked(Change::new(), &links)
             .replace(before.version, &after)?
             .event(stream(application), draft);
         match change.commit(&*core.store).await {

@@ -9,6 +9,7 @@ pub mod drift;
 pub mod entitlements;
 pub mod integrations;
 pub mod kill_switch;
+pub mod links;
 pub mod probes;
 pub mod template;
 

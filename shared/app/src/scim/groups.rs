@@ -297,7 +297,8 @@ impl Scim {
         let mut present: Vec<UserId> = Vec::new();
         let mut after = None;
         loop {
-            let page = directory::members_page(self.store(), self.application(), id, after, LARGEST_PAGE).await?;
+            let page =
+                directory::provisioned_members_page(self.store(), self.application(), id, after, LARGEST_PAGE).await?;
             // Who was deleted is no member any more, and adding such a one has to be refused.
             present.extend(page.standing.iter().map(|user| user.value.id));
             if present.len() > MOST_MEMBER_CHANGES.saturating_add(plan.changes.len()) {

@@ -305,7 +305,7 @@ impl Scim {
         let found = match kind {
             Kind::User => {
                 let ids: Vec<UserId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
-                let users = directory::users(self.store(), self.application(), &ids).await?;
+                let users = directory::provisioned_users(self.store(), self.application(), &ids).await?;
                 users.into_iter().flatten().map(Found::User).collect()
             }
             Kind::Group => {
@@ -389,7 +389,7 @@ impl Scim {
         let (store, application) = (self.store(), self.application());
         Ok(match kind {
             Kind::User => {
-                let page = directory::users_page(store, application, after, limit).await?;
+                let page = directory::provisioned_users_page(store, application, after, limit).await?;
                 (page.items.into_iter().map(Found::User).collect(), page.next)
             }
             Kind::Group => {
@@ -435,16 +435,20 @@ impl Scim {
         let one = match (&plan.source, kind) {
             (Source::Nothing, _) => None,
             (Source::Id(id), Kind::User) => match id.parse() {
-                Ok(id) => directory::user(store, application, id).await?.map(Found::User),
+                Ok(id) => directory::provisioned_user(store, application, id)
+                    .await?
+                    .map(Found::User),
                 Err(_) => None,
             },
             (Source::Id(id), Kind::Group) => match id.parse() {
                 Ok(id) => directory::group(store, application, id).await?.map(Found::Group),
                 Err(_) => None,
             },
-            (Source::Unique(what, value), Kind::User) => directory::user_by(store, application, *what, value)
-                .await?
-                .map(Found::User),
+            (Source::Unique(what, value), Kind::User) => {
+                directory::provisioned_user_by(store, application, *what, value)
+                    .await?
+                    .map(Found::User)
+            }
             (Source::Unique(what, value), Kind::Group) => directory::group_by(store, application, *what, value)
                 .await?
                 .map(Found::Group),
@@ -458,7 +462,7 @@ impl Scim {
     async fn groups_of(&self, user: UserId) -> Result<Vec<Found>> {
         let (store, application) = (self.store(), self.application());
         let mut out = Vec::new();
-        if directory::user(store, application, user).await?.is_none() {
+        if directory::provisioned_user(store, application, user).await?.is_none() {
             return Ok(out);
         }
         let mut read = 0;
@@ -482,7 +486,8 @@ impl Scim {
         let mut out = Vec::new();
         let mut after = None;
         loop {
-            let page = directory::users_with_email_page(store, application, address, after, LARGEST_PAGE).await?;
+            let page =
+                directory::provisioned_users_with_email_page(store, application, address, after, LARGEST_PAGE).await?;
             out.extend(page.items.into_iter().map(Found::User));
             after = page.next;
             if after.is_none() {
@@ -542,7 +547,9 @@ impl Scim {
         let mut out: Vec<UserId> = Vec::new();
         let mut after = None;
         loop {
-            let page = directory::members_page(self.store(), self.application(), group, after, LARGEST_PAGE).await?;
+            let page =
+                directory::provisioned_members_page(self.store(), self.application(), group, after, LARGEST_PAGE)
+                    .await?;
             *shown = shown.saturating_add(page.read);
             if *shown > MOST_MEMBERS_SHOWN {
                 return Err(too_many(

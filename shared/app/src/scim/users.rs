@@ -4,6 +4,7 @@ use hourglass_domain::Timestamp;
 use hourglass_domain::audit::{Draft, StreamId};
 use hourglass_domain::directory::{Gone, User};
 use hourglass_domain::ids::UserId;
+use hourglass_domain::person::LinkAttribute;
 use serde_json::{Map, Value};
 
 use super::error::{Result, ScimError};
@@ -17,7 +18,7 @@ use crate::change::{Change, ChangeError};
 use crate::directory::{self, external_id_key, name_key};
 use crate::keys;
 use crate::ports::store::{Condition, Write};
-use crate::records::{OffboardOrder, Record, Stored, UniqueKind, UserEmail, to_item};
+use crate::records::{OffboardOrder, Record, Stored, UniqueKind, UserEmail, UserMark, to_item};
 
 const USER: ScimError = ScimError::NotFound { what: "user" };
 /// Names of a user's unique attributes.
@@ -76,7 +77,7 @@ impl Scim {
     /// [`ScimError::NotFound`].
     pub async fn user(&self, id: &str) -> Result<Resource> {
         let id = parse_id(id)?;
-        let user = directory::user(self.store(), self.application(), id)
+        let user = directory::provisioned_user(self.store(), self.application(), id)
             .await?
             .ok_or(USER)?;
         Ok(user_resource(&user, &self.base()))
@@ -126,7 +127,7 @@ impl Scim {
     pub async fn delete_user(&self, id: &str, if_match: Option<&str>) -> Result<()> {
         let id = parse_id(id)?;
         for attempt in 0..ATTEMPTS {
-            let Some(user) = directory::user(self.store(), self.application(), id).await? else {
+            let Some(user) = directory::provisioned_user(self.store(), self.application(), id).await? else {
                 return Err(USER);
             };
             check_version(if_match, user.version, Kind::User)?;
@@ -161,7 +162,7 @@ impl Scim {
     ) -> Result<Resource> {
         let id = parse_id(id)?;
         for attempt in 0..ATTEMPTS {
-            let before = directory::user(self.store(), self.application(), id)
+            let before = directory::provisioned_user(self.store(), self.application(), id)
                 .await?
                 .ok_or(USER)?;
             let precondition = Precondition::of(if_match, before.version, Kind::User)?;
@@ -247,6 +248,41 @@ impl Scim {
     fn look_ups(&self, before: Option<&User>, after: Option<&User>) -> Result<Vec<Write>> {
         let mut writes = self.user_unique(before, after)?;
         writes.extend(self.email_writes(before, after)?);
+        writes.extend(self.mark_writes(before, after)?);
+        Ok(writes)
+    }
+
+    /// Marks of the values that may link accounts, kept whichever attribute the application has chosen, so that choosing
+    /// another takes effect at once.
+    fn mark_writes(&self, before: Option<&User>, after: Option<&User>) -> Result<Vec<Write>> {
+        let Some(id) = before.or(after).map(|user| user.id) else {
+            return Ok(Vec::new());
+        };
+        let mut writes = Vec::new();
+        for attribute in LinkAttribute::ALL {
+            let mark = |user: Option<&User>| Some(attribute.mark(attribute.of(user?)?));
+            let (old, new) = (mark(before), mark(after));
+            if old == new {
+                continue;
+            }
+            if let Some(mark) = old {
+                writes.push(Write::Delete {
+                    key: keys::user_mark(self.application(), mark, id),
+                    condition: Condition::Any,
+                });
+            }
+            if let Some(mark) = new {
+                let record = UserMark {
+                    application: self.application().clone(),
+                    mark,
+                    user: id,
+                };
+                writes.push(Write::Put {
+                    item: to_item(&record, 1)?,
+                    condition: Condition::Any,
+                });
+            }
+        }
         Ok(writes)
     }
 

@@ -216,7 +216,7 @@ async fn commit(workers: &Workers, worker: &Worker, next: Next) -> Result<Input>
         .due(&before.due, &grant.due)?;
     change = holds_writes(workers, change, grant, next.holds).await?;
     if next.holds == HoldsChange::To(HoldState::Adding) {
-        let beneficiary = directory::user(store, &grant.application, grant.beneficiary.user).await?;
+        let beneficiary = directory::provisioned_user(store, &grant.application, grant.beneficiary.user).await?;
         match beneficiary.filter(|user| user.value.active) {
             Some(user) => change = change.check(&user),
             None => return conflict(workers, worker, Some(EndReason::UserDeactivated)).await,

@@ -40,7 +40,7 @@ pub async fn offboard(workers: &Workers, application: &ApplicationId, user: User
     let Some(latest) = orders.last() else {
         return Ok(());
     };
-    let stored: Option<Stored<User>> = directory::user(store, application, user).await?;
+    let stored: Option<Stored<User>> = directory::provisioned_user(store, application, user).await?;
     let active_again = stored.is_some_and(|stored| stored.value.active);
     let grants = store.query(&Query::partition(keys::live_grants(user))).await?;
     // What was live or asked for when the account was switched off ends even if it is switched on again a second later.

@@ -12,6 +12,7 @@ use crate::change::{read, read_page};
 use crate::directory;
 use crate::error::Result;
 use crate::keys;
+use crate::persons;
 use crate::policy;
 use crate::ports::Workers;
 use crate::ports::connector::{ConnectorError, Place};
@@ -48,7 +49,7 @@ pub async fn verify(workers: &Workers, grant: &Grant) -> Result<Verdict> {
         Verdict::Good => {}
         other => return Ok(other),
     }
-    let beneficiary = directory::user(store, &grant.application, grant.beneficiary.user).await?;
+    let beneficiary = directory::provisioned_user(store, &grant.application, grant.beneficiary.user).await?;
     let as_then = |user: &User| user.active && user.object_id() == Some(grant.beneficiary.object_id);
     if !beneficiary.is_some_and(|user| as_then(&user.value)) {
         return Ok(Verdict::Bad("the beneficiary is no longer active".to_owned()));
@@ -145,7 +146,10 @@ async fn rules_changed(workers: &Workers, grant: &Grant, evidence: &Evidence) ->
             .iter()
             .filter(|decision| standing.iter().any(|standing| standing.party == decision.approver))
             .collect();
-        if let Err(why) = verify_rules(request, &entitlement.value, &now, &standing) {
+        let approvers = decisions.iter().map(|decision| &decision.approver);
+        let taking_part = [&request.requester, &request.beneficiary].into_iter().chain(approvers);
+        let (persons, _) = persons::now(store, &grant.application, taking_part).await?;
+        if let Err(why) = verify_rules(request, &entitlement.value, &now, &standing, &persons) {
             return Ok(Some(why.to_owned()));
         }
     }
