@@ -8,6 +8,9 @@
 pub mod burst;
 pub mod stage;
 
+/// Passkeys without a device.
+pub use hourglass_ceremony as authenticator;
+
 use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;

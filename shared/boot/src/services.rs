@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use hourglass_app::ports::connector::Connector;
 use hourglass_app::ports::delays::Delays;
+use hourglass_app::ports::passkeys::Passkeys;
 use hourglass_app::ports::schedules::Schedules;
 use hourglass_app::ports::secrets::{SecretWriter, Secrets};
 use hourglass_app::ports::tokens::TokenVerifier;
@@ -20,6 +21,7 @@ use hourglass_app::workers::crowds::Crowds;
 use hourglass_delays::SqsDelays;
 use hourglass_dynamodb::DynamoStore;
 use hourglass_entra::{Endpoints, EntraConnector};
+use hourglass_passkeys::CorePasskeys;
 use hourglass_scheduler::{EventBridgeSchedules, SchedulerSettings};
 use hourglass_secrets::{SecretsManager, SecretsManagerWriter};
 use hourglass_tokens::{EntraTokens, TokenSettings};
@@ -41,6 +43,8 @@ pub struct Services {
     pub core: Core,
     /// Verifies access tokens.
     pub tokens: Arc<dyn TokenVerifier>,
+    /// Registers passkeys and verifies what they sign.
+    pub passkeys: Arc<dyn Passkeys>,
     /// One-shot schedules.
     pub schedules: Arc<dyn Schedules>,
     /// Delayed messages.
@@ -103,6 +107,7 @@ impl Services {
             Arc::clone(&clock),
         )
         .context("cannot make the verifier of access tokens")?;
+        let passkeys = CorePasskeys::new(&config.public_url).context("cannot make the passkey ceremonies")?;
 
         Ok(Self {
             core: Core {
@@ -112,6 +117,7 @@ impl Services {
                 settings: Arc::new(config.settings()),
             },
             tokens: Arc::new(tokens),
+            passkeys: Arc::new(passkeys),
             schedules: Arc::new(schedules),
             delays: Arc::new(delays),
             connector: Arc::new(connector),

@@ -29,6 +29,12 @@ macro_rules! uuid_id {
             pub const fn new(uuid: Uuid) -> Self {
                 Self(uuid)
             }
+
+            /// The UUID.
+            #[must_use]
+            pub const fn uuid(&self) -> Uuid {
+                self.0
+            }
         }
 
         impl fmt::Display for $name {

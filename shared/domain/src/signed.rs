@@ -656,7 +656,7 @@ pub(crate) mod tests {
         assert_eq!(text.parse(), Ok(Nonce::new([255; 32])));
         assert!(text.replace("8", "9").parse::<Nonce>().is_err(), "trailing bits");
         assert!(format!("{text}=").parse::<Nonce>().is_err());
-        assert!(text[1..].parse::<Nonce>().is_err());
+        assert!(text.trim_start_matches('_').parse::<Nonce>().is_err(), "too short");
     }
 
     proptest! {

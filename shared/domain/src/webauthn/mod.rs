@@ -4,11 +4,17 @@
 //! Byte strings are base64url without padding wherever they are text (RFC 4648 section 5), and each has exactly one
 //! spelling: padding, other alphabets and trailing bits that are not zero are refused.
 
+mod cbor;
+mod read;
+
 use std::fmt;
 use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+pub use read::{
+    AttestationFields, AttestedCredential, AuthenticatorDataFields, ClientDataFields, KeyFields, RSA_EXPONENT,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// `bytes` in base64url without padding.
