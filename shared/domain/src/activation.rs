@@ -230,6 +230,7 @@ mod tests {
     use crate::entitlement::{Emergency, Principals, Template};
     use crate::passkey::tests::{proof, usable, waiting};
     use crate::passkey::{Attestation, COOL_DOWN_SECONDS, Voucher};
+    use crate::person::Persons;
     use crate::request::tests::{an_ask, good_facts, party};
     use crate::request::{Ask, AskFacts, ask, ask_to_extend};
     use uuid::Uuid;
@@ -336,9 +337,21 @@ mod tests {
         };
         assert_eq!(verify_evidence(&grant, &approved, &[]), Ok(()));
         let Approved { request, decisions } = &approved;
-        assert_eq!(verify_rules(request, &entitlement, &request.policy, &[]), Ok(()));
+        assert_eq!(
+            verify_rules(request, &entitlement, &request.policy, &[], &Persons::default()),
+            Ok(())
+        );
         let stricter = super::tests::entitlement();
-        assert!(verify_rules(request, &stricter, &request.policy, &[&decisions[0]]).is_err());
+        assert!(
+            verify_rules(
+                request,
+                &stricter,
+                &request.policy,
+                &[&decisions[0]],
+                &Persons::default()
+            )
+            .is_err()
+        );
     }
 
     #[test]
@@ -442,12 +455,15 @@ mod tests {
         let decided = activated(&request, &entitlement, |_| ()).unwrap();
         let (grant, request) = (decided.grant.unwrap(), decided.request);
         assert!(grant.exact, "critical access ends at the second");
-        assert_eq!(verify_rules(&request, &entitlement, &request.policy, &[]), Ok(()));
+        assert_eq!(
+            verify_rules(&request, &entitlement, &request.policy, &[], &Persons::default()),
+            Ok(())
+        );
         let closed = Entitlement {
             emergency: None,
             ..entitlement.clone()
         };
-        assert!(verify_rules(&request, &closed, &request.policy, &[]).is_err());
+        assert!(verify_rules(&request, &closed, &request.policy, &[], &Persons::default()).is_err());
     }
 
     #[test]
