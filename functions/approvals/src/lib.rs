@@ -1,10 +1,12 @@
 //! `functions/approvals`: the inbox, and decisions.
 //!
-//! HTTP API, JSON under `/v1`. It is the only function that writes decisions and creates grants; it can touch no target
+//! HTTP API: JSON under `/v1`, and the pages on which passkeys are used. It is the only function that writes decisions and
+//! passkeys and creates grants; it can touch no target
 //! and read no secret. Pages of other origins may not call it: forms ask, and people decide in the console.
 
 mod decisions;
 mod inbox;
+mod pages;
 
 use std::sync::Arc;
 
@@ -24,7 +26,12 @@ pub fn api() -> OpenApiRouter<Api> {
 /// The function's router.
 pub fn router(services: Services) -> Router {
     let (router, _) = api().split_for_parts();
-    serve::finish(router.with_state(api_of(&services)))
+    let api = api_of(&services);
+    let pages = pages::Pages {
+        api: api.clone(),
+        passkeys: Arc::clone(&services.passkeys),
+    };
+    serve::finish(router.with_state(api).merge(pages::router(pages)))
 }
 
 fn api_of(services: &Services) -> Api {

@@ -160,7 +160,7 @@ pub fn environment(config: &Config) -> BTreeMap<String, String> {
             config.key_cool_down_seconds.to_string(),
         ),
         (
-            "HOURGLASS_SET_UP_CODE_SHA256",
+            "HOURGLASS_SET_UP_CODE",
             config
                 .set_up_code_sha256
                 .map(|code| code.to_string())

@@ -3,6 +3,7 @@
 use hourglass_domain::activation::{EmergencyUse, MOST_EMERGENCIES, REVIEW_SECONDS, check_emergency_path};
 use hourglass_domain::audit::{Actor, Draft, StreamId};
 use hourglass_domain::due::{DueEntry, DueKind};
+use hourglass_domain::entitlement::Entitlement;
 use hourglass_domain::grant::{Grant, GrantStatus};
 use hourglass_domain::ids::{ApplicationId, GrantId, PersonId};
 use hourglass_domain::request::Request;
@@ -14,10 +15,14 @@ use crate::caller::Who;
 use crate::change::{Change, ChangeError, DECIDE_AGAIN, personal, read, read_page};
 use crate::error::Result;
 use crate::keys;
+use crate::policy;
 use crate::ports::Core;
 use crate::ports::store::{Key, Page, Query};
 use crate::records::{Record, Stored};
 use crate::requests;
+
+/// Most entitlements that are offered for an emergency.
+const MOST_OFFERS: usize = 200;
 
 /// The last emergency of a person: what makes one come after the other.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -111,6 +116,31 @@ pub(crate) fn noted(change: Change, last: u64, request: &Request, grant: &Grant,
 fn promise(emergency: &EmergencyUse, at: Timestamp) -> DueEntry {
     let id = format!("{}/{}:{}", emergency.application, emergency.person, emergency.grant);
     DueEntry::new(at, DueKind::Review, id)
+}
+
+/// What the caller may activate in an emergency: at most [`MOST_OFFERS`].
+///
+/// # Errors
+/// When the caller may not ask for anything.
+pub async fn offers(core: &Core, who: &Who) -> Result<Vec<Entitlement>> {
+    who.require_role(Role::Requester)?;
+    let store = &*core.store;
+    let (user, _) = who.party()?;
+    let partition = Query::partition(keys::entitlements(&who.application.value.id));
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = read_page::<Entitlement>(store, &partition.clone().after(after)).await?;
+        for entitlement in page.items {
+            let entitlement = entitlement.value;
+            if entitlement.enabled && policy::emergency(store, &entitlement, user.value.id).await?.is_some() {
+                found.push(entitlement);
+            }
+        }
+        after = page.next;
+        if after.is_none() || found.len() >= MOST_OFFERS {
+            return Ok(found);
+        }
+    }
 }
 
 /// Emergencies of the application, for those who may review them.

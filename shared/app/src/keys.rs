@@ -184,10 +184,10 @@ pub fn credential(application: &ApplicationId, credential: &Digest) -> Key {
     Key::new(passkeys(application), format!("C#{credential}"))
 }
 
-/// That the code from set-up was used.
+/// That a code from set-up was used, by its SHA-256.
 #[must_use]
-pub fn set_up(application: &ApplicationId) -> Key {
-    Key::new(passkeys(application), "SETUP")
+pub fn set_up(application: &ApplicationId, code: &Digest) -> Key {
+    Key::new(passkeys(application), format!("SETUP#{code}"))
 }
 
 /// A proposal to take somebody's keys away.

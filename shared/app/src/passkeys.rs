@@ -109,6 +109,8 @@ impl Record for TakenCredential {
 pub struct SetUpDone {
     /// The application.
     pub application: ApplicationId,
+    /// SHA-256 of the code.
+    pub code: Digest,
     /// The very first admin.
     pub by: UserId,
     /// When.
@@ -118,7 +120,7 @@ pub struct SetUpDone {
 impl Record for SetUpDone {
     const KIND: &'static str = "set_up";
     fn key(&self) -> Key {
-        keys::set_up(&self.application)
+        keys::set_up(&self.application, &self.code)
     }
     fn audit_id(&self) -> String {
         self.application.to_string()
@@ -863,7 +865,25 @@ async fn recover(
     Ok((change, draft))
 }
 
-/// Confirms the key of the very first admin by the code from set-up, which counts once.
+/// Whether anybody in the application has a key that can sign now.
+async fn anybody_has_usable(core: &Core, application: &ApplicationId) -> Result<bool> {
+    let rp_id = core.settings.rp_id();
+    let query = Query::partition(keys::passkeys(application)).prefix(keys::PASSKEYS);
+    let mut after = None;
+    loop {
+        let page = read_page::<KeyRecord>(&*core.store, &query.clone().after(after).limit(LARGEST_PAGE)).await?;
+        if page.items.iter().any(|stored| stored.value.key.is_usable(&rp_id)) {
+            return Ok(true);
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(false);
+        }
+    }
+}
+
+/// Confirms the key of the very first admin by the code from set-up. A code counts once, and only while nobody has a key
+/// that can sign: at the beginning, and after the console has moved to another host, with a new code.
 ///
 /// # Errors
 /// When the code is not the one, was used, or none was set up.
@@ -878,12 +898,16 @@ pub async fn use_set_up_code(core: &Core, who: &Who, credential: &CredentialId, 
         tracing::warn!(user.id = %party.user, "a code from set-up was refused");
         return Err(Refusal::SetUpCode.into());
     }
+    if anybody_has_usable(core, application).await? {
+        return Err(Refusal::SetUpCode.into());
+    }
     let key = waiting(core, application, party.user, credential).await?;
     let now = core.clock.now();
     let public_key = key.value.public_key_sha256();
     let (change, draft) = confirmed(core, who, Change::new(), &key, &public_key, Voucher::SetUp, None, now)?;
     let done = SetUpDone {
         application: application.clone(),
+        code: Digest::of(code.trim().as_bytes()),
         by: party.user,
         at: now,
     };
@@ -924,6 +948,16 @@ pub async fn waiting_keys(
     page.items
         .retain(|stored| stored.value.key.status == KeyStatus::Waiting);
     Ok(page)
+}
+
+/// The host that keys were made for, where it is not the console's any more.
+///
+/// # Errors
+/// Only when the table does not answer.
+pub async fn former_host(core: &Core) -> Result<Option<String>> {
+    let fixed: Option<Stored<RelyingParty>> = read(&*core.store, &keys::relying_party()).await?;
+    let former = fixed.map(|fixed| fixed.value.rp_id);
+    Ok(former.filter(|former| *former != core.settings.rp_id()))
 }
 
 /// How many keys that are not removed were made for another host than the console's: what an admin who accepts the new

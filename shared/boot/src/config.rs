@@ -42,7 +42,7 @@ mod name {
     pub(super) const CONFIRM_AFTER_SECONDS: &str = "HOURGLASS_CONFIRM_AFTER_SECONDS";
     pub(super) const SHORT_DURATIONS: &str = "HOURGLASS_SHORT_DURATIONS";
     pub(super) const KEY_COOL_DOWN_SECONDS: &str = "HOURGLASS_KEY_COOL_DOWN_SECONDS";
-    pub(super) const SET_UP_CODE: &str = "HOURGLASS_SET_UP_CODE_SHA256";
+    pub(super) const SET_UP_CODE: &str = "HOURGLASS_SET_UP_CODE";
     pub(super) const SCHEDULE_GROUP: &str = "HOURGLASS_SCHEDULE_GROUP";
     pub(super) const SCHEDULE_ROLE_ARN: &str = "HOURGLASS_SCHEDULE_ROLE_ARN";
     pub(super) const SCHEDULE_TARGET_ARN: &str = "HOURGLASS_SCHEDULE_TARGET_ARN";

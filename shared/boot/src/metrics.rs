@@ -13,7 +13,7 @@
 //! name.
 //!
 //! Names in use: `overdue_grants`, `sweep_heartbeat`, `convergence_failures`, `evidence_failures`, `orphan_trigger`,
-//! `schedule_tampered`, `mass_deactivation`, `time_to_grant_seconds`, `revocation_lateness_seconds`,
+//! `schedule_tampered`, `mass_deactivation`, `emergency_activations`, `unreviewed_emergencies`, `time_to_grant_seconds`, `revocation_lateness_seconds`,
 //! `removal_failing_seconds`, `removed_outside_memberships`, `reappeared_memberships`.
 //!
 //! The format is one JSON object on a line of standard output (Amazon CloudWatch User Guide, "Specification: Embedded

@@ -28,8 +28,17 @@ pub static STYLE: Asset = Asset {
     hash: LazyLock::new(|| short_hash(include_str!("../assets/console.css"))),
 };
 
+/// The script that carries out passkey ceremonies.
+pub static PASSKEY: Asset = Asset {
+    name: "passkey",
+    extension: "js",
+    kind: "text/javascript; charset=utf-8",
+    text: include_str!("../assets/passkey.js"),
+    hash: LazyLock::new(|| short_hash(include_str!("../assets/passkey.js"))),
+};
+
 /// Everything that is served. A new file is a `static` above and a line here.
-static ALL: [&Asset; 1] = [&STYLE];
+static ALL: [&Asset; 2] = [&STYLE, &PASSKEY];
 
 /// How many characters of the hash a name carries: 64 bits.
 const HASH_CHARACTERS: usize = 16;

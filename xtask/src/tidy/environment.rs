@@ -5,9 +5,10 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Names that `boot` reads and no deployment sets: for the laptop and the tests, with loopback endpoints only.
-const LAPTOP_ONLY: [&str; 4] = [
+const LAPTOP_ONLY: [&str; 5] = [
     "HOURGLASS_CONFIRM_AFTER_SECONDS",
     "HOURGLASS_SHORT_DURATIONS",
+    "HOURGLASS_KEY_COOL_DOWN_SECONDS",
     "HOURGLASS_GRAPH_ENDPOINT",
     "HOURGLASS_LOGIN_ENDPOINT",
 ];

@@ -239,7 +239,7 @@ fn check_queues(template: &Value) -> Vec<Finding> {
 }
 
 /// Metrics of which an operator has to hear: each is written by a function and has an alarm.
-const WATCHED: [&str; 15] = [
+const WATCHED: [&str; 17] = [
     "sweep_heartbeat",
     "overdue_grants",
     "convergence_failures",
@@ -249,6 +249,8 @@ const WATCHED: [&str; 15] = [
     "revocation_lateness_seconds",
     "time_to_grant_seconds",
     "mass_deactivation",
+    "emergency_activations",
+    "unreviewed_emergencies",
     "removal_failing_seconds",
     "removed_outside_memberships",
     "reappeared_memberships",

@@ -1,0 +1,155 @@
+//! Pages on which people use passkeys: the inbox and its decisions, their own keys, activations, and reviews.
+//!
+//! A ceremony is two calls of the page's script: one for the challenge, one with the answer. Reading a page changes nothing.
+
+mod activate;
+mod inbox;
+mod keys;
+mod reviews;
+mod show;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::routing::{get, post};
+use hourglass_app::passkeys::Begun;
+use hourglass_app::ports::passkeys::Passkeys;
+use hourglass_web::Api;
+use hourglass_web::page::{PageError, see_other};
+use hourglass_web::session::Console;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// What the pages need.
+#[derive(Clone, Debug)]
+pub(crate) struct Pages {
+    /// What every route needs.
+    pub(crate) api: Api,
+    /// The ceremonies.
+    pub(crate) passkeys: Arc<dyn Passkeys>,
+}
+
+impl FromRef<Pages> for Api {
+    fn from_ref(pages: &Pages) -> Self {
+        pages.api.clone()
+    }
+}
+
+/// The routes.
+pub(crate) fn router(pages: Pages) -> Router {
+    Router::new()
+        .route("/inbox", get(inbox::list))
+        .route("/inbox/signed", post(inbox::signed))
+        .route("/inbox/reviews", get(reviews::list))
+        .route("/inbox/reviews/{grant}", post(reviews::review))
+        .route("/inbox/{id}", get(inbox::request))
+        .route("/inbox/{id}/challenge", post(inbox::challenge))
+        .route("/inbox/{id}/decide", post(inbox::decide))
+        .route("/passkeys", get(keys::own))
+        .route("/passkeys/new", post(keys::new))
+        .route("/passkeys/made", post(keys::made))
+        .route("/passkeys/challenge", post(keys::challenge))
+        .route("/passkeys/signed", post(keys::signed))
+        .route("/passkeys/set-up", post(keys::set_up))
+        .route("/passkeys/waiting", get(keys::waiting))
+        .route("/passkeys/host", post(keys::host))
+        .route("/activate", get(activate::offers).post(activate::ask))
+        .route("/activate/signed", post(activate::signed))
+        .route("/activate/{id}", get(activate::request))
+        .route("/activate/{id}/challenge", post(activate::challenge))
+        .with_state(pages)
+}
+
+/// What a script gets to begin a ceremony with.
+#[derive(Debug, Serialize)]
+pub(crate) struct Challenge {
+    ceremony: Uuid,
+    options: Value,
+}
+
+impl From<Begun> for Challenge {
+    fn from(begun: Begun) -> Self {
+        Self {
+            ceremony: begun.ceremony,
+            options: begun.options,
+        }
+    }
+}
+
+/// What a script sends to end a ceremony.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Response {
+    /// Which ceremony.
+    pub(crate) ceremony: Uuid,
+    /// `PublicKeyCredential.toJSON()`.
+    pub(crate) response: Value,
+}
+
+/// Where a script goes when all is done.
+#[derive(Debug, Serialize)]
+pub(crate) struct Place {
+    place: String,
+}
+
+impl Place {
+    pub(crate) fn of(place: impl Into<String>) -> axum::Json<Self> {
+        axum::Json(Self { place: place.into() })
+    }
+}
+
+/// The sentence behind `?done=`: a page shows what was done after it, and nothing that comes from outside.
+pub(crate) fn message(done: Option<&str>) -> &'static str {
+    match done {
+        Some("approved") => "Approved. The access begins within seconds once enough people have approved.",
+        Some("denied") => "Denied.",
+        Some("activated") => "Activated. The access begins within seconds.",
+        Some("made") => "The passkey was added. It counts once it is confirmed.",
+        Some("changed") => "Done.",
+        Some("reviewed") => "Reviewed.",
+        _ => "",
+    }
+}
+
+/// Parameters of a page.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Shown {
+    /// What was just done.
+    #[serde(default)]
+    pub(crate) done: Option<String>,
+    /// Which part of a list.
+    #[serde(default)]
+    pub(crate) cursor: Option<String>,
+}
+
+impl Shown {
+    /// Where the list goes on. A cursor that is none of ours begins it anew.
+    pub(crate) fn paging(&self) -> (Option<String>, usize) {
+        let paging = hourglass_web::extract::Paging {
+            cursor: self.cursor.clone(),
+            limit: None,
+        };
+        paging.read().unwrap_or((None, MOST_ROWS))
+    }
+}
+
+/// Most rows of a page.
+const MOST_ROWS: usize = 50;
+
+/// The cursor after a part of a list.
+pub(crate) fn next(after: Option<&str>) -> Option<String> {
+    hourglass_web::extract::ListView::<u8>::new(Vec::new(), after).next_cursor
+}
+
+/// Somewhere else, after a form.
+pub(crate) fn go(place: &str) -> axum::response::Response {
+    see_other(place)
+}
+
+/// An id in a path; what is no id is not found.
+pub(crate) fn id<T: std::str::FromStr>(console: &Console, what: &'static str, text: &str) -> Result<T, PageError> {
+    text.parse()
+        .map_err(|_| console.fail(&hourglass_domain::Refusal::NotFound { what }.into()))
+}
