@@ -4,18 +4,23 @@
 use std::collections::BTreeMap;
 
 use hourglass_app::keys;
+use hourglass_app::ports::store::{Condition, Write};
+use hourglass_app::records::to_item;
 use hourglass_domain::Timestamp;
 use hourglass_domain::audit::{Event, Head, StreamId, verify};
 use hourglass_domain::decision::Decision;
 use hourglass_domain::directory::Party;
 use hourglass_domain::due::{DueEntry, DueKind};
+use hourglass_domain::entitlement::Entitlement;
 use hourglass_domain::grant::{Grant, GrantStatus, TargetStatus};
 use hourglass_domain::ids::{GrantId, RequestId};
 use hourglass_domain::membership::{HoldState, Holds, MembershipKey};
 use hourglass_domain::request::Request;
+use hourglass_domain::seal::{SealKey, sealed_bytes};
 use hourglass_local::aws::stream::StreamChaos;
 use hourglass_local::company::DOMAIN;
-use hourglass_tests::stage::logged;
+use hourglass_seals::Key;
+use hourglass_tests::stage::{logged, refused};
 use hourglass_tests::{Person, SHORT};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -195,6 +200,172 @@ async fn a_hand_written_grant_that_claims_to_be_under_way_adds_nobody() -> anyho
                 .await?;
         }
     }
+    stage.stop().await;
+    Ok(())
+}
+
+/// How the decision behind a perfect grant is sealed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum SealedBy {
+    /// Not at all.
+    Nobody,
+    /// With a key of the intruder's own, under the id of the real one.
+    AnotherKey,
+    /// With the seal of the real decision that it was copied from.
+    TheRealDecisions,
+    /// With the key of rules.
+    TheKeyOfRules,
+    /// As approvals would.
+    Approvals,
+}
+
+impl Stage {
+    /// A decision with a seal of this sort.
+    async fn forge_sealed(&self, real: &Real, decision: &Decision, by: SealedBy) -> anyhow::Result<()> {
+        let mut item = to_item(decision, 1)?;
+        let bytes = sealed_bytes("decision", (&item.key.pk, &item.key.sk), decision)?;
+        let seals = &self.services.core.seals;
+        let genuine: Value = {
+            let key = keys::decision(real.request.id, real.decision.approver.person);
+            let stored = self.services.core.store.get(&key).await?;
+            stored.and_then(|item| item.body.get("seal").cloned()).expect("a seal")
+        };
+        let seal = match by {
+            SealedBy::Nobody => None,
+            SealedBy::AnotherKey => {
+                let id = genuine["key_id"].as_str().expect("an id");
+                let key = Key::new(id, &"a-key-of-the-intruder-and-long-enough".into())?;
+                Some(serde_json::to_value(key.seal(&bytes))?)
+            }
+            SealedBy::TheRealDecisions => Some(genuine),
+            SealedBy::TheKeyOfRules => Some(serde_json::to_value(seals.seal(SealKey::Policy, &bytes).await?)?),
+            SealedBy::Approvals => Some(serde_json::to_value(seals.seal(SealKey::Decisions, &bytes).await?)?),
+        };
+        if let Some(seal) = seal {
+            item.body.insert("seal".to_owned(), seal);
+        }
+        let condition = Condition::Any;
+        let stored = self.services.core.store.commit(vec![Write::Put { item, condition }]);
+        stored.await.map_err(|error| anyhow::anyhow!("{error:?}"))
+    }
+
+    /// A grant that is perfect in all its parts: request, decision, grant, holds and promises, all that approvals writes.
+    async fn forge_perfect(&self, real: &Real, id: u128, by: SealedBy) -> anyhow::Result<Grant> {
+        let mut grant = again(real, id);
+        let (mut request, mut decision) = (real.request.clone(), real.decision.clone());
+        request.id = RequestId::new(Uuid::from_u128(id));
+        (request.grant, grant.request, decision.request) = (Some(grant.id), request.id, request.id);
+        grant.expires_at = real.grant.expires_at;
+        grant.due = vec![
+            DueEntry::new(self.now(), DueKind::Activate, grant.id),
+            DueEntry::new(grant.expires_at, DueKind::Expire, grant.id),
+        ];
+        self.forge_sealed(real, &decision, by).await?;
+        self.forge(&request).await?;
+        for target in &grant.targets {
+            let key = MembershipKey {
+                target: target.target.clone(),
+                account: grant.beneficiary.object_id,
+            };
+            let before = self.read::<Holds>(&keys::holds(&key)).await?.value;
+            self.forge(&before.with_waiting(grant.id, grant.starts_at, grant.expires_at))
+                .await?;
+        }
+        for entry in &grant.due {
+            self.forge(entry).await?;
+        }
+        self.forge(&grant).await?;
+        Ok(grant)
+    }
+}
+
+/// Everything fits together, and nobody but approvals can have sealed the decision: the seal is all that is missing, as
+/// the last of them shows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hand_written_approved_grant_that_is_perfect_adds_nobody() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let real = stage.past().await?;
+    let wrong = [
+        SealedBy::Nobody,
+        SealedBy::AnotherKey,
+        SealedBy::TheRealDecisions,
+        SealedBy::TheKeyOfRules,
+    ];
+    for (n, by) in (0xc1..).zip(wrong) {
+        let grant = stage.forge_perfect(&real, n, by).await?;
+        stage.adds_nobody(grant.id, &format!("sealed by {by:?}")).await?;
+        assert!(
+            !logged(&["carries no valid seal", &format!("DEC#{}", grant.request)]).is_empty(),
+            "{by:?}"
+        );
+    }
+    stage.forge_perfect(&real, 0xd1, SealedBy::Approvals).await?;
+    stage.dana_becomes(true).await?;
+    stage.stop().await;
+    Ok(())
+}
+
+/// An entitlement that somebody wrote past admin: nothing is granted by it, it shows, and it ends as any other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entitlement_without_a_seal_grants_nothing_and_ends_as_any_other() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let (dana, kim, admin) = (stage.requester().await?, stage.approver().await?, stage.admin().await?);
+    let id = stage.entitlement();
+    let (_, live) = stage.granted(&dana, &id, "1h").await?;
+    stage
+        .grant_until(&dana, &live, |grant| grant["status"] == "active")
+        .await?;
+    let freya = stage.person(FREYA).await?;
+    let request = stage.asked(&freya, "1h").await?;
+
+    let key = keys::entitlement(&DOMAIN.parse()?, id.parse()?);
+    let entitlement = stage.read::<Entitlement>(&key).await?.value;
+    stage.forge(&entitlement).await?;
+
+    refused(&stage.decide(&kim, &request, "approve").await?, 409, "seal-broken");
+    let events = stage.all(&kim, &format!("/v1/requests/{request}/events")).await?;
+    assert!(
+        events.iter().any(|event| event["facts"]["rule"] == "seal-broken"),
+        "{events:?}"
+    );
+    assert!(!logged(&["evidence_failures", "_aws"]).is_empty());
+    let body = json!({"entitlement": id, "duration": "1h", "justification": "INC-42: restart"});
+    let preview = stage.post(&dana, "/v1/requests/preview", &body).await?;
+    refused(&preview, 409, "seal-broken");
+
+    // It is shown for what it is, to those who ask and to those who configure.
+    let offers = stage.all(&dana, "/v1/entitlements").await?;
+    let offer = offers.iter().find(|offer| offer["id"] == id.as_str()).expect("offered");
+    assert_eq!(offer["requestable"], false, "{offer}");
+    assert!(
+        offer["problem"]
+            .as_str()
+            .is_some_and(|why| why.contains("no valid seal")),
+        "{offer}"
+    );
+    assert!(
+        offers.iter().any(|offer| offer["requestable"] == true),
+        "others are as they were"
+    );
+    let path = format!("/v1/admin/entitlements/{id}");
+    let shown = stage.get(&admin, &path).await?.ok()?;
+    assert_eq!(shown["unusable"], "it has no seal");
+
+    // Access that is there ends as ever.
+    stage
+        .post(&dana, &format!("/v1/grants/{live}/check-in"), &json!({}))
+        .await?
+        .ok()?;
+    let ended = stage
+        .grant_until(&dana, &live, |grant| grant["status"] == "ended")
+        .await?;
+    assert_eq!(ended["targets"][0]["status"], "absent", "{ended}");
+
+    // An admin saves it again, and it is usable.
+    stage.change_entitlement(&id, |_| ()).await?;
+    assert_eq!(stage.get(&admin, &path).await?.ok()?["unusable"], Value::Null);
+    stage.granted(&dana, &id, "1h").await?;
+    stage.dana_becomes(true).await?;
     stage.stop().await;
     Ok(())
 }

@@ -3,6 +3,7 @@
 use hourglass_app::keys;
 use hourglass_app::ports::store::{Condition, MOST_WRITES, Write};
 use hourglass_app::records::{Record, to_item};
+use hourglass_app::seals::seal;
 use hourglass_domain::directory::{Group, User};
 use hourglass_domain::entitlement::{Eligibility, Entitlement};
 use hourglass_domain::ids::{ApplicationId, EntitlementId, GroupId, ObjectId, PersonId, UserId};
@@ -191,6 +192,7 @@ async fn grow(stage: &Stage) -> anyhow::Result<()> {
             let Target::Entra { group, .. } = target;
             *group = ObjectId::new(id);
         }
+        let offered = seal(&*stage.services.core.seals, offered).await?;
         put(stage, &mut writes, &offered).await?;
     }
     if !writes.is_empty() {

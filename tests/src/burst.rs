@@ -11,8 +11,10 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use hourglass_app::change::{read, read_page};
 use hourglass_app::keys;
+use hourglass_app::ports::seals::Seals;
 use hourglass_app::ports::store::{Condition, MOST_WRITES, Query, Store, Write};
 use hourglass_app::records::{LiveGrant, LiveInGroup, Record, to_item};
+use hourglass_app::seals::seal;
 use hourglass_boot::Services;
 use hourglass_domain::Timestamp;
 use hourglass_domain::decision::Decision;
@@ -149,7 +151,7 @@ pub async fn seed(
     for batch in copies.chunks(MOST_WRITES / ITEMS) {
         let mut writes = Vec::with_capacity(MOST_WRITES);
         for copy in batch {
-            writes.extend(copy.writes()?);
+            writes.extend(copy.writes(&*services.core.seals).await?);
         }
         let names = batch.iter().filter_map(|copy| copy.grant.schedule.clone());
         let schedules: Vec<ScheduleName> = names.take(left).collect();
@@ -308,7 +310,7 @@ impl Pattern {
         (uuid(group), uuid(&self.membership.key.account))
     }
 
-    fn writes(&self) -> anyhow::Result<Vec<Write>> {
+    async fn writes(&self, seals: &dyn Seals) -> anyhow::Result<Vec<Write>> {
         let live = LiveGrant {
             user: self.grant.beneficiary.user,
             grant: self.grant.id,
@@ -323,7 +325,7 @@ impl Pattern {
             put(&live)?,
         ];
         for decision in &self.decisions {
-            writes.push(put(decision)?);
+            writes.push(put(&seal(seals, decision.clone()).await?)?);
         }
         for entry in &self.grant.due {
             writes.push(put(entry)?);

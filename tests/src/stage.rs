@@ -341,7 +341,7 @@ impl Stage {
         let path = format!("/v1/admin/entitlements/{id}");
         let mut body = self.get(&admin, &path).await?.ok()?;
         let fields = body.as_object_mut().context("no entitlement")?;
-        for name in ["id", "created_at", "version"] {
+        for name in ["id", "created_at", "version", "unusable"] {
             fields.remove(name);
         }
         change(&mut body);

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use hourglass_app::admin::entitlements::{self, EntitlementInput};
 use hourglass_app::records::Stored;
+use hourglass_app::seals::Looked;
 use hourglass_domain::Refusal;
 use hourglass_domain::duration::AccessDuration;
 use hourglass_domain::entitlement::{
@@ -328,6 +329,19 @@ pub(crate) struct EntitlementView {
     body: EntitlementBody,
     /// When it was made.
     created_at: String,
+    /// Why nothing is granted by it: what is stored is not what was saved here. Saving it again, after a look at all of
+    /// it, mends that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unusable: Option<String>,
+}
+
+impl From<&Looked<Entitlement>> for EntitlementView {
+    fn from(looked: &Looked<Entitlement>) -> Self {
+        Self {
+            unusable: looked.problem.map(|problem| problem.to_string()),
+            ..Self::from(&looked.stored)
+        }
+    }
 }
 
 impl From<&Stored<Entitlement>> for EntitlementView {
@@ -335,6 +349,7 @@ impl From<&Stored<Entitlement>> for EntitlementView {
         let entitlement = &stored.value;
         Self {
             id: entitlement.id.to_string(),
+            unusable: None,
             created_at: entitlement.created_at.to_string(),
             body: EntitlementBody {
                 name: entitlement.name.clone(),
@@ -433,7 +448,7 @@ pub(crate) async fn get(
     caller: Authenticated,
     id: Id<EntitlementId>,
 ) -> Result<Json<EntitlementView>, Failure> {
-    let stored = entitlements::get(&api.core, &caller.who, id.0)
+    let stored = entitlements::look(&api.core, &caller.who, id.0)
         .await
         .map_err(|error| caller.fail(&error))?;
     Ok(Json(EntitlementView::from(&stored)))

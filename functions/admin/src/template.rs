@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use hourglass_app::admin::template::{self, TemplateInput};
 use hourglass_app::records::Stored;
+use hourglass_app::seals::Looked;
 use hourglass_domain::entitlement::{TEMPLATE_KEY, Template};
 use hourglass_web::Api;
 use hourglass_web::extract::{Authenticated, Body, Failure};
@@ -41,6 +42,19 @@ pub(crate) struct TemplateView {
     /// What it says.
     #[serde(flatten)]
     body: TemplateBody,
+    /// Why nothing is granted by it: what is stored is not what was saved here. Saving it again, after a look at all of
+    /// it, mends that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unusable: Option<String>,
+}
+
+impl From<&Looked<Template>> for TemplateView {
+    fn from(looked: &Looked<Template>) -> Self {
+        Self {
+            unusable: looked.problem.map(|problem| problem.to_string()),
+            ..Self::from(&looked.stored)
+        }
+    }
 }
 
 impl From<&Stored<Template>> for TemplateView {
@@ -48,6 +62,7 @@ impl From<&Stored<Template>> for TemplateView {
         let template = &stored.value;
         Self {
             key: TEMPLATE_KEY,
+            unusable: None,
             body: TemplateBody {
                 default_approvers: (&template.default_approvers).into(),
                 durations: template.durations.iter().map(ToString::to_string).collect(),

@@ -35,6 +35,8 @@ use crate::sim::{self, Clock};
 
 /// Name of the table.
 pub const TABLE: &str = "hourglass";
+/// How long the keys of seals are, as in the template.
+const SEAL_KEY_CHARACTERS: usize = 64;
 /// What the names of all secrets begin with.
 const SECRET_PREFIX: &str = "hourglass/";
 /// Queue of triggers that could not be handed over.
@@ -200,6 +202,10 @@ impl World {
         scheduling.paused = true;
         let scheduler = Scheduler::start(&base, after(listen, 4), scheduling).await?;
         let secrets = Secrets::start(&base, after(listen, 5)).await?;
+        // As the template makes them.
+        for key in ["decisions", "policy"] {
+            secrets.generate(&format!("{SECRET_PREFIX}seal/{key}"), SEAL_KEY_CHARACTERS)?;
+        }
         let tenant = Tenant::open(&options.data_dir.join("entra.db"), Arc::clone(&options.clock))?;
         let (graph, graph_url) = sim::bind(after(listen, 6)).await.context("cannot bind Graph")?;
         let (oidc, oidc_url) = sim::bind(after(listen, 7))

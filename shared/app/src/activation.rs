@@ -26,6 +26,7 @@ use crate::ports::passkeys::Passkeys;
 use crate::records::{OpenRequest, Record as _};
 use crate::removals;
 use crate::requests;
+use crate::seals;
 
 /// Begins to sign an activation: the challenge holds exactly what would be given.
 ///
@@ -42,7 +43,7 @@ pub async fn begin(core: &Core, passkeys: &dyn Passkeys, who: &Who, id: RequestI
     }
     let now = core.clock.now();
     request.check_open("activated", now)?;
-    let in_force = policy::in_force(&*core.store, &request.application, request.entitlement).await?;
+    let in_force = policy::in_force_sealed(core, &request.application, request.entitlement).await?;
     let expires_at = Second::of(now.plus_seconds(CEREMONY_SECONDS));
     let form = form((request, stored.version), &in_force.policy()?, expires_at)?;
     passkeys::begin_signing(core, passkeys, who, form, None).await
@@ -100,7 +101,7 @@ async fn prepare(core: &Core, who: &Who, id: RequestId, signed: &Signed) -> Resu
     let (user, party) = who.party()?;
     let stored = requests::get(core, who, id).await?;
     let request = &stored.value;
-    let in_force = policy::in_force(store, &request.application, request.entitlement).await?;
+    let in_force = policy::in_force_sealed(core, &request.application, request.entitlement).await?;
     let entitlement = &in_force.entitlement.value;
     let may_have = policy::may_have(store, entitlement, request.activation, request.beneficiary.user).await?;
     let policy = in_force.policy()?;
@@ -136,7 +137,7 @@ async fn prepare(core: &Core, who: &Who, id: RequestId, signed: &Signed) -> Resu
     }
     let mut change = Change::new()
         .replace(stored.version, &decided.request)?
-        .create(&decided.decision)?
+        .create(&seals::seal(&*core.seals, decided.decision.clone()).await?)?
         .check(&in_force.entitlement)
         .check(&in_force.template)
         .delete_any(OpenRequest::of(request).key())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hourglass_domain::Refusal;
 use hourglass_domain::audit::{Actor, Draft, Head, StreamId};
-use hourglass_domain::decision::{Decided, DecisionFacts, Factor, Verdict, Vote, decide as judge};
+use hourglass_domain::decision::{Decided, Decision, DecisionFacts, Factor, Verdict, Vote, decide as judge};
 use hourglass_domain::directory::{Party, User};
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::duration::AccessDuration;
@@ -16,6 +16,7 @@ use hourglass_domain::passkey::CEREMONY_SECONDS;
 use hourglass_domain::protocol::grant::first_promises;
 use hourglass_domain::request::{Request, RequestStatus};
 use hourglass_domain::roles::{Role, Scope};
+use hourglass_domain::seal::SealProblem;
 use hourglass_domain::signed::{Form, Second};
 use hourglass_domain::target::{Target, TargetProblem};
 use serde_json::Value;
@@ -36,6 +37,7 @@ use crate::ports::store::{Key, List, Page, Query};
 use crate::records::{LiveGrant, LiveInApplication, LiveInGroup, OpenRequest, Record as _, Stored};
 use crate::removals;
 use crate::requests;
+use crate::seals;
 
 /// Most requests of an application's inbox that are looked at for one page.
 const MOST_WAITING_READ: usize = 200;
@@ -82,7 +84,7 @@ pub async fn begin_signed(
         let name = request.entitlement_name.clone();
         return Err(Refusal::NotApprover { name }.into());
     }
-    let in_force = policy::in_force(&*core.store, &request.application, request.entitlement).await?;
+    let in_force = policy::in_force_sealed(core, &request.application, request.entitlement).await?;
     let expires_at = Second::of(core.clock.now().plus_seconds(CEREMONY_SECONDS));
     let form = vote.form((request, stored.version), &party, &in_force.policy()?, expires_at);
     passkeys::begin_signing(core, passkeys, who, form, vote.comment.clone()).await
@@ -163,10 +165,14 @@ async fn decide_by(
     Err(Refusal::Changed.into())
 }
 
-/// Puts on record that somebody tried to decide who never may. The answer stays what it is if that fails.
+/// Puts on record that somebody tried to decide who never may, or on what is not as it was written. The answer stays what it is if that fails.
 async fn note_refusal(core: &Core, who: &Who, id: RequestId, error: &AppError) {
-    let AppError::Refused(refusal @ (Refusal::OwnAccess | Refusal::GuestApprover | Refusal::NotApprover { .. })) =
-        error
+    let AppError::Refused(
+        refusal @ (Refusal::OwnAccess
+        | Refusal::GuestApprover
+        | Refusal::NotApprover { .. }
+        | Refusal::SealBroken { .. }),
+    ) = error
     else {
         return;
     };
@@ -229,9 +235,13 @@ async fn prepare(
     let (approver, party) = who.party()?;
     let stored = requests::get(core, who, id).await?;
     let request = &stored.value;
-    let in_force = policy::in_force(store, &request.application, request.entitlement).await?;
+    let in_force = policy::in_force_sealed(core, &request.application, request.entitlement).await?;
     let named = policy::named(store, &request.application, in_force.approvers(), approver.value.id).await?;
     let earlier = request.approvals.iter().map(|approval| &approval.approver);
+    if !request.approvals.is_empty() {
+        // What counts towards the quorum says so in a sealed decision, not in the request's row alone.
+        sealed_decisions(core, request).await?;
+    }
     let standing = policy::standing(store, &request.application, in_force.approvers(), earlier).await?;
     let parties: Vec<Party> = standing.iter().map(|standing| standing.party.clone()).collect();
     let beneficiary = request.beneficiary.user;
@@ -282,7 +292,7 @@ async fn prepare(
     let draft = event(core, who, &decided);
     let mut change = Change::new()
         .replace(stored.version, &decided.request)?
-        .create(decision)?
+        .create(&seals::seal(&*core.seals, decision.clone()).await?)?
         .check(approver)
         .check(&in_force.entitlement)
         .check(&in_force.template)
@@ -330,6 +340,28 @@ async fn prepare(
         };
     }
     Ok((change, decided))
+}
+
+/// Verifies that each approval that a request names was decided.
+async fn sealed_decisions(core: &Core, request: &Request) -> Result<()> {
+    for approval in &request.approvals {
+        let key = keys::decision(request.id, approval.approver.person);
+        let decision: Option<Stored<Decision>> = seals::read_sealed(core, &key).await?;
+        let decided = decision.is_some_and(|decision| {
+            decision.value.verdict == Verdict::Approve
+                && decision.value.approver == approval.approver
+                && decision.value.duration == approval.duration
+        });
+        if !decided {
+            seals::alarm("approval", &key, SealProblem::Missing);
+            return Err(Refusal::SealBroken {
+                what: "approval",
+                why: SealProblem::Missing,
+            }
+            .into());
+        }
+    }
+    Ok(())
 }
 
 /// The event of a decision.

@@ -2,18 +2,19 @@
 
 use hourglass_domain::Refusal;
 use hourglass_domain::duration::AccessDuration;
-use hourglass_domain::entitlement::Entitlement;
+use hourglass_domain::entitlement::{Entitlement, Template};
 use hourglass_domain::request::check_requestable;
 use hourglass_domain::roles::Scope;
 
 use crate::caller::Who;
-use crate::change::read_page;
+use crate::change::{read, read_page};
 use crate::error::Result;
 use crate::keys;
 use crate::policy;
 use crate::ports::Core;
 use crate::ports::store::{Page, Query};
 use crate::records::Stored;
+use crate::seals::Sealed;
 
 /// Most entitlements that are looked at for one page.
 const MOST_READ: usize = 1_000;
@@ -40,7 +41,10 @@ pub async fn list(core: &Core, who: &Who, after: Option<String>, limit: usize) -
     let (user, _) = who.party()?;
     let application = &who.application.value.id;
     let store = &*core.store;
-    let template = policy::template(store, application).await?;
+    let template: Option<Stored<Sealed<Template>>> = read(store, &keys::template(application)).await?;
+    let template = template.ok_or_else(policy::no_template)?;
+    let unsealed = template.clone().with_some_seal().err();
+    let template = template.unverified();
     let groups = policy::GroupsOf::read(store, application, user.value.id).await?;
     let mut offers = Vec::new();
     let mut next = after;
@@ -49,21 +53,23 @@ pub async fn list(core: &Core, who: &Who, after: Option<String>, limit: usize) -
         let query = Query::partition(keys::entitlements(application))
             .after(next.take())
             .limit(limit);
-        let page = read_page::<Entitlement>(store, &query).await?;
+        let page = read_page::<Sealed<Entitlement>>(store, &query).await?;
         looked_at += page.items.len();
         next = page.next;
         let mut eligible = Vec::with_capacity(page.items.len());
         for entitlement in page.items {
-            if groups.may_ask(store, &entitlement.value).await? {
+            if groups.may_ask(store, entitlement.value.unverified()).await? {
                 eligible.push(entitlement);
             }
         }
-        let mut facts = policy::facts_of_all(store, application, eligible.iter().map(|stored| &stored.value))
-            .await?
-            .into_iter();
+        let named = eligible.iter().map(|stored| stored.value.unverified());
+        let mut facts = policy::facts_of_all(store, application, named).await?.into_iter();
         for entitlement in eligible {
             let facts = facts.next().unwrap_or_default();
-            let problem = check_requestable(&entitlement.value, &facts).err();
+            // Whether a seal holds is for those to say who have its key; that there is none shows.
+            let broken = unsealed.clone().or(entitlement.clone().with_some_seal().err());
+            let entitlement = entitlement.unverified();
+            let problem = broken.or_else(|| check_requestable(&entitlement.value, &facts).err());
             let durations = entitlement.value.durations_in_force(&template.value);
             let absolute_maximum = entitlement.value.absolute_maximum_in_force(&template.value);
             let at = entitlement.value.id.to_string();

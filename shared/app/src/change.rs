@@ -15,6 +15,14 @@ const HEAD_RETRIES: u32 = 8;
 /// How often a use case starts over when what it decided on had changed.
 pub const DECIDE_AGAIN: u32 = 4;
 
+/// Fails the build where a record that has to carry a seal is written without one.
+const fn must_not_be_bare<R: Record>() {
+    assert!(
+        R::SEALED_WITH.is_none(),
+        "this record is written as `seals::Sealed` only (see `Record::SEALED_WITH`)"
+    );
+}
+
 /// A change of stored state under construction.
 #[derive(Debug, Default)]
 pub struct Change {
@@ -60,6 +68,7 @@ impl Change {
     /// # Errors
     /// As [`to_item`].
     pub fn create<R: Record>(mut self, record: &R) -> Result<Self, StoreError> {
+        const { must_not_be_bare::<R>() };
         self.note::<R>(record, 1);
         self.writes.push(Write::Put {
             item: to_item(record, 1)?,
@@ -73,6 +82,7 @@ impl Change {
     /// # Errors
     /// As [`to_item`].
     pub fn replace<R: Record>(mut self, version: u64, record: &R) -> Result<Self, StoreError> {
+        const { must_not_be_bare::<R>() };
         let next = version.saturating_add(1);
         self.note::<R>(record, next);
         let condition = if version == 0 {
@@ -92,6 +102,7 @@ impl Change {
     /// # Errors
     /// As [`to_item`].
     pub fn put_any<R: Record>(mut self, record: &R) -> Result<Self, StoreError> {
+        const { must_not_be_bare::<R>() };
         self.writes.push(Write::Put {
             item: to_item(record, 1)?,
             condition: Condition::Any,

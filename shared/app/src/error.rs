@@ -6,6 +6,7 @@ use hourglass_domain::canonical::CanonicalError;
 use crate::ports::connector::ConnectorError;
 use crate::ports::delays::DelayError;
 use crate::ports::schedules::ScheduleError;
+use crate::ports::seals::SealError;
 use crate::ports::secrets::SecretError;
 use crate::ports::store::StoreError;
 
@@ -31,6 +32,9 @@ pub enum AppError {
     /// The queue of delayed messages.
     #[error(transparent)]
     Delay(#[from] DelayError),
+    /// The keys of seals.
+    #[error(transparent)]
+    Seal(#[from] SealError),
     /// A value of ours has no canonical form.
     #[error(transparent)]
     Canonical(#[from] CanonicalError),

@@ -27,6 +27,7 @@ pub mod records;
 pub mod removals;
 pub mod requests;
 pub mod scim;
+pub mod seals;
 pub mod sessions;
 pub mod sign_in;
 pub mod workers;

@@ -15,8 +15,10 @@ use crate::directory;
 use crate::error::Result;
 use crate::keys;
 use crate::persons;
+use crate::ports::Core;
 use crate::ports::store::{Key, LARGEST_PAGE, MOST_KEYS, Store};
 use crate::records::{GroupUse, Stored};
+use crate::seals::{Sealed, read_sealed};
 
 /// Most members of approver groups that are looked at to find enough approvers.
 const MOST_APPROVERS_READ: usize = 2_000;
@@ -34,15 +36,36 @@ pub struct InForce {
     pub facts: Vec<Option<TargetFacts>>,
 }
 
-/// Reads an entitlement with everything it is judged by, consistently.
+/// Reads an entitlement with everything it is judged by, consistently. This is for asking, by a function that has no key:
+/// that there are seals is all it can see, and it grants nothing.
 ///
 /// # Errors
-/// When there is no such entitlement in this application.
+/// When there is no such entitlement in this application, or one of the two has no seal at all.
 pub async fn in_force(store: &dyn Store, application: &ApplicationId, id: EntitlementId) -> Result<InForce> {
-    let entitlement: Stored<Entitlement> = read(store, &keys::entitlement(application, id))
-        .await?
-        .ok_or(Refusal::NotFound { what: "entitlement" })?;
-    let template = template(store, application).await?;
+    let entitlement = read::<Sealed<Entitlement>>(store, &keys::entitlement(application, id)).await?;
+    let entitlement = entitlement.map(Stored::with_some_seal).transpose()?;
+    let template = read::<Sealed<Template>>(store, &keys::template(application)).await?;
+    let template = template.ok_or_else(no_template)?.with_some_seal()?;
+    with_facts(store, application, entitlement, template).await
+}
+
+/// As [`in_force`], for granting: the seals of entitlement and template have to hold.
+///
+/// # Errors
+/// As [`in_force`], and when a seal does not hold or its key cannot be had.
+pub async fn in_force_sealed(core: &Core, application: &ApplicationId, id: EntitlementId) -> Result<InForce> {
+    let entitlement = read_sealed(core, &keys::entitlement(application, id)).await?;
+    let template = template_sealed(core, application).await?;
+    with_facts(&*core.store, application, entitlement, template).await
+}
+
+async fn with_facts(
+    store: &dyn Store,
+    application: &ApplicationId,
+    entitlement: Option<Stored<Entitlement>>,
+    template: Stored<Template>,
+) -> Result<InForce> {
+    let entitlement = entitlement.ok_or(Refusal::NotFound { what: "entitlement" })?;
     let mut facts = facts(store, &entitlement.value).await?;
     let groups = provisioned_groups(store, application, &entitlement.value.targets).await?;
     note_missing(&groups, &mut facts);
@@ -53,15 +76,30 @@ pub async fn in_force(store: &dyn Store, application: &ApplicationId, id: Entitl
     })
 }
 
-/// Reads the template.
+/// Reads the template; its seal is not looked at.
 ///
 /// # Errors
 /// When the application has none, which only a fault of ours can cause.
 pub async fn template(store: &dyn Store, application: &ApplicationId) -> Result<Stored<Template>> {
-    let missing = || Refusal::NotConfigured {
+    Ok(read(store, &keys::template(application))
+        .await?
+        .ok_or_else(no_template)?)
+}
+
+/// Reads the template, whose seal has to hold.
+///
+/// # Errors
+/// As [`template`], and when its seal does not hold or the key cannot be had.
+pub async fn template_sealed(core: &Core, application: &ApplicationId) -> Result<Stored<Template>> {
+    let template = read_sealed(core, &keys::template(application)).await?;
+    Ok(template.ok_or_else(no_template)?)
+}
+
+/// That the application has no template.
+pub(crate) fn no_template() -> Refusal {
+    Refusal::NotConfigured {
         what: "The application has no approval template.".to_owned(),
-    };
-    Ok(read(store, &keys::template(application)).await?.ok_or_else(missing)?)
+    }
 }
 
 /// What the directory says about each target of an entitlement.

@@ -22,6 +22,7 @@ use hourglass_domain::limit::Counter;
 use hourglass_domain::membership::{Holds, Membership};
 use hourglass_domain::person::{Link, LinkSettings};
 use hourglass_domain::request::{Request, RequestStatus};
+use hourglass_domain::seal::SealKey;
 use hourglass_domain::session::{Account, Session};
 use hourglass_domain::target::TargetFacts;
 use serde::de::DeserializeOwned;
@@ -38,6 +39,9 @@ pub trait Record: Serialize + DeserializeOwned + Send + Sync {
     const KIND: &'static str;
     /// The version of its shape.
     const SCHEMA: u32 = 1;
+    /// The key that seals it, for what nobody may write past its owner. Such a record is written as
+    /// [`crate::seals::Sealed`] only; read as it is, its seal is not looked at.
+    const SEALED_WITH: Option<SealKey> = None;
 
     /// Where it lies.
     fn key(&self) -> Key;
@@ -109,9 +113,10 @@ pub fn from_item<R: Record>(item: Item) -> Result<Stored<R>, StoreError> {
 }
 
 macro_rules! record {
-    ($type:ty, $kind:literal, |$self_:ident| $key:expr, $id:expr) => {
+    ($type:ty, $kind:literal, |$self_:ident| $key:expr, $id:expr $(, sealed with $seal:ident)?) => {
         impl Record for $type {
             const KIND: &'static str = $kind;
+            $(const SEALED_WITH: Option<SealKey> = Some(SealKey::$seal);)?
             fn key(&self) -> Key {
                 let $self_ = self;
                 $key
@@ -135,9 +140,16 @@ record!(
     Entitlement,
     "entitlement",
     |e| keys::entitlement(&e.application, e.id),
-    e.id
+    e.id,
+    sealed with Policy
 );
-record!(Template, "template", |t| keys::template(&t.application), t.application);
+record!(
+    Template,
+    "template",
+    |t| keys::template(&t.application),
+    t.application,
+    sealed with Policy
+);
 record!(TargetFacts, "target_facts", |f| keys::facts(&f.target), f.target.key());
 record!(
     DriftPolicy,
@@ -167,7 +179,8 @@ record!(
     Decision,
     "decision",
     |d| keys::decision(d.request, d.approver.person),
-    d.id
+    d.id,
+    sealed with Decisions
 );
 record!(Holds, "holds", |h| keys::holds(&h.key), h.key.key());
 record!(Membership, "membership", |m| keys::membership(&m.key), m.key.key());

@@ -23,6 +23,7 @@ use hourglass_dynamodb::DynamoStore;
 use hourglass_entra::{Endpoints, EntraConnector};
 use hourglass_passkeys::CorePasskeys;
 use hourglass_scheduler::{EventBridgeSchedules, SchedulerSettings};
+use hourglass_seals::SecretsManagerSeals;
 use hourglass_secrets::{SecretsManager, SecretsManagerWriter};
 use hourglass_tokens::{EntraTokens, TokenSettings};
 
@@ -77,6 +78,7 @@ impl Services {
             &config.secret_prefix,
             Arc::clone(&clock),
         ));
+        let seals = SecretsManagerSeals::new(&aws.secrets, &config.secret_prefix, Arc::clone(&clock));
         let secret_writer = SecretsManagerWriter::new(aws.secrets, &config.secret_prefix, Arc::clone(&ids));
         let schedules = EventBridgeSchedules::new(
             aws.scheduler,
@@ -114,6 +116,7 @@ impl Services {
                 store: Arc::new(store),
                 clock,
                 ids,
+                seals: Arc::new(seals),
                 settings: Arc::new(config.settings()),
             },
             tokens: Arc::new(tokens),

@@ -73,12 +73,19 @@ impl std::str::FromStr for Digest {
 #[error("no canonical form: {0}")]
 pub struct CanonicalError(String);
 
+impl CanonicalError {
+    /// The value has no JSON form.
+    pub(crate) fn of(error: &serde_json::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
 /// The canonical bytes of `value`.
 ///
 /// # Errors
 /// When `value` does not serialise to JSON or holds a number that is not an integer within ±2^53.
 pub fn canonical_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>, CanonicalError> {
-    let value = serde_json::to_value(value).map_err(|error| CanonicalError(error.to_string()))?;
+    let value = serde_json::to_value(value).map_err(|error| CanonicalError::of(&error))?;
     let mut out = Vec::new();
     write_value(&mut out, &value)?;
     Ok(out)

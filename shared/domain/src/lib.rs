@@ -30,6 +30,7 @@ pub mod protocol;
 pub mod refusal;
 pub mod request;
 pub mod roles;
+pub mod seal;
 pub mod session;
 pub mod signed;
 pub mod target;

@@ -7,6 +7,7 @@ use crate::duration::AccessDuration;
 use crate::grant::GrantStatus;
 use crate::limit::Counted;
 use crate::request::RequestStatus;
+use crate::seal::SealProblem;
 use crate::target::{Target, TargetProblem};
 use crate::time::Timestamp;
 
@@ -390,6 +391,17 @@ pub enum Refusal {
     /// Emergencies get no more time.
     #[error("An emergency activation cannot be extended; ask for access in the ordinary way.")]
     EmergencyNotExtended,
+    /// What is stored was not written by the function that owns it, or was changed since.
+    #[error(
+        "The stored {what} carries no valid seal of Hourglass ({why}): it may have been changed past the product, and \
+         nothing is granted by it."
+    )]
+    SealBroken {
+        /// `entitlement`, `template`, `decision`, …
+        what: &'static str,
+        /// What is wrong with it.
+        why: SealProblem,
+    },
     /// The configuration is not complete.
     #[error("{what}")]
     NotConfigured {
@@ -490,6 +502,7 @@ impl Refusal {
             | Self::NotSelfActivated
             | Self::EmergencyLive
             | Self::EmergencyNotExtended
+            | Self::SealBroken { .. }
             | Self::NotConfigured { .. } => RefusalKind::Conflict,
             Self::TooManyOpenRequests { .. } | Self::TooOften { .. } => RefusalKind::TooMany,
             Self::StepUpRequired { .. } => RefusalKind::StepUp,
@@ -563,6 +576,7 @@ impl Refusal {
             Self::EmergencyLive => "emergency-live",
             Self::EmergencyUnreviewed { .. } => "emergency-unreviewed",
             Self::EmergencyNotExtended => "emergency-not-extended",
+            Self::SealBroken { .. } => "seal-broken",
             Self::NotConfigured { .. } => "not-configured",
         }
     }

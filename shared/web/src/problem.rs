@@ -183,7 +183,8 @@ impl Problem {
             | AppError::Secret(_)
             | AppError::Connector(_)
             | AppError::Schedule(_)
-            | AppError::Delay(_) => {
+            | AppError::Delay(_)
+            | AppError::Seal(_) => {
                 tracing::error!(%error, "a call could not be served");
                 Self::unavailable()
             }

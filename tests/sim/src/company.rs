@@ -7,6 +7,7 @@ use hourglass_app::ports::Core;
 use hourglass_app::ports::tokens::Caller;
 use hourglass_app::records::{Record, TenantUse, UniqueKind, UniqueValue};
 use hourglass_app::scim::{self, Scim};
+use hourglass_app::seals::seal;
 use hourglass_app::{AppError, Result as AppResult};
 use hourglass_domain::Timestamp;
 use hourglass_domain::application::{Application, AzureIntegration};
@@ -125,7 +126,7 @@ pub(crate) async fn seed(core: &Core) -> anyhow::Result<()> {
     template.default_approvers.users.insert(user(APPROVER));
     // The shortest time to live there is: the request that nobody decides lapses within the history.
     template.request_ttl_seconds = 300;
-    change = with(change, &template)?;
+    change = with(change, &seal(&*core.seals, template).await?)?;
     change = with(
         change,
         &record::<AzureIntegration>(json!({
@@ -140,15 +141,13 @@ pub(crate) async fn seed(core: &Core) -> anyhow::Result<()> {
         change = seed_user(change, person, now)?;
     }
     for n in 0..ENTITLEMENTS {
-        change = with(
-            change,
-            &record::<Entitlement>(json!({
+        let entitlement = record::<Entitlement>(json!({
                 "id": entitlement(n), "application": APPLICATION, "name": format!("Operators {n}"), "description": "",
                 "targets": [target(n), target(n + 1)], "enabled": true, "approval": "required", "quorum": 1,
                 "approvers": null, "eligible": {"who": "everyone"}, "durations": null, "justification_min": 0,
                 "ticket": {"required": false}, "critical": false, "factor": "passkey_or_step_up", "exact_expiry": n == 0, "created_at": now,
-            }))?,
-        )?;
+        }))?;
+        change = with(change, &seal(&*core.seals, entitlement).await?)?;
     }
     let stored = change.commit(&*core.store).await;
     stored.map_err(|error| anyhow::anyhow!("the company cannot be stored: {error:?}"))

@@ -284,10 +284,11 @@ fn wishes(world: &World) -> Vec<Wish> {
                 [1, 0].get(first).copied().unwrap_or(1),
                 world.between((20, 180)),
             ),
+            // Later than those: a request that nobody decides would stand in the way of one of them.
             _ => (
                 any(company::REQUESTERS),
                 any(company::ENTITLEMENTS),
-                world.between((30, 240)),
+                world.between((190, 280)),
             ),
         };
         let seconds = world.between((5, 90));

@@ -10,12 +10,14 @@ use async_trait::async_trait;
 use hourglass_app::ports::connector::{Connector, ConnectorError, Members, NewMember, Place};
 use hourglass_app::ports::delays::{DelayError, Delays};
 use hourglass_app::ports::schedules::{Found, Listed, ScheduleError, Schedules};
+use hourglass_app::ports::seals::{SealError, Seals};
 use hourglass_app::ports::secrets::{AzureCredentials, Freshness, SecretError, SecretWriter, Secrets};
 use hourglass_app::ports::store::{CommitError, Item, Key, List, Page, Query, Store, StoreError, Write};
 use hourglass_domain::Timestamp;
 use hourglass_domain::grant::ScheduleName;
 use hourglass_domain::ids::{ApplicationId, GrantId, ObjectId, TenantId};
 use hourglass_domain::protocol::membership::{Answer, Inspection};
+use hourglass_domain::seal::{Seal, SealKey};
 use hourglass_domain::target::{Cloud, TargetFacts};
 
 use crate::directory::Directory;
@@ -33,7 +35,7 @@ const HELD_UP: Duration = Duration::from_secs(50);
 const LATENCY_MILLIS: (u64, u64) = (1, 20);
 
 /// The methods of all ports: the steps are before and after each.
-pub(crate) const METHODS: [&[&str]; 6] = [STORE, SCHEDULES, DELAYS, SECRETS, SECRET_WRITER, CONNECTOR];
+pub(crate) const METHODS: [&[&str]; 7] = [STORE, SCHEDULES, DELAYS, SECRETS, SECRET_WRITER, SEALS, CONNECTOR];
 /// The methods whose answer can be a lie. An add that is no add gives nobody access, so that there is nothing to prove.
 pub(crate) const LIES: [&str; 2] = ["Connector::inspect", "Connector::remove"];
 
@@ -180,6 +182,11 @@ wrapped!(SECRET_WRITER: SecretWriter {
     put_azure(application: &ApplicationId, credentials: &AzureCredentials) -> Result<(), SecretError> {
         lost: secret_lost,
     }
+});
+
+wrapped!(SEALS: Seals {
+    seal(key: SealKey, bytes: &[u8]) -> Result<Seal, SealError> { lost: |why| Err(SealError(why)), }
+    verify(key: SealKey, bytes: &[u8], seal: &Seal) -> Result<bool, SealError> { lost: |why| Err(SealError(why)), }
 });
 
 wrapped!(CONNECTOR: Connector {

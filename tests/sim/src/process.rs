@@ -6,6 +6,7 @@ use std::time::Duration;
 use hourglass_app::ports::connector::Connector;
 use hourglass_app::ports::delays::Delays;
 use hourglass_app::ports::schedules::Schedules;
+use hourglass_app::ports::seals::Seals;
 use hourglass_app::ports::secrets::{SecretWriter, Secrets};
 use hourglass_app::ports::store::Store;
 use hourglass_app::ports::{Core, Settings, Workers};
@@ -87,6 +88,7 @@ fn ports(world: &Arc<World>, process: &Arc<Process>) -> Ports {
     let secrets: Arc<dyn Secrets> = Arc::new(Vault);
     let secret_writer: Arc<dyn SecretWriter> = Arc::new(Vault);
     let secrets: Arc<Faulty<dyn Secrets>> = Arc::new(Faulty::new(secrets, Arc::clone(process)));
+    let seals: Arc<dyn Seals> = Arc::new(Vault);
     let connector: Arc<dyn Connector> = Arc::new(Directory::new(Arc::clone(world), secrets));
     Ports {
         workers: Workers {
@@ -94,6 +96,7 @@ fn ports(world: &Arc<World>, process: &Arc<Process>) -> Ports {
                 store: faulty_store,
                 clock: Arc::<World>::clone(world),
                 ids: Arc::<World>::clone(world),
+                seals: Arc::new(Faulty::new(seals, Arc::clone(process))),
                 settings: Arc::new(Settings {
                     sign_in_tenants: vec![company::tenant()],
                     confirm_after_seconds: CONFIRM_AFTER_SECONDS,

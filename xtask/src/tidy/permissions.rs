@@ -27,12 +27,21 @@ const NEVER_DELETED: [&str; 5] = ["REQ#*", "DEC#*", "GRANT#*", "MEMB#*", "AUD#*"
 
 /// Actions that only these roles have.
 const RESERVED: [(&str, &[&str]); 6] = [
-    ("secretsmanager:GetSecretValue", &["ProvisioningRole", "RevocationRole"]),
+    (
+        "secretsmanager:GetSecretValue",
+        &["ProvisioningRole", "RevocationRole", "ApprovalsRole", "AdminRole"],
+    ),
     ("secretsmanager:CreateSecret", &["AdminRole"]),
     ("secretsmanager:PutSecretValue", &["AdminRole"]),
     ("secretsmanager:RestoreSecret", &["AdminRole"]),
     ("iam:PassRole", &["ProvisioningRole", "RevocationRole"]),
     ("scheduler:CreateSchedule", &["ProvisioningRole", "RevocationRole"]),
+];
+
+/// The secrets that these roles may read, and no others: keys of seals, never a credential.
+const SECRETS: [(&str, &[&str]); 2] = [
+    ("ApprovalsRole", &["DecisionsSealKey", "PolicySealKey"]),
+    ("AdminRole", &["PolicySealKey"]),
 ];
 
 /// One statement of a role's policy.
@@ -160,6 +169,9 @@ fn judge(statement: &Statement<'_>) -> Vec<Finding> {
         if reserved.is_some_and(|(_, roles)| !roles.contains(&statement.role)) {
             findings.push(statement.finding(format!("{action} belongs to other roles")));
         }
+        if action.starts_with("secretsmanager:") {
+            findings.extend(judge_secret(statement, action));
+        }
         if LIMITED_BY_PREFIX.contains(action) && (statement.actions.len() > 1 || statement.prefixes.is_empty()) {
             findings.push(statement.finding(format!("{action} is granted alone and limited to key prefixes")));
         }
@@ -180,6 +192,33 @@ fn judge(statement: &Statement<'_>) -> Vec<Finding> {
         findings.push(statement.finding(format!("{prefix} is not the prefix of one kind of item")));
     }
     findings
+}
+
+/// Credentials are named as such (`…/azure-??????`), keys of seals by reference, and nobody writes one of these.
+fn judge_secret(statement: &Statement<'_>, action: &str) -> Option<Finding> {
+    let named = match statement.resource {
+        Value::Array(many) => many.iter().collect(),
+        one => vec![one],
+    };
+    let key = |resource: &Value| resource.get("Ref").and_then(Value::as_str).map(str::to_owned);
+    let credential = |resource: &&Value| {
+        resource
+            .get("Fn::Sub")
+            .and_then(Value::as_str)
+            .is_some_and(|arn| arn.ends_with("/*/azure-??????"))
+    };
+    if action != "secretsmanager:GetSecretValue" {
+        let all = named.iter().all(credential);
+        return (!all).then(|| statement.finding(format!("{action} is for credentials, by their names")));
+    }
+    let allowed = SECRETS.iter().find(|(role, _)| *role == statement.role);
+    let fits = named.iter().all(|resource| match (key(resource), allowed) {
+        (Some(key), Some((_, keys))) => keys.contains(&key.as_str()),
+        (Some(key), None) => key.ends_with("SealKey"),
+        (None, Some(_)) => false,
+        (None, None) => credential(resource),
+    });
+    (!fits).then(|| statement.finding(format!("{action} on other secrets than this role's")))
 }
 
 /// One row of a table in docs/SECURITY.md.
@@ -281,9 +320,24 @@ mod tests {
                 "on every resource",
             ),
             (
-                "secretsmanager:CreateSecret",
-                "secretsmanager:GetSecretValue",
+                "Action: iam:PassRole",
+                "Action: secretsmanager:RestoreSecret",
                 "belongs to other roles",
+            ),
+            (
+                "Resource: !Ref PolicySealKey",
+                "Resource: !Ref DecisionsSealKey",
+                "other secrets",
+            ),
+            (
+                "- secretsmanager:CreateSecret",
+                "- secretsmanager:GetSecretValue",
+                "other secrets",
+            ),
+            (
+                "${AWS::StackName}/*/azure-??????",
+                "${AWS::StackName}/*",
+                "for credentials",
             ),
             (
                 "Action: dynamodb:PutItem",

@@ -13,8 +13,9 @@ use std::collections::BTreeSet;
 const STREAM_PREFIXES: [&str; 3] = ["GRANT#", "END#", "PROBE#"];
 
 /// Resources that outlive the stack: type, and why.
-const RETAINED: [(&str, &str); 2] = [
+const RETAINED: [(&str, &str); 3] = [
     ("AWS::DynamoDB::Table", "it is the record of who has what"),
+    ("AWS::SecretsManager::Secret", "what was sealed with it is in the table"),
     (
         "AWS::Scheduler::ScheduleGroup",
         "its schedules end grants that are live",

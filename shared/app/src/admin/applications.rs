@@ -19,6 +19,7 @@ use crate::ports::Core;
 use crate::ports::tokens::Caller;
 use crate::records::{ScimToken, Stored, TenantUse};
 use crate::scim::token::{hash_token, new_token};
+use crate::seals::seal;
 
 /// An application to register.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -75,13 +76,14 @@ pub async fn register(core: &Core, caller: &Caller, new: NewApplication) -> Resu
     let draft = Draft::new(now, admin_actor(caller), "application.registered")
         .fact("tenant", application.tenant)
         .fact("scim_token", token.id);
+    let template = seal(&*core.seals, Template::new(application.id.clone())).await?;
     let change = Change::new()
         .create(&application)?
         .create(&TenantUse {
             tenant: application.tenant,
             application: application.id.clone(),
         })?
-        .create(&Template::new(application.id.clone()))?
+        .create(&template)?
         .create(&token)?
         .event(stream, draft);
     match change.commit(&*core.store).await {

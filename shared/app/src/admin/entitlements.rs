@@ -16,7 +16,7 @@ use hourglass_domain::target::Target;
 
 use super::{require_admin, require_version};
 use crate::caller::Who;
-use crate::change::{Change, ChangeError, DECIDE_AGAIN, read, read_page};
+use crate::change::{Change, ChangeError, DECIDE_AGAIN, read};
 use crate::directory;
 use crate::error::Result;
 use crate::idempotency::{Answer, Once, replay};
@@ -24,6 +24,7 @@ use crate::keys;
 use crate::ports::Core;
 use crate::ports::store::{Page, Query};
 use crate::records::{GroupUse, Probe, ProbeQuestion, Stored};
+use crate::seals::{self, Looked, seal};
 
 /// How soon (seconds) the sweep asks what kind of groups the targets of a new or changed entitlement are.
 const FACTS_SOON_SECONDS: i64 = 10;
@@ -96,7 +97,7 @@ pub async fn create(
             status: 201,
             body: render(&stored),
         };
-        let mut change = Change::new().create(&stored.value)?;
+        let mut change = Change::new().create(&seal(&*core.seals, stored.value.clone()).await?)?;
         if let Some(once) = once {
             change = change.replace(replaced, &once.record(&answer, core.clock.now()))?;
         }
@@ -125,7 +126,7 @@ pub async fn update(
         require_version(stored.version, input.version)?;
         let entitlement = build(core, who, id, input, stored.value.created_at).await?;
         check_not_re_pointed(core, &stored.value, &entitlement).await?;
-        let change = Change::new().replace(stored.version, &entitlement)?;
+        let change = Change::new().replace(stored.version, &seal(&*core.seals, entitlement.clone()).await?)?;
         match store(core, who, change, Some(&stored.value), &entitlement).await {
             Ok(()) => {
                 return Ok(Stored {
@@ -150,16 +151,32 @@ pub async fn get(core: &Core, who: &Who, id: EntitlementId) -> Result<Stored<Ent
     Ok(stored.ok_or(Refusal::NotFound { what: "entitlement" })?)
 }
 
-/// The entitlements of the caller's application, in the order of their ids.
+/// An entitlement of the caller's application, and whether its seal holds.
 ///
 /// # Errors
-/// When the caller is no admin.
-pub async fn list(core: &Core, who: &Who, after: Option<String>, limit: usize) -> Result<Page<Stored<Entitlement>>> {
+/// When there is none, or the key of the seals cannot be had.
+pub async fn look(core: &Core, who: &Who, id: EntitlementId) -> Result<Looked<Entitlement>> {
+    require_admin(who)?;
+    let key = keys::entitlement(&who.application.value.id, id);
+    let item = core.store.get(&key).await?;
+    seals::look(core, item.ok_or(Refusal::NotFound { what: "entitlement" })?).await
+}
+
+/// The entitlements of the caller's application, in the order of their ids, and whether their seals hold.
+///
+/// # Errors
+/// When the caller is no admin, or the key of the seals cannot be had.
+pub async fn list(core: &Core, who: &Who, after: Option<String>, limit: usize) -> Result<Page<Looked<Entitlement>>> {
     require_admin(who)?;
     let query = Query::partition(keys::entitlements(&who.application.value.id))
         .after(after)
         .limit(limit);
-    Ok(read_page(&*core.store, &query).await?)
+    let page = core.store.query(&query).await?;
+    let mut items = Vec::with_capacity(page.items.len());
+    for item in page.items {
+        items.push(seals::look(core, item).await?);
+    }
+    Ok(Page { items, next: page.next })
 }
 
 /// No target is taken away from an entitlement while somebody has it: a live grant and what is configured would say two

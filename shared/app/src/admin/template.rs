@@ -14,9 +14,11 @@ use super::{require_admin, require_version};
 use crate::caller::Who;
 use crate::change::{Change, ChangeError, DECIDE_AGAIN};
 use crate::error::Result;
+use crate::keys;
 use crate::policy;
 use crate::ports::Core;
 use crate::records::Stored;
+use crate::seals::{self, Looked, seal};
 
 /// The template's new content.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,13 +41,14 @@ pub fn template_source() -> EntitlementId {
     EntitlementId::new(uuid::Uuid::nil())
 }
 
-/// The template.
+/// The template, and whether its seal holds.
 ///
 /// # Errors
-/// When the caller is no admin.
-pub async fn get(core: &Core, who: &Who) -> Result<Stored<Template>> {
+/// When the caller is no admin, or the key of the seals cannot be had.
+pub async fn get(core: &Core, who: &Who) -> Result<Looked<Template>> {
     require_admin(who)?;
-    policy::template(&*core.store, &who.application.value.id).await
+    let item = core.store.get(&keys::template(&who.application.value.id)).await?;
+    seals::look(core, item.ok_or_else(policy::no_template)?).await
 }
 
 /// Replaces the template.
@@ -69,7 +72,7 @@ pub async fn put(core: &Core, who: &Who, input: TemplateInput) -> Result<Stored<
         check_principals(core, application, "default_approvers", &template.default_approvers).await?;
         let before: BTreeSet<_> = stored.value.default_approvers.groups.clone();
         let after: BTreeSet<_> = template.default_approvers.groups.clone();
-        let change = Change::new().replace(stored.version, &template)?;
+        let change = Change::new().replace(stored.version, &seal(&*core.seals, template.clone()).await?)?;
         let change = group_uses(core, application, change, template_source(), (&before, &after), None).await?;
         let draft = Draft::new(core.clock.now(), who.actor(), "template.changed")
             .fact("durations", list(&template.durations))

@@ -7,6 +7,7 @@ pub mod connector;
 pub mod delays;
 pub mod passkeys;
 pub mod schedules;
+pub mod seals;
 pub mod secrets;
 pub mod store;
 pub mod tokens;
@@ -31,7 +32,7 @@ pub trait Ids: Send + Sync + std::fmt::Debug {
     fn random(&self, bytes: &mut [u8]);
 }
 
-/// What every use case has: the table, the time and new ids.
+/// What every use case has: the table, the time, new ids and seals.
 #[derive(Clone, Debug)]
 pub struct Core {
     /// The table.
@@ -40,6 +41,8 @@ pub struct Core {
     pub clock: Arc<dyn Clock>,
     /// New ids.
     pub ids: Arc<dyn Ids>,
+    /// Seals of what nobody may write past its owner.
+    pub seals: Arc<dyn seals::Seals>,
     /// Settings of this deployment.
     pub settings: Arc<Settings>,
 }

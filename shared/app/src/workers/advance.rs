@@ -14,7 +14,7 @@ use hourglass_domain::target::Target;
 
 use super::converge::converge_each;
 use super::purse::Purse;
-use super::verify::{Verdict, evidence, verify};
+use super::verify::{Evidence, Verdict, evidence, verify};
 use crate::change::{Change, ChangeError, read, read_each, read_many};
 use crate::directory;
 use crate::error::Result;
@@ -158,7 +158,7 @@ async fn judged(workers: &Workers, grant: Stored<Grant>, order: Option<Stored<En
         && let Some(why) = unproven(workers, &grant).await?
     {
         for target in &mut grant.targets {
-            target.last_error = Some(why.to_owned());
+            target.last_error = Some(why.clone());
         }
         order = Some(EndReason::Failed);
     }
@@ -185,12 +185,16 @@ fn in_scope(pause: &Pause, grant: &Grant) -> bool {
 /// Why a grant that says of itself that it was verified does not verify. Whoever can write a grant by hand can write one
 /// that says so, or move the end of one that was: each store of a grant comes here as a stream record. A grant whose time
 /// is up ends in any case, and needs nothing for it.
-async fn unproven(workers: &Workers, grant: &Grant) -> Result<Option<&'static str>> {
+async fn unproven(workers: &Workers, grant: &Grant) -> Result<Option<String>> {
     let claims = matches!(grant.status, GrantStatus::Activating | GrantStatus::Active);
     if !claims || workers.core.clock.now() >= grant.expires_at {
         return Ok(None);
     }
-    Ok(evidence(&*workers.core.store, grant).await?.err())
+    Ok(match evidence(&workers.core, grant).await? {
+        Evidence::Bad(why) => Some(why),
+        // What cannot be found out now ends nobody's access; nobody is added meanwhile either.
+        Evidence::Good(_) | Evidence::Unknown(_) => None,
+    })
 }
 
 pub(super) fn memberships(grant: &Grant) -> Vec<MembershipKey> {

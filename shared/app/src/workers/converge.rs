@@ -17,7 +17,7 @@ use hourglass_domain::protocol::membership::{Answer, Effect, Input, Inspection, 
 use hourglass_domain::target::Target;
 
 use super::purse::{Purse, for_adds};
-use super::verify::{alarm, evidence};
+use super::verify::{Evidence, alarm, evidence};
 use crate::change::{Change, ChangeError, read, read_each};
 use crate::error::{AppError, Result};
 use crate::keys;
@@ -183,14 +183,14 @@ enum Behind {
     Grant(Box<Grant>),
     /// No grant, or one that does not verify: somebody wrote it by hand.
     Nothing,
-    /// Something that this version cannot read, after a rollback say.
+    /// Something that cannot be judged now: this version cannot read it, after a rollback say, or the key of the seals
+    /// cannot be had.
     Unreadable,
 }
 
 async fn behind(workers: &Workers, id: GrantId) -> Result<Behind> {
     match grant_behind(workers, id).await {
-        Ok(Some(grant)) => Ok(Behind::Grant(Box::new(grant))),
-        Ok(None) => Ok(Behind::Nothing),
+        Ok(behind) => Ok(behind),
         Err(AppError::Store(StoreError::Corrupt { .. })) => {
             alarm(id, "what stands behind a hold cannot be read");
             Ok(Behind::Unreadable)
@@ -199,16 +199,19 @@ async fn behind(workers: &Workers, id: GrantId) -> Result<Behind> {
     }
 }
 
-async fn grant_behind(workers: &Workers, id: GrantId) -> Result<Option<Grant>> {
-    let store = &*workers.core.store;
-    let Some(grant) = read::<Grant>(store, &keys::grant(id)).await? else {
+async fn grant_behind(workers: &Workers, id: GrantId) -> Result<Behind> {
+    let Some(grant) = read::<Grant>(&*workers.core.store, &keys::grant(id)).await? else {
         alarm(id, "a hold belongs to no grant");
-        return Ok(None);
+        return Ok(Behind::Nothing);
     };
-    if grant.value.status.is_live() && evidence(store, &grant.value).await?.is_err() {
-        return Ok(None);
+    if !grant.value.status.is_live() {
+        return Ok(Behind::Grant(Box::new(grant.value)));
     }
-    Ok(Some(grant.value))
+    Ok(match evidence(&workers.core, &grant.value).await? {
+        Evidence::Good(_) => Behind::Grant(Box::new(grant.value)),
+        Evidence::Bad(_) => Behind::Nothing,
+        Evidence::Unknown(_) => Behind::Unreadable,
+    })
 }
 
 /// A worker's run: its state until it has finished, what it waits for, and how it ended.

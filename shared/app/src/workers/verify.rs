@@ -1,5 +1,6 @@
 //! Re-verifies a grant from its evidence before anything is added. Never before a removal.
 
+use hourglass_domain::Refusal;
 use hourglass_domain::decision::{Approved, Decision, verify_evidence, verify_rules};
 use hourglass_domain::directory::User;
 use hourglass_domain::entitlement::Entitlement;
@@ -8,17 +9,18 @@ use hourglass_domain::ids::{GrantId, RequestId};
 use hourglass_domain::protocol::grant::MOST_EXTENSIONS;
 use hourglass_domain::request::Request;
 
-use crate::change::{read, read_page};
+use crate::change::read;
 use crate::directory;
-use crate::error::Result;
+use crate::error::{AppError, Result};
 use crate::keys;
 use crate::persons;
 use crate::policy;
-use crate::ports::Workers;
 use crate::ports::connector::{ConnectorError, Place};
-use crate::ports::store::{Query, Store, StoreError};
+use crate::ports::store::{Query, StoreError};
+use crate::ports::{Core, Workers};
 use crate::records::Stored;
 use crate::removals;
+use crate::seals::{read_sealed, read_sealed_page};
 
 /// What was found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,9 +40,10 @@ pub enum Verdict {
 /// Only when the table does not answer.
 pub async fn verify(workers: &Workers, grant: &Grant) -> Result<Verdict> {
     let store = &*workers.core.store;
-    let evidence = match evidence(store, grant).await? {
-        Ok(evidence) => evidence,
-        Err(why) => return Ok(Verdict::Bad(why.to_owned())),
+    let evidence = match evidence(&workers.core, grant).await? {
+        Evidence::Good(found) => found,
+        Evidence::Bad(why) => return Ok(Verdict::Bad(why)),
+        Evidence::Unknown(why) => return Ok(Verdict::Unknown(why)),
     };
     if let Some(why) = removals::waits(store, grant).await? {
         return Ok(Verdict::Unknown(why));
@@ -54,47 +57,72 @@ pub async fn verify(workers: &Workers, grant: &Grant) -> Result<Verdict> {
     if !beneficiary.is_some_and(|user| as_then(&user.value)) {
         return Ok(Verdict::Bad("the beneficiary is no longer active".to_owned()));
     }
-    let changed = rules_changed(workers, grant, &evidence).await?;
-    Ok(changed.map_or(Verdict::Good, Verdict::Bad))
+    match rules_changed(workers, grant, &evidence).await {
+        Ok(changed) => Ok(changed.map_or(Verdict::Good, Verdict::Bad)),
+        Err(AppError::Refused(refusal @ Refusal::SealBroken { .. })) => {
+            alarm(grant.id, &refusal.to_string());
+            Ok(Verdict::Bad(refusal.to_string()))
+        }
+        Err(AppError::Seal(error)) => Ok(Verdict::Unknown(error.to_string())),
+        Err(error) => Err(error),
+    }
 }
 
 /// What a grant came from.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Evidence {
+pub struct Found {
     /// The request, and the decisions on it.
     pub first: Approved,
     /// The requests that extended it, in their order, and the decisions on each.
     pub extensions: Vec<Approved>,
 }
 
-/// The evidence of a grant, or why it has none. A grant that somebody wrote by hand alarms here and adds nobody; what
-/// is stored and cannot be read is as good as not there.
+/// What was found of what a grant came from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Evidence {
+    /// It fits together and each decision's seal holds.
+    Good(Found),
+    /// It does not; somebody may have written the grant by hand.
+    Bad(String),
+    /// The key of the seals cannot be had now: nobody is added, and whoever is there stays.
+    Unknown(String),
+}
+
+/// The evidence of a grant. A grant that somebody wrote by hand alarms here and adds nobody, however well everything
+/// around it fits: nobody else can seal decisions. What is stored and cannot be read is as good as not there.
 ///
 /// # Errors
 /// Only when the table does not answer.
-pub async fn evidence(store: &dyn Store, grant: &Grant) -> Result<std::result::Result<Evidence, &'static str>> {
-    let found = match load(store, grant).await {
-        Ok(found) => found,
-        Err(StoreError::Corrupt { key, why }) => {
+pub async fn evidence(core: &Core, grant: &Grant) -> Result<Evidence> {
+    let found = match load(core, grant).await {
+        Ok(Some(found)) => verify_evidence(grant, &found.first, &found.extensions)
+            .map(|()| found)
+            .map_err(str::to_owned),
+        Ok(None) => Err("the grant has no request".to_owned()),
+        Err(AppError::Store(StoreError::Corrupt { key, why })) => {
             tracing::error!(key, why, "evidence cannot be read");
-            None
+            Err("the grant has no request".to_owned())
         }
-        Err(error) => return Err(error.into()),
+        Err(AppError::Refused(refusal)) => Err(refusal.to_string()),
+        Err(AppError::Seal(error)) => {
+            tracing::warn!(grant.id = %grant.id, %error, "a grant cannot be verified now");
+            return Ok(Evidence::Unknown(error.to_string()));
+        }
+        Err(error) => return Err(error),
     };
-    let verified = found.ok_or("the grant has no request").and_then(|evidence| {
-        verify_evidence(grant, &evidence.first, &evidence.extensions)?;
-        Ok(evidence)
-    });
-    if let Err(why) = verified {
-        alarm(grant.id, why);
-    }
-    Ok(verified)
+    Ok(match found {
+        Ok(found) => Evidence::Good(found),
+        Err(why) => {
+            alarm(grant.id, &why);
+            Evidence::Bad(why)
+        }
+    })
 }
 
-async fn load(store: &dyn Store, grant: &Grant) -> std::result::Result<Option<Evidence>, StoreError> {
+async fn load(core: &Core, grant: &Grant) -> Result<Option<Found>> {
     // A list that no extension could have made this long is not read to its end: it verifies no better for that.
     let ids = grant.extensions.iter().take(MOST_EXTENSIONS).copied();
-    let approved = std::iter::once(grant.request).chain(ids).map(|id| approved(store, id));
+    let approved = std::iter::once(grant.request).chain(ids).map(|id| approved(core, id));
     let mut found = Vec::new();
     for approved in futures_util::future::join_all(approved).await {
         match approved? {
@@ -103,18 +131,18 @@ async fn load(store: &dyn Store, grant: &Grant) -> std::result::Result<Option<Ev
         }
     }
     let mut found = found.into_iter();
-    Ok(found.next().map(|first| Evidence {
+    Ok(found.next().map(|first| Found {
         first,
         extensions: found.collect(),
     }))
 }
 
-/// A request and the decisions on it.
-async fn approved(store: &dyn Store, id: RequestId) -> std::result::Result<Option<Approved>, StoreError> {
-    let Some(request) = read::<Request>(store, &keys::request(id)).await? else {
+/// A request and the decisions on it, the seal of each of which holds.
+async fn approved(core: &Core, id: RequestId) -> Result<Option<Approved>> {
+    let Some(request) = read::<Request>(&*core.store, &keys::request(id)).await? else {
         return Ok(None);
     };
-    let decisions = read_page::<Decision>(store, &Query::partition(keys::decisions(id))).await?;
+    let decisions = read_sealed_page::<Decision>(core, &Query::partition(keys::decisions(id))).await?;
     Ok(Some(Approved {
         request: request.value,
         decisions: decisions.items.into_iter().map(|decision| decision.value).collect(),
@@ -128,13 +156,13 @@ pub(super) fn alarm(grant: GrantId, why: &str) {
 }
 
 /// Rules that were tightened after the approval count as well, and so does whoever may no longer approve or ask.
-async fn rules_changed(workers: &Workers, grant: &Grant, evidence: &Evidence) -> Result<Option<String>> {
+async fn rules_changed(workers: &Workers, grant: &Grant, evidence: &Found) -> Result<Option<String>> {
     let store = &*workers.core.store;
     let key = keys::entitlement(&grant.application, grant.entitlement);
-    let Some(entitlement) = read::<Entitlement>(store, &key).await? else {
+    let Some(entitlement) = read_sealed::<Entitlement>(&workers.core, &key).await? else {
         return Ok(Some("the entitlement no longer exists".to_owned()));
     };
-    let template = policy::template(store, &grant.application).await?;
+    let template = policy::template_sealed(&workers.core, &grant.application).await?;
     let now = entitlement
         .value
         .policy(entitlement.version, &template.value, template.version)?;

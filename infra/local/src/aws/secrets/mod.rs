@@ -100,6 +100,32 @@ impl Secrets {
         &self.inner.faults
     }
 
+    /// Makes a secret with a random value of `characters` letters and digits, as `GenerateSecretString` does in a template,
+    /// unless there is one of that name.
+    ///
+    /// # Errors
+    /// When the state cannot be written.
+    pub fn generate(&self, name: &str, characters: usize) -> anyhow::Result<()> {
+        let there = self.inner.state.read(|connection| store::find(connection, name))?;
+        if there.is_some() {
+            return Ok(());
+        }
+        let mut text = String::new();
+        while text.len() < characters {
+            let random = URL_SAFE_NO_PAD.encode(random_bytes::<32>()?);
+            text.extend(random.chars().filter(char::is_ascii_alphanumeric));
+        }
+        text.truncate(characters);
+        let request = json!({
+            "Name": name,
+            "SecretString": text,
+            "ClientRequestToken": uuid::Uuid::from_bytes(random_bytes::<16>()?),
+        });
+        self.call("CreateSecret", request.to_string().as_bytes())
+            .map(drop)
+            .map_err(|error| anyhow::anyhow!("cannot make the secret {name}: {error:?}"))
+    }
+
     fn call(&self, operation: &str, body: &[u8]) -> Result<Value, ApiError> {
         match operation {
             "CreateSecret" => self.create(parse(body)?),
