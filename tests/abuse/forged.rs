@@ -257,7 +257,7 @@ impl Stage {
         (request.grant, grant.request, decision.request) = (Some(grant.id), request.id, request.id);
         grant.expires_at = real.grant.expires_at;
         grant.due = vec![
-            DueEntry::new(self.now(), DueKind::Activate, grant.id),
+            DueEntry::new(self.now(), DueKind::Advance, grant.id),
             DueEntry::new(grant.expires_at, DueKind::Expire, grant.id),
         ];
         self.forge_sealed(real, &decision, by).await?;

@@ -20,9 +20,7 @@
 //! - 39: nobody is warned that somebody is a member through another group already;
 //! - 40: that somebody is told of a schedule that was tampered with is shown in `tests/timers`;
 //! - 52: a changed trail shows to whoever verifies it; there are no signed checkpoints, so that a trail that was rewritten
-//!   as a whole, heads included, does not;
-//! - "a hand-written approved grant adds nobody": evidence that fits together in all its parts is believed, because
-//!   nothing seals it yet.
+//!   as a whole, heads included, does not.
 
 #![cfg(test)]
 
