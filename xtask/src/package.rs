@@ -9,7 +9,15 @@ use clap::Args;
 use std::path::PathBuf;
 
 /// The deployable functions: folder under functions/, package `hourglass-<name>`, binary `<name>`.
-pub(crate) const FUNCTIONS: [&str; 6] = ["scim", "requests", "approvals", "admin", "provisioning", "revocation"];
+pub(crate) const FUNCTIONS: [&str; 7] = [
+    "scim",
+    "requests",
+    "approvals",
+    "admin",
+    "sign-in",
+    "provisioning",
+    "revocation",
+];
 
 /// For which processor to build.
 #[derive(Debug, Default, Args)]

@@ -15,7 +15,7 @@ use crate::aws::runtime_api::{RuntimeFunction, RuntimeOptions};
 use crate::system::World;
 
 /// The functions behind the HTTP API.
-pub const HTTP: [&str; 4] = ["scim", "requests", "approvals", "admin"];
+pub const HTTP: [&str; 5] = ["scim", "requests", "approvals", "admin", "sign-in"];
 /// The functions behind triggers.
 pub const TRIGGERED: [&str; 2] = ["provisioning", "revocation"];
 
@@ -121,6 +121,7 @@ fn routers(world: &World, services: &Services) -> Router {
             Backend::Router(hourglass_approvals::router(services.clone())),
         )
         .with("admin", Backend::Router(hourglass_admin::router(services.clone())))
+        .with("sign-in", Backend::Router(hourglass_sign_in::router(services.clone())))
         .into_router()
 }
 

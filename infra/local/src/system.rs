@@ -16,6 +16,7 @@ use hourglass_domain::duration::AccessDuration;
 use hourglass_domain::ids::TenantId;
 use hourglass_domain::roles::{Scope, Scopes};
 use hourglass_domain::target::Cloud;
+use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -267,6 +268,18 @@ impl World {
         }
     }
 
+    /// Does what an administrator does once in Entra and AWS so that people can sign in to the console at `public_url`: a
+    /// redirect address, and the registration's secret.
+    ///
+    /// # Errors
+    /// When the state cannot be written.
+    pub fn register_console(&self, public_url: &str) -> anyhow::Result<()> {
+        self.entra.allow_redirect(&format!("{public_url}/auth/callback"));
+        let secret = self.entra.tenant().sign_in_app()?.client_secret;
+        let text = serde_json::json!({ "client_secret": secret.expose_secret() }).to_string();
+        self.secrets.put_by_hand(&format!("{SECRET_PREFIX}sign-in"), &text)
+    }
+
     /// Connects schedules, delayed messages, the stream and the sweep's rule to the functions, which have to be registered.
     ///
     /// # Errors
@@ -379,6 +392,7 @@ impl System {
         let world = World::start(options, shutdown.clone()).await?;
         let (listener, api) = world.bind_api(options.listen).await?;
         let console = format!("http://localhost:{}", listener.local_addr()?.port());
+        world.register_console(&console)?;
         let (router, sandboxes) = functions.connect(&world, world.config(options, &console)).await?;
         world.serve_api(listener, router);
         let (stream, messages, rule) = world.connect(options.sweep_every)?;

@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use hourglass_app::ports::connector::Connector;
 use hourglass_app::ports::delays::Delays;
 use hourglass_app::ports::passkeys::Passkeys;
+use hourglass_app::ports::identity::{ClientSecret, IdentityProvider};
 use hourglass_app::ports::schedules::Schedules;
 use hourglass_app::ports::secrets::{SecretWriter, Secrets};
 use hourglass_app::ports::tokens::TokenVerifier;
@@ -24,7 +25,8 @@ use hourglass_entra::{Endpoints, EntraConnector};
 use hourglass_passkeys::CorePasskeys;
 use hourglass_scheduler::{EventBridgeSchedules, SchedulerSettings};
 use hourglass_seals::SecretsManagerSeals;
-use hourglass_secrets::{SecretsManager, SecretsManagerWriter};
+use hourglass_oidc::{EntraSignIn, SignInSettings};
+use hourglass_secrets::{SecretsManager, SecretsManagerWriter, SignInSecret};
 use hourglass_tokens::{EntraTokens, TokenSettings};
 
 use crate::config::Config;
@@ -58,6 +60,8 @@ pub struct Services {
     pub secret_writer: Arc<dyn SecretWriter>,
     /// The configuration it was made from.
     pub config: Arc<Config>,
+    /// Reads the secret of the sign-in registration.
+    pub client_secret: Arc<dyn ClientSecret>,
 }
 
 impl Services {
@@ -73,6 +77,7 @@ impl Services {
         let aws = Aws::new(&config).await?;
 
         let store = DynamoStore::new(aws.dynamodb, config.table.clone());
+        let client_secret = SignInSecret::new(&aws.secrets, &config.secret_prefix, Arc::clone(&clock));
         let secrets: Arc<dyn Secrets> = Arc::new(SecretsManager::new(
             aws.secrets.clone(),
             &config.secret_prefix,
@@ -127,7 +132,32 @@ impl Services {
             crowds: Arc::default(),
             secret_writer: Arc::new(secret_writer),
             config: Arc::new(config),
+            client_secret: Arc::new(client_secret),
         })
+    }
+
+    /// The identity provider that signs people in to the console, for the one function that does. It is not among the
+    /// services of all of them, so that no other function contains it.
+    ///
+    /// # Errors
+    /// When the configuration cannot be used.
+    pub fn identity_provider(&self) -> anyhow::Result<Arc<dyn IdentityProvider>> {
+        let config = &self.config;
+        let provider = EntraSignIn::new(
+            &SignInSettings {
+                tenants: config.sign_in_tenants.clone(),
+                client_id: config.api_client_id.clone(),
+                auth_context: config.auth_context.clone(),
+                cloud: config.cloud,
+                login_endpoint: config.login_endpoint.clone(),
+                public_url: config.public_url.clone(),
+            },
+            Arc::clone(&self.client_secret),
+            Arc::clone(&self.core.clock),
+            Arc::clone(&self.core.ids),
+        )
+        .context("cannot make the sign-in")?;
+        Ok(Arc::new(provider))
     }
 
     /// What the functions that touch targets work with.

@@ -12,6 +12,7 @@
 
 mod failure;
 mod reader;
+mod sign_in;
 mod stored;
 mod writer;
 
@@ -25,6 +26,7 @@ use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
 use hourglass_domain::ids::ApplicationId;
 
 pub use reader::SecretsManager;
+pub use sign_in::SignInSecret;
 pub use writer::SecretsManagerWriter;
 
 /// Most time to open a connection.

@@ -116,28 +116,34 @@ where
         let console = Console::of_form(&parts, &api).await?;
         same_origin(&parts.headers, api.origin()).map_err(|problem| console.problem(problem))?;
         let console = C::admit(console)?;
-        let fields = fields(&parts.headers, body)
-            .await
-            .and_then(|fields| {
-                console.as_ref().form_token().check(fields.token.as_deref())?;
-                fields.read()
-            })
-            .map_err(|problem| console.as_ref().problem(problem));
-        Ok(Self {
-            value: fields?,
-            console,
-        })
+        let value = read_form(&parts.headers, body, console.as_ref().form_token()).await;
+        let value = value.map_err(|problem| console.as_ref().problem(problem))?;
+        Ok(Self { console, value })
     }
 }
 
+/// Reads a form that has to carry `token`. For routes that need no [`Console`]; they check [`same_origin`] themselves.
+///
+/// # Errors
+/// When it does not carry the token, or cannot be read.
+pub async fn read_form<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: Body,
+    token: &FormToken,
+) -> Result<T, Box<Problem>> {
+    let fields = fields(headers, body).await?;
+    token.check(fields.token.as_deref())?;
+    fields.read()
+}
+
 /// What a form sent: the token, and the fields without it.
-pub(crate) struct Fields {
-    pub(crate) token: Option<String>,
+struct Fields {
+    token: Option<String>,
     rest: String,
 }
 
 impl Fields {
-    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Box<Problem>> {
+    fn read<T: DeserializeOwned>(&self) -> Result<T, Box<Problem>> {
         serde_urlencoded::from_str(&self.rest).map_err(|error| {
             let message = error.to_string();
             let field = message.split('`').nth(1).map(str::to_owned);
@@ -146,7 +152,7 @@ impl Fields {
     }
 }
 
-pub(crate) async fn fields(headers: &HeaderMap, body: Body) -> Result<Fields, Box<Problem>> {
+async fn fields(headers: &HeaderMap, body: Body) -> Result<Fields, Box<Problem>> {
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok())

@@ -155,6 +155,7 @@ enum Inner {
         way: Option<(&'static str, String)>,
     },
     Redirect(String),
+    Page(Page),
 }
 
 #[derive(Template)]
@@ -181,6 +182,12 @@ impl PageError {
     #[must_use]
     pub fn redirect(place: String) -> Self {
         Self(Box::new(Inner::Redirect(place)))
+    }
+
+    /// A page that says what is wrong in its own way.
+    #[must_use]
+    pub fn page(page: Page) -> Self {
+        Self(Box::new(Inner::Page(page)))
     }
 
     /// The error page for `reader`.
@@ -212,6 +219,7 @@ impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         match *self.0 {
             Inner::Redirect(place) => see_other(&place),
+            Inner::Page(page) => page.into_response(),
             Inner::Problem {
                 problem, page: false, ..
             } => problem.into_response(),

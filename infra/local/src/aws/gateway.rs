@@ -69,7 +69,7 @@ pub struct Route {
 }
 
 /// All routes, the more specific ones first. The template has the same; a path that matches none is 404.
-pub const ROUTES: [Route; 5] = [
+pub const ROUTES: [Route; 13] = [
     Route {
         method: "POST",
         path: "/v1/requests/{id}/decisions",
@@ -94,6 +94,46 @@ pub const ROUTES: [Route; 5] = [
         method: "ANY",
         path: "/scim/v2/{proxy+}",
         function: "scim",
+    },
+    Route {
+        method: "ANY",
+        path: "/inbox",
+        function: "approvals",
+    },
+    Route {
+        method: "ANY",
+        path: "/inbox/{proxy+}",
+        function: "approvals",
+    },
+    Route {
+        method: "ANY",
+        path: "/passkeys",
+        function: "approvals",
+    },
+    Route {
+        method: "ANY",
+        path: "/passkeys/{proxy+}",
+        function: "approvals",
+    },
+    Route {
+        method: "ANY",
+        path: "/activate",
+        function: "approvals",
+    },
+    Route {
+        method: "ANY",
+        path: "/activate/{proxy+}",
+        function: "approvals",
+    },
+    Route {
+        method: "ANY",
+        path: "/auth/{proxy+}",
+        function: "sign-in",
+    },
+    Route {
+        method: "ANY",
+        path: "/assets/{proxy+}",
+        function: "sign-in",
     },
 ];
 
@@ -561,7 +601,8 @@ mod tests {
             .with("requests", echo())
             .with("approvals", echo())
             .with("admin", echo())
-            .with("scim", echo());
+            .with("scim", echo())
+            .with("sign-in", echo());
         gateway.into_router()
     }
 
@@ -590,6 +631,15 @@ mod tests {
             ("POST", "/v1/requests", Some("requests")),
             ("GET", "/v1/grants/g-1", Some("requests")),
             ("GET", "/v1/openapi.json", Some("requests")),
+            ("GET", "/auth/sign-in", Some("sign-in")),
+            ("POST", "/auth/sessions/7/end", Some("sign-in")),
+            ("GET", "/assets/console-0.css", Some("sign-in")),
+            ("GET", "/inbox", Some("approvals")),
+            ("POST", "/inbox/7/approve", Some("approvals")),
+            ("GET", "/passkeys", Some("approvals")),
+            ("GET", "/activate/7", Some("approvals")),
+            ("GET", "/auth", None),
+            ("GET", "/inboxes", None),
             ("GET", "/v1", None),
             ("GET", "/v1/", None),
             ("GET", "/scim/v2", None),

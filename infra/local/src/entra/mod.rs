@@ -21,6 +21,7 @@ mod keys;
 pub mod objects;
 pub mod oidc;
 pub mod provisioning;
+mod sign_in;
 pub mod tenant;
 mod wire;
 
@@ -87,6 +88,7 @@ struct Inner {
     tenant: Tenant,
     options: Options,
     provisioner: OnceLock<Provisioner>,
+    sign_ins: sign_in::SignIns,
 }
 
 impl Entra {
@@ -98,6 +100,7 @@ impl Entra {
                 tenant,
                 options,
                 provisioner: OnceLock::new(),
+                sign_ins: sign_in::SignIns::default(),
             }),
         }
     }
@@ -112,6 +115,15 @@ impl Entra {
     #[must_use]
     pub fn options(&self) -> &Options {
         &self.inner.options
+    }
+
+    /// Registers an address to which people may come back from a sign-in.
+    pub fn allow_redirect(&self, address: &str) {
+        self.inner.sign_ins.allow_redirect(address);
+    }
+
+    fn sign_ins(&self) -> &sign_in::SignIns {
+        &self.inner.sign_ins
     }
 
     /// Sets the application that `POST {graph}/_admin/provision` pushes to. The first call counts; later ones change

@@ -5,7 +5,8 @@
 //! | `GET /{tenant}/v2.0/.well-known/openid-configuration` | discovery, issuer `{oidc}/{tenant}/v2.0` |
 //! | `GET /{tenant}/.well-known/openid-configuration` | discovery of version 1, issuer `{oidc}/{tenant}/` (Entra's is `https://sts.windows.net/{tenant}/`) |
 //! | `GET /{tenant}/discovery/v2.0/keys`, `/{tenant}/discovery/keys` | JSON web key set |
-//! | `POST /{tenant}/oauth2/v2.0/token` | app-only access token for the client-credentials grant |
+//! | `GET /{tenant}/oauth2/v2.0/authorize`, `/logout` | signs people in and out with a browser; see [`super::sign_in`] |
+//! | `POST /{tenant}/oauth2/v2.0/token` | app-only access token for the client-credentials grant; ID token for a code |
 //! | `POST /dev-token` | an access token for any user; see [`TokenOrder`] |
 //!
 //! The provider knows two tenants: the company's, and `Registrations::foreign_tenant_id`, which has the same keys and
@@ -34,6 +35,7 @@ use super::Entra;
 use super::faults::{Ending, Probe};
 use super::keys::Alg;
 use super::objects::User;
+use super::sign_in;
 use super::tenant::{API_SCOPES, AppRegistration, TenantError};
 use crate::sim;
 
@@ -55,13 +57,15 @@ pub(super) fn router() -> Router<Entra> {
         .route("/{tenant}/.well-known/openid-configuration", get(discovery_v1))
         .route("/{tenant}/discovery/v2.0/keys", get(keys_v2))
         .route("/{tenant}/discovery/keys", get(keys_v1))
+        .route("/{tenant}/oauth2/v2.0/authorize", get(sign_in::authorize))
         .route("/{tenant}/oauth2/v2.0/token", post(token))
+        .route("/{tenant}/oauth2/v2.0/logout", get(sign_in::logout))
         .route("/dev-token", post(dev_token))
 }
 
 /// An OAuth error in Entra's shape.
 #[derive(Debug)]
-struct OauthError {
+pub(super) struct OauthError {
     status: StatusCode,
     error: &'static str,
     code: Option<u32>,
@@ -71,7 +75,7 @@ struct OauthError {
 }
 
 impl OauthError {
-    fn new(status: u16, error: &'static str, code: u32, description: impl Into<String>) -> Self {
+    pub(super) fn new(status: u16, error: &'static str, code: u32, description: impl Into<String>) -> Self {
         Self {
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             error,
@@ -92,7 +96,7 @@ impl OauthError {
         }
     }
 
-    fn fault(status: u16, retry_after_seconds: Option<u32>) -> Self {
+    pub(super) fn fault(status: u16, retry_after_seconds: Option<u32>) -> Self {
         let mut error = Self::new(
             status,
             "temporarily_unavailable",
@@ -145,7 +149,7 @@ impl IntoResponse for OauthError {
     }
 }
 
-type Answer = Result<Response, OauthError>;
+pub(super) type Answer = Result<Response, OauthError>;
 
 async fn discovery_v2(State(entra): State<Entra>, Path(tenant): Path<String>, uri: Uri) -> Answer {
     entra.sign_in_faults(&Method::GET, &uri, b"").await?;
@@ -166,12 +170,17 @@ async fn discovery_v1(State(entra): State<Entra>, Path(tenant): Path<String>, ur
     Ok(Json(discovery(&base, &format!("{base}/"), &format!("{base}/discovery/keys"))).into_response())
 }
 
-/// What the provider really offers; there is no authorization endpoint, because nobody signs in with a browser here.
+/// What the provider really offers.
 fn discovery(base: &str, issuer: &str, jwks_uri: &str) -> Value {
     json!({
         "issuer": issuer,
         "jwks_uri": jwks_uri,
+        "authorization_endpoint": format!("{base}/oauth2/v2.0/authorize"),
         "token_endpoint": format!("{base}/oauth2/v2.0/token"),
+        "end_session_endpoint": format!("{base}/oauth2/v2.0/logout"),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "scopes_supported": ["openid", "profile"],
         "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
@@ -205,20 +214,21 @@ async fn token(
     let form: BTreeMap<String, String> = form_urlencoded::parse(&body).into_owned().collect();
     let (client_id, secret) = client_credentials(&form, &headers)?;
     let need = |name: &str| form.get(name).ok_or_else(|| missing(name));
-    match need("grant_type")?.as_str() {
-        "client_credentials" => {}
+    let for_code = match need("grant_type")?.as_str() {
+        "client_credentials" => false,
+        "authorization_code" => true,
         other => {
             let text = format!("The app requested an unsupported grant type '{other}'.");
             return Err(OauthError::new(400, "unsupported_grant_type", 70_003, text));
         }
-    }
-    let scope = need("scope")?.clone();
+    };
     let unknown_app = || {
         let text = format!("Application with identifier '{client_id}' was not found in the directory '{tenant}'.");
         OauthError::new(400, "unauthorized_client", 700_016, text)
     };
     let id: Uuid = client_id.parse().map_err(|_| unknown_app())?;
-    if tenant != entra.tenant().id() {
+    // The sign-in registration is one of several tenants; the connector is the company's own.
+    if tenant != entra.tenant().id() && !for_code {
         return Err(unknown_app());
     }
     let app = entra.tenant().app(id)?.ok_or_else(unknown_app)?;
@@ -230,6 +240,10 @@ async fn token(
         );
         return Err(OauthError::new(401, "invalid_client", 7_000_215, text));
     }
+    if for_code {
+        return sign_in::redeem(&entra, tenant, &client_id, &form);
+    }
+    let scope = need("scope")?.clone();
     let token = entra.app_token(&app, &scope)?;
     let body = json!({
         "token_type": "Bearer",
@@ -240,7 +254,7 @@ async fn token(
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
 
-fn missing(name: &str) -> OauthError {
+pub(super) fn missing(name: &str) -> OauthError {
     let text = format!("The request body must contain the following parameter: '{name}'.");
     OauthError::new(400, "invalid_request", 900_144, text)
 }
@@ -352,7 +366,7 @@ impl TokenOrder {
         }
     }
 
-    fn from_json(body: &[u8]) -> Result<Self, OauthError> {
+    pub(super) fn from_json(body: &[u8]) -> Result<Self, OauthError> {
         let refuse = |text: String| OauthError::plain(StatusCode::BAD_REQUEST, text);
         let fields: Map<String, Value> =
             serde_json::from_slice(body).map_err(|error| refuse(format!("the body must be a JSON object: {error}")))?;
@@ -576,7 +590,7 @@ impl Entra {
             .sign(&claims.0, order.alg, order.kid.as_deref(), false)
     }
 
-    fn signing_in(&self, name: &str) -> Result<User, TenantError> {
+    pub(super) fn signing_in(&self, name: &str) -> Result<User, TenantError> {
         let user = self
             .tenant()
             .user_by_name(name)?
@@ -660,7 +674,7 @@ impl Entra {
         Ok(json!({ "keys": keys }))
     }
 
-    fn known_tenant(&self, tenant: &str) -> Result<Uuid, OauthError> {
+    pub(super) fn known_tenant(&self, tenant: &str) -> Result<Uuid, OauthError> {
         let registrations = self.tenant().registrations();
         match tenant.parse::<Uuid>() {
             Ok(id) if id == registrations.tenant_id || id == registrations.foreign_tenant_id => Ok(id),
@@ -679,7 +693,7 @@ impl Entra {
 
     /// Does what the fault orders say about a call on the provider. A lost answer and a lost request are the same here:
     /// nothing changes.
-    async fn sign_in_faults(&self, method: &Method, uri: &Uri, body: &[u8]) -> Result<(), OauthError> {
+    pub(super) async fn sign_in_faults(&self, method: &Method, uri: &Uri, body: &[u8]) -> Result<(), OauthError> {
         let probe = Probe {
             method: method.as_str(),
             path: uri.path(),

@@ -184,7 +184,13 @@ impl Tenant {
         };
         let now = clock.now().as_millisecond();
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        register_connector(&tx, registrations.connector_client_id)?;
+        register(
+            &tx,
+            ("hourglass-connector", "Hourglass connector"),
+            registrations.connector_client_id,
+            CONNECTOR_PERMISSIONS,
+        )?;
+        register(&tx, ("hourglass-api", "Hourglass"), registrations.api_client_id, &[])?;
         forget_history(&tx, now)?;
         tx.commit()?;
         Ok(Self {
@@ -484,6 +490,15 @@ impl Tenant {
         self.app(id)?.ok_or_else(|| TenantError::not_found("app", id))
     }
 
+    /// The sign-in registration with its secret.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn sign_in_app(&self) -> Result<AppRegistration, TenantError> {
+        let id = self.inner.registrations.api_client_id;
+        self.app(id)?.ok_or_else(|| TenantError::not_found("app", id))
+    }
+
     /// The registration with this client id, if it is one that has a secret.
     pub(crate) fn app(&self, client_id: Uuid) -> Result<Option<AppRegistration>, TenantError> {
         self.read(0, |view| {
@@ -604,15 +619,21 @@ fn make_private_file(path: &Path) -> Result<(), TenantError> {
     options.open(path).map(drop).map_err(TenantError::File)
 }
 
-fn register_connector(tx: &Transaction<'_>, client_id: Uuid) -> Result<(), TenantError> {
+fn register(
+    tx: &Transaction<'_>,
+    (principal, name): (&str, &str),
+    client_id: Uuid,
+    permissions: &[&str],
+) -> Result<(), TenantError> {
     tx.execute(
         "INSERT OR IGNORE INTO app (client_id, name, principal_id, secret, permissions, tokens_valid_from)
-         VALUES (?1, 'Hourglass connector', ?2, ?3, ?4, 0)",
+         VALUES (?1, ?2, ?3, ?4, ?5, 0)",
         params![
             client_id.to_string(),
-            sim::stable_id("principal/hourglass-connector").to_string(),
+            name,
+            sim::stable_id(&format!("principal/{principal}")).to_string(),
             sim::random_secret()?,
-            serde_json::to_string(CONNECTOR_PERMISSIONS)?,
+            serde_json::to_string(permissions)?,
         ],
     )?;
     Ok(())

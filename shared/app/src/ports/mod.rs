@@ -5,6 +5,7 @@
 
 pub mod connector;
 pub mod delays;
+pub mod identity;
 pub mod passkeys;
 pub mod schedules;
 pub mod seals;

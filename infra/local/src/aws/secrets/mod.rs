@@ -25,7 +25,7 @@ use std::sync::Arc;
 use self::store::{Found, NewVersion, Secret};
 use super::wire::{ApiError, Protocol, respond};
 use super::{ACCOUNT, Base, Faults, REGION, State};
-use crate::sim::{self, Clock, random_bytes};
+use crate::sim::{self, Clock, random_bytes, random_id};
 
 const PROTOCOL: Protocol = Protocol::AwsJson("application/x-amz-json-1.1");
 const TARGET_PREFIX: &str = "secretsmanager.";
@@ -86,6 +86,25 @@ impl Secrets {
             }
         });
         Ok(secrets)
+    }
+
+    /// Stores a secret as an operator would who puts it in by hand, whatever was there.
+    ///
+    /// # Errors
+    /// When the state cannot be written.
+    pub fn put_by_hand(&self, name: &str, text: &str) -> anyhow::Result<()> {
+        let there = self.inner.state.read(|connection| store::find(connection, name))?;
+        let token = random_id()?;
+        let (operation, request) = if there.is_some() {
+            let request = json!({"SecretId": name, "SecretString": text, "ClientRequestToken": token});
+            ("PutSecretValue", request)
+        } else {
+            let request = json!({"Name": name, "SecretString": text, "ClientRequestToken": token});
+            ("CreateSecret", request)
+        };
+        self.call(operation, request.to_string().as_bytes())
+            .map(drop)
+            .map_err(|error| anyhow::anyhow!("cannot store the secret {name}: {error:?}"))
     }
 
     /// The endpoint, without a trailing slash.

@@ -1,0 +1,1 @@
+//! Tests of the adapter against an issuer of their own.
