@@ -5,6 +5,7 @@
     reason = "a JSON value that is asked for a field it does not have is null"
 )]
 
+pub mod browser;
 pub mod burst;
 pub mod stage;
 

@@ -108,7 +108,9 @@ async fn begin(state: &State, route: &str, asked: &Beginnings, purpose: Purpose)
         return_to: asked.place().to_owned(),
         purpose,
     };
-    let secret = sign_in::begin(core, beginning).await.map_err(|error| told(state, &error))?;
+    let secret = sign_in::begin(core, beginning)
+        .await
+        .map_err(|error| told(state, &error))?;
     let mut response = see_other(&journey.url);
     let names = Names::of(state.api.origin());
     let cookie = cookies::set(names.sign_in, secret.expose_secret(), Some(SIGN_IN_SECONDS));
@@ -179,7 +181,10 @@ async fn come_back(state: &State, headers: &HeaderMap, answer: Answer) -> Result
         tracing::warn!(code, "the identity provider signed nobody in");
         return Err(refused(words(error), code, &place, purpose));
     }
-    let Some(code) = answer.code.filter(|code| code.expose_secret().len() <= LONGEST_PARAMETER) else {
+    let Some(code) = answer
+        .code
+        .filter(|code| code.expose_secret().len() <= LONGEST_PARAMETER)
+    else {
         return Err(again("The identity provider sent no code."));
     };
     let identity = identify(state, &attempt, code).await?;
@@ -329,7 +334,12 @@ mod tests {
             asked.place().to_owned()
         };
         assert_eq!(place("/inbox/7?tab=mine"), "/inbox/7?tab=mine");
-        for bad in ["//fabrikam.example", "https://fabrikam.example", "/\\fabrikam.example", ""] {
+        for bad in [
+            "//fabrikam.example",
+            "https://fabrikam.example",
+            "/\\fabrikam.example",
+            "",
+        ] {
             assert_eq!(place(bad), HOME, "{bad}");
         }
     }
@@ -338,7 +348,13 @@ mod tests {
     fn a_description_gives_its_number_and_nothing_else() {
         assert_eq!(entra_code("AADSTS65004: User declined <b>"), Some(65_004));
         assert_eq!(entra_code("AADSTS50105"), Some(50_105));
-        for other in ["", "AADSTS", "AADSTS<script>", "x AADSTS1", "AADSTS99999999999999999999"] {
+        for other in [
+            "",
+            "AADSTS",
+            "AADSTS<script>",
+            "x AADSTS1",
+            "AADSTS99999999999999999999",
+        ] {
             assert_eq!(entra_code(other), None, "{other}");
         }
     }

@@ -87,10 +87,7 @@ pub(crate) async fn end(
     })
 }
 
-pub(crate) async fn end_others(
-    Injected(state): Injected<State>,
-    form: Form<Nothing>,
-) -> Result<Response, PageError> {
+pub(crate) async fn end_others(Injected(state): Injected<State>, form: Form<Nothing>) -> Result<Response, PageError> {
     let console = &form.console;
     sessions::end_others(&state.api.core, &console.who, console.session.id)
         .await

@@ -160,7 +160,10 @@ fn announce(system: &System) {
         "  API         {}/v1   (description: {}/v1/openapi.json)",
         ready.api, ready.api
     );
-    println!("  Console     {}/auth/sessions   (sign in as anybody, without a password)", ready.console);
+    println!(
+        "  Console     {}/auth/sessions   (sign in as anybody, without a password)",
+        ready.console
+    );
     println!("  SCIM        {}   (secret: {})", ready.scim.url, ready.scim.token);
     println!("  Sign-in     {}   (POST /dev-token gives access tokens)", ready.oidc);
     println!(

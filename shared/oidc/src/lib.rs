@@ -30,9 +30,9 @@ use openidconnect::core::{
     CoreRevocableToken, CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
 };
 use openidconnect::{
-    AuthType, AuthenticationFlow, AuthorizationCode, Client, ClientId, CsrfToken, EmptyExtraTokenFields, EndpointNotSet,
-    EndpointSet, IdTokenFields, IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError,
-    Scope, StandardErrorResponse, StandardTokenResponse, TokenResponse as _,
+    AuthType, AuthenticationFlow, AuthorizationCode, Client, ClientId, CsrfToken, EmptyExtraTokenFields,
+    EndpointNotSet, EndpointSet, IdTokenFields, IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    RequestTokenError, Scope, StandardErrorResponse, StandardTokenResponse, TokenResponse as _,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
@@ -216,7 +216,9 @@ impl EntraSignIn {
                              administrator has to replace it",
                         ));
                     } else {
-                        return Err(IdentityError::Refused("the identity provider does not know this sign-in (any more)"));
+                        return Err(IdentityError::Refused(
+                            "the identity provider does not know this sign-in (any more)",
+                        ));
                     }
                 }
                 Err(RequestTokenError::Request(error)) => {
@@ -225,7 +227,9 @@ impl EntraSignIn {
                 }
                 Err(_) => {
                     tracing::warn!("the answer of the token endpoint cannot be read");
-                    return Err(IdentityError::Refused("the answer of the identity provider cannot be read"));
+                    return Err(IdentityError::Refused(
+                        "the answer of the identity provider cannot be read",
+                    ));
                 }
             }
         }

@@ -70,7 +70,10 @@ impl Rules {
                     Cloud::China => "https://login.partner.microsoftonline.cn",
                     cloud @ (Cloud::Global | Cloud::UsGov | Cloud::UsGovDod) => cloud.login(),
                 };
-                (login.to_owned(), vec![login.to_owned(), settings.cloud.login().to_owned()])
+                (
+                    login.to_owned(),
+                    vec![login.to_owned(), settings.cloud.login().to_owned()],
+                )
             }
         };
         Ok(Self {
@@ -145,7 +148,12 @@ mod tests {
         };
         assert!(overridden("http://127.0.0.1:8080").is_ok());
         assert!(overridden("http://localhost:8080/").is_ok());
-        for bad in ["http://fabrikam.example", "http://localhost.fabrikam.example", "http://a@localhost", ""] {
+        for bad in [
+            "http://fabrikam.example",
+            "http://localhost.fabrikam.example",
+            "http://a@localhost",
+            "",
+        ] {
             assert_eq!(overridden(bad).unwrap_err(), SettingsError::NotLoopback, "{bad}");
         }
     }

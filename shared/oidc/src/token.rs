@@ -69,7 +69,10 @@ impl AdditionalClaims for EntraClaims {}
 /// Whether the token is signed with a key that is not among those that are known.
 pub(crate) fn names_unknown_key(id_token: &EntraIdToken, client: &EntraClient) -> bool {
     let verifier = client.id_token_verifier();
-    matches!(id_token.signing_key(&verifier), Err(SignatureVerificationError::NoMatchingKey))
+    matches!(
+        id_token.signing_key(&verifier),
+        Err(SignatureVerificationError::NoMatchingKey)
+    )
 }
 
 /// Who an ID token speaks of, if it holds in every respect.
@@ -116,10 +119,21 @@ pub(crate) fn judge(
     Ok(Identity {
         tenant,
         object_id,
-        roles: entra.roles.iter().flatten().filter_map(|name| Role::from_name(name)).collect(),
+        roles: entra
+            .roles
+            .iter()
+            .flatten()
+            .filter_map(|name| Role::from_name(name))
+            .collect(),
         signed_in_at: Timestamp::from_seconds(signed_in_at.timestamp()),
-        acrs_context: entra.acrs.as_ref().is_some_and(|acrs| acrs.contains(&rules.auth_context)),
-        token_id: entra.uti.clone().filter(|uti| !uti.is_empty() && uti.len() <= LONGEST_TOKEN_ID),
+        acrs_context: entra
+            .acrs
+            .as_ref()
+            .is_some_and(|acrs| acrs.contains(&rules.auth_context)),
+        token_id: entra
+            .uti
+            .clone()
+            .filter(|uti| !uti.is_empty() && uti.len() <= LONGEST_TOKEN_ID),
     })
 }
 

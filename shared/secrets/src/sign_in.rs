@@ -80,7 +80,11 @@ impl ClientSecret for SignInSecret {
                 within(STALE_SECONDS).ok_or(IdentityError::Unavailable("the secret store does not answer"))
             }
             Err(failure) => {
-                tracing::error!(?failure, name = self.name, "the sign-in registration's secret cannot be read");
+                tracing::error!(
+                    ?failure,
+                    name = self.name,
+                    "the sign-in registration's secret cannot be read"
+                );
                 *known = None;
                 Err(IdentityError::Unavailable(
                     "the secret of the sign-in registration has not been stored; an administrator has to",

@@ -3,7 +3,7 @@
 //!
 //! One exception from "one crypto library": the passkeys' library brings RustCrypto's curves and `rsa` with it, through
 //! `crypto-glue`, and there is no feature to choose another. They verify signatures with public keys there and do nothing
-//! else; `deny.toml` refuses `rsa` to everybody but that crate. TLS, tokens, seals and digests stay with aws-lc-rs.
+//! else, and so does `openidconnect` with the keys of ID tokens; `deny.toml` refuses `rsa` to everybody but these two. TLS, tokens, seals and digests stay with aws-lc-rs.
 //!
 //! Asked of `cargo tree` for the very packages that are deployed, because features that another member of the workspace
 //! switches on must neither hide nor cause a finding.

@@ -29,7 +29,7 @@ const NEVER_DELETED: [&str; 5] = ["REQ#*", "DEC#*", "GRANT#*", "MEMB#*", "AUD#*"
 const RESERVED: [(&str, &[&str]); 6] = [
     (
         "secretsmanager:GetSecretValue",
-        &["ProvisioningRole", "RevocationRole", "ApprovalsRole", "AdminRole"],
+        &["ProvisioningRole", "RevocationRole", "ApprovalsRole", "AdminRole", "SignInRole"],
     ),
     ("secretsmanager:CreateSecret", &["AdminRole"]),
     ("secretsmanager:PutSecretValue", &["AdminRole"]),

@@ -151,7 +151,8 @@ impl Asked {
     }
 
     fn prompts(&self, wanted: &str) -> bool {
-        self.get("prompt").is_some_and(|all| all.split(' ').any(|one| one == wanted))
+        self.get("prompt")
+            .is_some_and(|all| all.split(' ').any(|one| one == wanted))
     }
 
     /// Back to the client.
@@ -182,7 +183,9 @@ fn found(place: &str) -> Response {
     if let Ok(place) = HeaderValue::from_str(place) {
         response.headers_mut().insert(header::LOCATION, place);
     }
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
@@ -238,7 +241,9 @@ fn read(entra: &Entra, tenant: &str, query: &str) -> Result<Asked, OauthError> {
         return Err(OauthError::new(400, "unauthorized_client", 700_016, text));
     }
     let redirect = need("redirect_uri")?;
-    let url = Url::parse(&redirect).ok().filter(|_| entra.sign_ins().allows(&redirect));
+    let url = Url::parse(&redirect)
+        .ok()
+        .filter(|_| entra.sign_ins().allows(&redirect));
     let url = url.ok_or_else(|| {
         let text = format!(
             "The redirect URI '{redirect}' specified in the request does not match the redirect URIs configured for \
@@ -263,10 +268,15 @@ fn check(asked: &Asked) -> Option<Response> {
     if asked.get("response_mode").is_some_and(|mode| mode != "query") {
         return Some(asked.refuse("invalid_request", 70_007, "response_mode has to be 'query' here."));
     }
-    if !asked.get("scope").is_some_and(|all| all.split(' ').any(|one| one == "openid")) {
+    if !asked
+        .get("scope")
+        .is_some_and(|all| all.split(' ').any(|one| one == "openid"))
+    {
         return Some(asked.refuse("invalid_request", 900_144, "The scope 'openid' is missing."));
     }
-    let challenge = asked.get("code_challenge").is_some_and(|challenge| challenge.len() == 43);
+    let challenge = asked
+        .get("code_challenge")
+        .is_some_and(|challenge| challenge.len() == 43);
     if !challenge || !is("code_challenge_method", "S256") {
         let text = "Proof Key for Code Exchange with S256 is required for this authorization code redemption.";
         return Some(asked.refuse("invalid_request", 9_002_325, text));
@@ -301,7 +311,10 @@ fn enter(entra: &Entra, asked: &Asked, order: TokenOrder, now: i64) -> Answer {
         at: now - order.auth_age_seconds,
         factors: order.factors.clone(),
     };
-    let id = entra.sign_ins().remember(browser).map_err(|_| OauthError::fault(500, None))?;
+    let id = entra
+        .sign_ins()
+        .remember(browser)
+        .map_err(|_| OauthError::fault(500, None))?;
     let mut response = asked.back(&[("code", &code(entra, asked, order)?)]);
     let cookie = format!("{COOKIE}={id}; Path=/; HttpOnly; SameSite=Lax");
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
@@ -413,12 +426,19 @@ fn chooser(entra: &Entra, asked: &Asked, query: &str) -> Answer {
         );
     }
     let cancel = asked.refuse("access_denied", 65_004, "User declined to consent to access the app.");
-    if let Some(place) = cancel.headers().get(header::LOCATION).and_then(|place| place.to_str().ok()) {
+    if let Some(place) = cancel
+        .headers()
+        .get(header::LOCATION)
+        .and_then(|place| place.to_str().ok())
+    {
         let _ = write!(page, "</ul><p><a href=\"{}\">Cancel</a></p>", escaped(place));
     }
     let headers = [
         (header::CACHE_CONTROL, "no-store"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
     ];
     Ok((headers, Html(page)).into_response())
 }
