@@ -29,7 +29,13 @@ const NEVER_DELETED: [&str; 5] = ["REQ#*", "DEC#*", "GRANT#*", "MEMB#*", "AUD#*"
 const RESERVED: [(&str, &[&str]); 6] = [
     (
         "secretsmanager:GetSecretValue",
-        &["ProvisioningRole", "RevocationRole", "ApprovalsRole", "AdminRole", "SignInRole"],
+        &[
+            "ProvisioningRole",
+            "RevocationRole",
+            "ApprovalsRole",
+            "AdminRole",
+            "SignInRole",
+        ],
     ),
     ("secretsmanager:CreateSecret", &["AdminRole"]),
     ("secretsmanager:PutSecretValue", &["AdminRole"]),
