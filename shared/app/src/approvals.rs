@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use hourglass_domain::Refusal;
 use hourglass_domain::audit::{Actor, Draft, Head, StreamId};
+use hourglass_domain::canonical::Digest;
 use hourglass_domain::decision::{Decided, Decision, DecisionFacts, Factor, Verdict, Vote, decide as judge};
 use hourglass_domain::directory::{Party, User};
 use hourglass_domain::due::{DueEntry, DueKind};
@@ -373,6 +374,12 @@ pub(crate) fn event(core: &Core, who: &Who, decided: &Decided) -> Draft {
         .fact("request_version", decision.request_version)
         .fact("policy", decision.policy.hash)
         .fact("evidence", evidence_kind(decision));
+    // What ties the signature to its author for whoever verifies an export: docs/signed-forms.md, "Anchoring".
+    if let hourglass_domain::decision::Evidence::Passkey(proof) = &decision.evidence {
+        draft = draft
+            .fact("credential", &proof.credential)
+            .fact("form_sha256", Digest::of(proof.form.as_bytes()));
+    }
     if let (Some(extends), Some(grant)) = (decided.request.kind.extends(), &decided.grant) {
         draft = draft.fact("extends", extends).fact("expires_at", grant.expires_at);
     }

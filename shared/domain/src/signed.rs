@@ -204,6 +204,29 @@ pub struct SignedTarget {
     pub account: String,
 }
 
+/// A verdict that is a yes or a no.
+mod yes_or_no {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use crate::decision::Verdict;
+
+    const NEITHER: &str = "a decision is approve or deny";
+
+    pub(super) fn serialize<S: Serializer>(verdict: &Verdict, serializer: S) -> Result<S::Ok, S::Error> {
+        match verdict {
+            Verdict::Approve | Verdict::Deny => verdict.serialize(serializer),
+            Verdict::Activate => Err(serde::ser::Error::custom(NEITHER)),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Verdict, D::Error> {
+        match Verdict::deserialize(deserializer)? {
+            Verdict::Activate => Err(serde::de::Error::custom(NEITHER)),
+            verdict => Ok(verdict),
+        }
+    }
+}
+
 /// An approver's yes or no.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -217,7 +240,8 @@ pub struct DecisionForm {
     /// The grant that it extends, where it asks for more time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extends: Option<GrantId>,
-    /// Yes or no.
+    /// Yes or no; an activation has a form of its own.
+    #[serde(with = "yes_or_no")]
     pub decision: Verdict,
     /// From when.
     pub start: Start,
@@ -413,7 +437,7 @@ impl Form {
     /// The canonical bytes.
     ///
     /// # Errors
-    /// When a number is beyond ±2^53.
+    /// When a number is beyond ±2^53, or a decision is neither yes nor no.
     pub fn bytes(&self) -> Result<Vec<u8>, CanonicalError> {
         canonical_bytes(self)
     }
@@ -627,6 +651,18 @@ pub(crate) mod tests {
             }
         }
         assert!(Form::from_bytes(&vec![b' '; LONGEST_FORM + 1]).is_err());
+    }
+
+    #[test]
+    fn an_activation_is_no_decision() {
+        let form = DecisionForm {
+            decision: Verdict::Activate,
+            ..decision()
+        };
+        assert!(Form::Decision(form).bytes().is_err());
+        let text = String::from_utf8(Form::Decision(decision()).bytes().unwrap()).unwrap();
+        let text = text.replace(r#""decision":"approve""#, r#""decision":"activate""#);
+        assert!(Form::from_bytes(text.as_bytes()).is_err());
     }
 
     #[test]

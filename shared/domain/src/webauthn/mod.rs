@@ -13,7 +13,8 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 pub use read::{
-    AttestationFields, AttestedCredential, AuthenticatorDataFields, ClientDataFields, KeyFields, RSA_EXPONENT,
+    AttestationFields, AttestedCredential, AuthenticatorDataFields, ClientDataFields, KeyFields, PackedStatement,
+    RSA_EXPONENT,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

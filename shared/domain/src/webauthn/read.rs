@@ -126,27 +126,74 @@ pub struct AttestationFields<'a> {
     pub format: &'a str,
     /// The authenticator data.
     pub authenticator_data: &'a [u8],
+    /// The attestation statement, still CBOR.
+    statement: &'a [u8],
+}
+
+/// A statement of the format `packed` (Web Authentication Level 3 section 8.2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PackedStatement<'a> {
+    /// By the key itself.
+    Itself {
+        /// Number of the algorithm in the IANA registry.
+        algorithm: i64,
+        /// The signature.
+        signature: &'a [u8],
+    },
+    /// By a certificate.
+    Certified,
 }
 
 impl<'a> AttestationFields<'a> {
+    /// The attestation statement as one of the format `packed`.
+    #[must_use]
+    pub fn packed(&self) -> Option<PackedStatement<'a>> {
+        let mut reader = Reader::new(self.statement);
+        let Item::Map(count) = reader.item()? else { return None };
+        let (mut algorithm, mut signature, mut certified) = (None, None, false);
+        for _ in 0..count {
+            match reader.item()? {
+                Item::Text("alg") => match reader.item()? {
+                    Item::Integer(number) => algorithm = Some(number),
+                    _ => return None,
+                },
+                Item::Text("sig") => match reader.item()? {
+                    Item::Bytes(bytes) => signature = Some(bytes),
+                    _ => return None,
+                },
+                Item::Text("x5c") => {
+                    reader.skip_in_any_order()?;
+                    certified = true;
+                }
+                _ => return None,
+            }
+        }
+        match (count, algorithm?, signature?, certified) {
+            (2, algorithm, signature, false) => Some(PackedStatement::Itself { algorithm, signature }),
+            (3, _, _, true) => Some(PackedStatement::Certified),
+            _ => None,
+        }
+    }
+
     /// The parts of `object`; `None` when it is not one CBOR map of `fmt`, `attStmt` and `authData`, each once.
     #[must_use]
     pub fn read(object: &'a AttestationObject) -> Option<Self> {
         let mut reader = Reader::new(object.as_bytes());
         let Item::Map(3) = reader.item()? else { return None };
-        let (mut format, mut statement, mut authenticator_data) = (None, false, None);
+        let (mut format, mut statement, mut authenticator_data) = (None, None, None);
         for _ in 0..3 {
             match reader.item()? {
                 Item::Text("fmt") if format.is_none() => match reader.item()? {
                     Item::Text(text) => format = Some(text),
                     _ => return None,
                 },
-                Item::Text("attStmt") if !statement => {
+                Item::Text("attStmt") if statement.is_none() => {
+                    let before = reader.rest();
                     let Item::Map(_) = reader.clone().item()? else {
                         return None;
                     };
                     reader.skip_in_any_order()?;
-                    statement = true;
+                    statement = before.get(..before.len().checked_sub(reader.rest().len())?);
                 }
                 Item::Text("authData") if authenticator_data.is_none() => match reader.item()? {
                     Item::Bytes(bytes) => authenticator_data = Some(bytes),
@@ -155,12 +202,13 @@ impl<'a> AttestationFields<'a> {
                 _ => return None,
             }
         }
-        if !statement || !reader.rest().is_empty() {
+        if !reader.rest().is_empty() {
             return None;
         }
         Some(Self {
             format: format?,
             authenticator_data: authenticator_data?,
+            statement: statement?,
         })
     }
 }
