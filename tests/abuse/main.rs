@@ -26,6 +26,7 @@
 
 mod approvals;
 mod by_hand;
+mod console;
 mod extension;
 mod forged;
 mod kill_switch;

@@ -2,4 +2,5 @@
 
 #![cfg(test)]
 
+mod lapse;
 mod sign_in;

@@ -163,7 +163,8 @@ impl Stage {
     }
 
     /// Everything that is stored. Left out is when provisioning was last heard of, which every SCIM call may write, what
-    /// the directory says about targets and their members, which is asked again from time to time, and who sweeps.
+    /// the directory says about targets and their members, which is asked again from time to time, who sweeps, that a
+    /// session is in use, and sign-ins under way.
     ///
     /// # Errors
     /// When the engine refuses.
@@ -174,7 +175,7 @@ impl Stage {
             (format!("{} / {}", part("pk"), part("sk")), item)
         });
         let own_time = |key: &str| {
-            let whenever = ["FACT#", "SWEEP#", "DRIFT#"]
+            let whenever = ["FACT#", "SWEEP#", "DRIFT#", "SEEN#", "SIGNIN#"]
                 .iter()
                 .any(|prefix| key.starts_with(prefix));
             let drift = key.contains("#drift#") || (key.starts_with("AUD#config:") && key.contains(":drift:"));

@@ -21,8 +21,8 @@ use crate::csrf::{self, FormToken};
 use crate::page::{Page, PageError, Reader};
 use crate::problem::Problem;
 
-/// Where people go who have no place of their own to return to.
-pub const HOME: &str = "/inbox";
+/// Where people go who have no place of their own to return to: a page for everybody, whatever their roles.
+pub const HOME: &str = "/passkeys";
 
 /// Somebody with a page open. The use cases take [`Console::who`] as they take a token's.
 #[derive(Clone, Debug)]
