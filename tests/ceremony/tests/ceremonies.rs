@@ -171,7 +171,7 @@ fn an_assertion_with_a_lie_is_refused_by_both_though_the_real_key_signed_it() {
     let mut soft = SoftKey::new();
     let key = register(&mut soft).material(owner().user);
     let keys = std::slice::from_ref(&key);
-    let more: [(&str, PasskeyError, Change); 11] = [
+    let more: [(&str, PasskeyError, Change); 12] = [
         ("an answer to a registration", PasskeyError::WrongType, |said| {
             said.client_field("type", "webauthn.create");
         }),
@@ -187,6 +187,19 @@ fn an_assertion_with_a_lie_is_refused_by_both_though_the_real_key_signed_it() {
         ("a key that is not there", PasskeyError::Malformed, |said| {
             said.authenticator_data[FLAGS] |= 1 << 6;
         }),
+        (
+            "a key that belongs into a registration",
+            PasskeyError::Malformed,
+            |said| {
+                said.authenticator_data[FLAGS] |= 1 << 6;
+                said.authenticator_data.extend([0; 16]);
+                said.authenticator_data
+                    .extend(b"\x00\x01\x09\xa5\x01\x02\x03\x26\x20\x01\x21\x58\x20");
+                said.authenticator_data.extend([1; 32]);
+                said.authenticator_data.extend(b"\x22\x58\x20");
+                said.authenticator_data.extend([2; 32]);
+            },
+        ),
         ("truncated CBOR", PasskeyError::Malformed, |said| {
             said.authenticator_data[FLAGS] |= 1 << 7;
             said.authenticator_data.extend(b"\xa1\x63abc");

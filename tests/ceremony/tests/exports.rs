@@ -9,6 +9,7 @@ use common::{ORIGIN, form, owner};
 use hourglass_ceremony::SoftKey;
 use hourglass_domain::audit::{Actor, Draft, StreamId};
 use hourglass_domain::canonical::Digest;
+use hourglass_domain::checkpoint::Checkpoint;
 use hourglass_domain::decision_file::DecisionContent;
 use hourglass_domain::decision_file::DecisionFile;
 use hourglass_domain::ids::UserId;
@@ -347,6 +348,78 @@ fn a_checkpoint_has_to_be_as_late_as_the_decision() {
         anchor::verify(&proved, &export, &signer.public()).unwrap_err(),
         Unanchored::TooEarly(decided_at())
     );
+}
+
+/// Whoever signs checkpoints can make mistakes as well: what does not fit together is refused whoever signed it.
+#[test]
+fn signed_checkpoints_have_to_fit_together() {
+    let proved = verify(exported(SoftKey::new())).unwrap();
+    let signer = Signer::ed25519();
+    let export = Story::of(&proved).export(&signer);
+    type Change = fn(&mut Checkpoint);
+    let judge = |change: Change| {
+        let changed = story::resigned(&export, &signer, change);
+        anchor::verify(&proved, &changed, &signer.public()).map(drop)
+    };
+    let request = |body: &mut Checkpoint| {
+        let found = body
+            .streams
+            .iter()
+            .position(|head| head.stream.as_str().starts_with("request:"));
+        body.streams.swap_remove(found.unwrap())
+    };
+    assert_eq!(
+        request(&mut body(&export, "3.json")).seq,
+        2,
+        "the decision is the request's second event"
+    );
+    assert_eq!(judge(|_| ()), Ok(()));
+    let broken = Err(Unanchored::Export(ExportProblem::Broken(3)));
+    assert_eq!(judge(|body| body.previous = Checkpoint::start()), broken);
+    assert_eq!(judge(|body| body.at = minutes(-2)), broken, "before the one before it");
+    assert_eq!(judge(|body| body.number = 4), broken);
+    let other_head = |seq| {
+        Err(Unanchored::Export(ExportProblem::OtherHead {
+            stream: StreamId::request(proved.subject().unwrap().1).as_str().to_owned(),
+            number: 3,
+            seq,
+        }))
+    };
+    assert_eq!(judge(|body| body.streams[0].hash = Digest::of(b"x")), other_head(2));
+    assert_eq!(
+        judge(|body| body.streams[0].seq = 1),
+        other_head(1),
+        "no further than the one before it"
+    );
+    assert_eq!(judge(|body| body.streams[0].seq = 0), other_head(0));
+    assert!(
+        judge(|body| body.streams[0].seq = 3).is_err(),
+        "further than the stream"
+    );
+    assert_eq!(
+        judge(|body| body.streams.clear()),
+        Err(Unanchored::NotRecorded),
+        "an event that no checkpoint covers proves nothing"
+    );
+}
+
+fn body(export: &anchor::Export, name: &str) -> Checkpoint {
+    let bytes = export.checkpoints.get(name).unwrap();
+    hourglass_domain::checkpoint::SignedCheckpoint::from_bytes(bytes)
+        .unwrap()
+        .body
+}
+
+#[test]
+fn the_keys_host_is_the_host_of_the_page() {
+    assert!(verify(story::for_host("access.contoso.example")).is_ok());
+    for other in ["contoso.example", "access.contoso.example.evil.example", ""] {
+        assert_eq!(
+            verify(story::for_host(other)).unwrap_err(),
+            Problem::WrongHost,
+            "{other}"
+        );
+    }
 }
 
 #[test]

@@ -15,16 +15,16 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hourglass_app::ports::passkeys::Passkeys as _;
+use hourglass_app::ports::passkeys::{KeyMaterial, Passkeys as _};
 use hourglass_ceremony::{Said, SoftKey};
 use hourglass_domain::Timestamp;
 use hourglass_domain::audit::{Actor, Draft, Event, Head, StreamId, append};
-use hourglass_domain::canonical::canonical_bytes;
+use hourglass_domain::canonical::{Digest, canonical_bytes};
 use hourglass_domain::checkpoint::{Checkpoint, CheckpointKind, SignedCheckpoint};
 use hourglass_domain::decision_file::{DecisionContent, DecisionFile, FileAssertion, FileKey, FileKind};
 use hourglass_domain::ids::ApplicationId;
 use hourglass_domain::signed::{DecisionForm, Form, KeyAction, KeyForm};
-use hourglass_domain::webauthn::Signature;
+use hourglass_domain::webauthn::{AuthenticatorData, AuthenticatorDataFields, PublicKey, Signature};
 use hourglass_verifier::anchor::Export;
 use hourglass_verifier::checkpoints::{CheckpointKey, Files};
 use hourglass_verifier::decision::Proved;
@@ -269,6 +269,58 @@ impl Signer {
             lines.join("\n")
         )
     }
+}
+
+/// The last checkpoint of an export, changed and signed again by the one who may.
+pub(crate) fn resigned(export: &Export, signer: &Signer, change: impl FnOnce(&mut Checkpoint)) -> Export {
+    let mut export = export.clone();
+    let bytes = export.checkpoints.get_mut("3.json").unwrap();
+    let mut body = SignedCheckpoint::from_bytes(bytes).unwrap().body;
+    change(&mut body);
+    let signature = signer.sign(&body.bytes().unwrap());
+    *bytes = SignedCheckpoint { body, signature }.bytes().unwrap();
+    export
+}
+
+/// A decision under a key for another host, that of `rp_id`: everything but the host of the page fits it.
+pub(crate) fn for_host(rp_id: &str) -> DecisionContent {
+    let host = Digest::of(rp_id.as_bytes());
+    let lie = |said: &mut Said| said.authenticator_data[..32].copy_from_slice(host.as_bytes());
+    let mut soft = SoftKey::new();
+    let mut content = exported(SoftKey::new());
+    let (options, _) = passkeys().begin_registration(&owner(), &[]).unwrap();
+    let answer = soft.register_with(&options, ORIGIN, lie);
+    let text = |name: &str| answer["response"][name].as_str().unwrap();
+    content.rp_id = rp_id.to_owned();
+    content.key.credential = answer["id"].as_str().unwrap().parse().unwrap();
+    content.key.attestation = text("attestationObject").parse().unwrap();
+    content.key.attestation_client_data = text("clientDataJSON").parse().unwrap();
+    let data: AuthenticatorData = text("authenticatorData").parse().unwrap();
+    let made = AuthenticatorDataFields::read(&data)
+        .unwrap()
+        .attested
+        .unwrap()
+        .public_key
+        .to_vec();
+    content.key.public_key = PublicKey::new(made).unwrap();
+    let begun = begin(&[KeyMaterial {
+        user: owner().user,
+        credential: content.key.credential.clone(),
+        public_key: content.key.public_key.clone(),
+        backup_eligible: true,
+        backed_up: true,
+        counter: 0,
+        transports: Vec::new(),
+    }]);
+    let answer = soft.assert_with(&begun.options, ORIGIN, lie);
+    let text = |name: &str| answer["response"][name].as_str().unwrap();
+    content.nonce = begun.nonce;
+    content.assertion = FileAssertion {
+        authenticator_data: text("authenticatorData").parse().unwrap(),
+        client_data: text("clientDataJSON").parse().unwrap(),
+        signature: text("signature").parse().unwrap(),
+    };
+    content
 }
 
 /// The files of an export in a folder.
