@@ -1,6 +1,9 @@
-//! The console: who is signed in, and for how long.
+//! The console: who is signed in, and for how long; passkeys, and what is decided and activated with them.
 
 #![cfg(test)]
 
+mod emergency;
 mod lapse;
+mod passkeys;
+mod setting;
 mod sign_in;

@@ -7,6 +7,8 @@
 
 pub mod browser;
 pub mod burst;
+pub mod desk;
+pub mod desk;
 pub mod stage;
 
 /// Passkeys without a device.
@@ -88,6 +90,29 @@ impl Answer {
     #[must_use]
     pub fn text(&self, name: &str) -> String {
         self.body[name].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// What came back.
+    ///
+    /// # Errors
+    /// When it breaks off.
+    pub async fn of(response: reqwest::Response) -> anyhow::Result<Self> {
+        let header = |name: &str| {
+            response
+                .headers()
+                .get(name)
+                .and_then(|v| v.to_str().ok())
+                .map(str::to_owned)
+        };
+        let (status, content_type) = (response.status().as_u16(), header("content-type").unwrap_or_default());
+        let challenge = header("www-authenticate");
+        let body = serde_json::from_slice(&response.bytes().await?).unwrap_or_default();
+        Ok(Answer {
+            status,
+            body,
+            content_type,
+            challenge,
+        })
     }
 
     /// The body of a success.
@@ -243,23 +268,7 @@ impl Client {
     /// # Errors
     /// When there is no answer.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {
-        let response = request.send().await?;
-        let header = |name: &str| {
-            response
-                .headers()
-                .get(name)
-                .and_then(|v| v.to_str().ok())
-                .map(str::to_owned)
-        };
-        let (status, content_type) = (response.status().as_u16(), header("content-type").unwrap_or_default());
-        let challenge = header("www-authenticate");
-        let body = serde_json::from_slice(&response.bytes().await?).unwrap_or_default();
-        Ok(Answer {
-            status,
-            body,
-            content_type,
-            challenge,
-        })
+        Answer::of(request.send().await?).await
     }
 
     /// `GET`.

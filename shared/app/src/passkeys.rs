@@ -14,6 +14,7 @@ use hourglass_domain::ids::{ApplicationId, PersonId, UserId};
 use hourglass_domain::limit::Counted;
 use hourglass_domain::passkey::{CEREMONY_SECONDS, KeyStatus, MOST_KEYS, Passkey, Proof, Recovery, Voucher};
 use hourglass_domain::roles::Role;
+use hourglass_domain::seal::SealKey;
 use hourglass_domain::signed::{Account, Form, KeyAction, KeyForm, Nonce, Second};
 use hourglass_domain::webauthn::CredentialId;
 use hourglass_domain::{Refusal, Timestamp};
@@ -22,7 +23,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::caller::Who;
-use crate::change::{Change, ChangeError, read, read_page};
+use crate::change::{Change, ChangeError, read};
 use crate::directory;
 use crate::error::Result;
 use crate::keys;
@@ -31,6 +32,7 @@ use crate::ports::Core;
 use crate::ports::passkeys::{AttestationKind, KeyMaterial, Owner, PasskeyError, Passkeys, Registered};
 use crate::ports::store::{Key, LARGEST_PAGE, Page, Query};
 use crate::records::{Record, Stored};
+use crate::seals::{self, Sealed, read_sealed, seal};
 
 /// The function that keeps passkeys.
 const FUNCTION: &str = "approvals";
@@ -58,6 +60,7 @@ pub struct KeyRecord {
 
 impl Record for KeyRecord {
     const KIND: &'static str = "passkey";
+    const SEALED_WITH: Option<SealKey> = Some(SealKey::Decisions);
     fn key(&self) -> Key {
         let credential = credential_hash(&self.key.credential);
         keys::passkey(&self.key.application, self.key.owner, &credential)
@@ -209,7 +212,7 @@ pub struct Signed {
     /// The key.
     pub key: Stored<KeyRecord>,
     /// The key as it is stored afterwards.
-    after: KeyRecord,
+    after: Sealed<KeyRecord>,
     /// The assertion.
     pub proof: Proof,
 }
@@ -228,6 +231,21 @@ fn credential_hash(credential: &CredentialId) -> Digest {
     Digest::of(credential.as_bytes())
 }
 
+/// Part of a list of keys. One whose seal does not hold is told and left out: whoever wrote it, it vouches for nobody.
+async fn keys_of(core: &Core, query: &Query) -> Result<Page<Stored<KeyRecord>>> {
+    let page = core.store.query(query).await?;
+    let mut items = Vec::with_capacity(page.items.len());
+    for item in page.items {
+        let at = item.key.clone();
+        let looked = seals::look::<KeyRecord>(core, item).await?;
+        match looked.problem {
+            None => items.push(looked.stored),
+            Some(why) => seals::alarm(KeyRecord::KIND, &at, why),
+        }
+    }
+    Ok(Page { items, next: page.next })
+}
+
 /// All keys of a user, removed ones too, oldest first.
 ///
 /// # Errors
@@ -237,7 +255,7 @@ pub async fn all_of(core: &Core, application: &ApplicationId, user: UserId) -> R
     let mut found = Vec::new();
     let mut after = None;
     loop {
-        let page = read_page::<KeyRecord>(&*core.store, &query.clone().after(after).limit(LARGEST_PAGE)).await?;
+        let page = keys_of(core, &query.clone().after(after).limit(LARGEST_PAGE)).await?;
         found.extend(page.items);
         after = page.next;
         if after.is_none() {
@@ -415,7 +433,7 @@ pub async fn finish_registration(
         .fact("attested", record.key.attested);
     let mut change = Change::new()
         .delete(&stored)
-        .create(&record)?
+        .create(&seal(&*core.seals, record.clone()).await?)?
         .create(&taken)?
         .event(StreamId::user(application, party.user), draft);
     if fixed.is_none() {
@@ -556,6 +574,7 @@ pub(crate) async fn finish_signing(
         used_at: Some(core.clock.now()),
         ..key.value.clone()
     };
+    let after = seal(&*core.seals, after).await?;
     Ok(Signed {
         ceremony: stored,
         form,
@@ -651,7 +670,7 @@ async fn own(
     credential: &CredentialId,
 ) -> Result<Stored<KeyRecord>> {
     let key = keys::passkey(application, user, &credential_hash(credential));
-    let stored: Option<Stored<KeyRecord>> = read(&*core.store, &key).await?;
+    let stored: Option<Stored<KeyRecord>> = read_sealed(core, &key).await?;
     let there = |stored: &Stored<KeyRecord>| stored.value.key.status != KeyStatus::Removed;
     Ok(stored.filter(there).ok_or(Refusal::NotFound { what: "passkey" })?)
 }
@@ -712,7 +731,7 @@ pub async fn finish_key_change(
                 user: signer.user,
                 credential: signed.proof.credential.clone(),
             };
-            confirmed(core, who, change, &key, public_key_sha256, voucher, Some(&signed), now)?
+            confirmed(core, who, change, &key, public_key_sha256, voucher, Some(&signed), now).await?
         }
         KeyAction::Add {
             credential,
@@ -723,7 +742,7 @@ pub async fn finish_key_change(
             let voucher = Voucher::OwnKey {
                 credential: signed.proof.credential.clone(),
             };
-            confirmed(core, who, change, &key, public_key_sha256, voucher, Some(&signed), now)?
+            confirmed(core, who, change, &key, public_key_sha256, voucher, Some(&signed), now).await?
         }
         KeyAction::Rename { credential, name } => {
             let owner = own_only(owner_id, &signer)?;
@@ -731,7 +750,10 @@ pub async fn finish_key_change(
             let mut after = stored.value.clone();
             after.key.name.clone_from(name);
             let draft = key_event(who, &after, "passkey.renamed", now);
-            (change.replace(stored.version, &after)?, draft)
+            (
+                change.replace(stored.version, &seal(&*core.seals, after).await?)?,
+                draft,
+            )
         }
         KeyAction::Remove { credential } => {
             let owner = own_only(owner_id, &signer)?;
@@ -739,7 +761,10 @@ pub async fn finish_key_change(
             let mut after = stored.value.clone();
             after.key = after.key.remove(now)?;
             let draft = key_event(who, &after, "passkey.removed", now).fact("because", "removed by its owner");
-            (change.replace(stored.version, &after)?, draft)
+            (
+                change.replace(stored.version, &seal(&*core.seals, after).await?)?,
+                draft,
+            )
         }
     };
     change
@@ -770,7 +795,7 @@ async fn of_own(
 ) -> Result<(Change, Stored<KeyRecord>)> {
     if *credential == signed.proof.credential {
         let stored = Stored {
-            value: signed.after.clone(),
+            value: signed.after.unverified().clone(),
             version: signed.key.version,
         };
         return Ok((Change::new().delete(&signed.ceremony), stored));
@@ -789,7 +814,7 @@ fn check_admin_key(signed: &Signed, now: Timestamp) -> Result<(), Refusal> {
 }
 
 #[expect(clippy::too_many_arguments, reason = "what a confirmation rests on is all of this")]
-fn confirmed(
+async fn confirmed(
     core: &Core,
     who: &Who,
     change: Change,
@@ -817,6 +842,7 @@ fn confirmed(
     let draft = key_event(who, &after, "passkey.confirmed", now)
         .fact("by", by)
         .fact("counts_at", counts_at);
+    let after = seal(&*core.seals, after).await?;
     Ok((change.replace(key.version, &after)?, draft))
 }
 
@@ -858,7 +884,7 @@ async fn recover(
         if stored.value.key.status != KeyStatus::Removed {
             let mut after = stored.value.clone();
             after.key = after.key.remove(now)?;
-            change = change.replace(stored.version, &after)?;
+            change = change.replace(stored.version, &seal(&*core.seals, after).await?)?;
         }
     }
     let draft = Draft::new(now, who.actor(), "passkey.recovered").fact("proposed_by", recovery.proposed_by.user);
@@ -871,7 +897,7 @@ async fn anybody_has_usable(core: &Core, application: &ApplicationId) -> Result<
     let query = Query::partition(keys::passkeys(application)).prefix(keys::PASSKEYS);
     let mut after = None;
     loop {
-        let page = read_page::<KeyRecord>(&*core.store, &query.clone().after(after).limit(LARGEST_PAGE)).await?;
+        let page = keys_of(core, &query.clone().after(after).limit(LARGEST_PAGE)).await?;
         if page.items.iter().any(|stored| stored.value.key.is_usable(&rp_id)) {
             return Ok(true);
         }
@@ -904,7 +930,7 @@ pub async fn use_set_up_code(core: &Core, who: &Who, credential: &CredentialId, 
     let key = waiting(core, application, party.user, credential).await?;
     let now = core.clock.now();
     let public_key = key.value.public_key_sha256();
-    let (change, draft) = confirmed(core, who, Change::new(), &key, &public_key, Voucher::SetUp, None, now)?;
+    let (change, draft) = confirmed(core, who, Change::new(), &key, &public_key, Voucher::SetUp, None, now).await?;
     let done = SetUpDone {
         application: application.clone(),
         code: Digest::of(code.trim().as_bytes()),
@@ -944,7 +970,7 @@ pub async fn waiting_keys(
         .prefix(keys::PASSKEYS)
         .after(after)
         .limit(limit);
-    let mut page = read_page::<KeyRecord>(&*core.store, &query).await?;
+    let mut page = keys_of(core, &query).await?;
     page.items
         .retain(|stored| stored.value.key.status == KeyStatus::Waiting);
     Ok(page)
@@ -971,7 +997,7 @@ pub async fn voided(core: &Core, who: &Who) -> Result<usize> {
     let query = Query::partition(keys::passkeys(&who.application.value.id)).prefix(keys::PASSKEYS);
     let (mut count, mut after) = (0, None);
     loop {
-        let page = read_page::<KeyRecord>(&*core.store, &query.clone().after(after).limit(LARGEST_PAGE)).await?;
+        let page = keys_of(core, &query.clone().after(after).limit(LARGEST_PAGE)).await?;
         let void = |stored: &&Stored<KeyRecord>| {
             stored.value.key.status != KeyStatus::Removed && stored.value.key.rp_id != rp_id
         };
