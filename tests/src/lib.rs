@@ -8,7 +8,6 @@
 pub mod browser;
 pub mod burst;
 pub mod desk;
-pub mod desk;
 pub mod stage;
 
 /// Passkeys without a device.
