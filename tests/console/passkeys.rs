@@ -37,6 +37,22 @@ async fn a_decision_signed_by_a_passkey_gives_access_and_keeps_its_proof() -> an
     );
     assert_eq!(form.targets.len(), 1);
     assert_eq!(form.targets[0].account, account);
+
+    let auditor = stage.person(&stage.company.auditor.user_name).await?;
+    let list = stage
+        .get(&auditor, &format!("/v1/requests/{id}/decisions"))
+        .await?
+        .ok()?;
+    assert_eq!(list["items"][0]["factor"], "passkey");
+    let place = list["items"][0]["file"].as_str().unwrap_or_default();
+    let file = stage.request(reqwest::Method::GET, place, &auditor).send().await?;
+    let file = file.bytes().await?.to_vec();
+    let proved = hourglass_verifier::decision::verify(&file)?;
+    assert_eq!(proved.content().form, Form::Decision(form));
+    let mut changed = file.clone();
+    let middle = changed.len() / 2;
+    changed[middle] ^= 1;
+    assert!(hourglass_verifier::decision::verify(&changed).is_err());
     stage.stop().await;
     Ok(())
 }

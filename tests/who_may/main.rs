@@ -92,6 +92,9 @@ fn table() -> Vec<Row> {
         get("/v1/history?whose=all", "-----yy"),
         get("/v1/requests/{request}", "---yyyy"),
         get("/v1/requests/{request}/events", "---yyyy"),
+        get("/v1/requests/{request}/decisions", "-----yy"),
+        // Nobody has decided on it with a passkey.
+        get("/v1/requests/{request}/decisions/{request}", "-------"),
         get("/v1/grants/{grant}", "---yyyy"),
         get("/v1/approvals", "----y--"),
         post(

@@ -4,6 +4,7 @@
 //! to repeated calls; it can touch no target and read no secret.
 
 mod catalogue;
+mod decisions;
 mod grants;
 mod history;
 mod me;
@@ -36,6 +37,8 @@ pub fn api() -> OpenApiRouter<Api> {
         .routes(routes!(requests::get))
         .routes(routes!(requests::cancel))
         .routes(routes!(history::events))
+        .routes(routes!(decisions::list))
+        .routes(routes!(decisions::file))
         .routes(routes!(grants::get))
         .routes(routes!(grants::check_in))
         .routes(routes!(grants::revoke))

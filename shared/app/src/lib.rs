@@ -9,6 +9,7 @@ pub mod approvals;
 pub mod caller;
 pub mod catalogue;
 pub mod change;
+pub mod decisions;
 pub mod directory;
 pub mod emergencies;
 pub mod error;

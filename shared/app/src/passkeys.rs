@@ -71,7 +71,9 @@ impl Record for KeyRecord {
 }
 
 impl KeyRecord {
-    fn material(&self) -> KeyMaterial {
+    /// What assertions of it are verified with.
+    #[must_use]
+    pub fn material(&self) -> KeyMaterial {
         KeyMaterial {
             counter: self.counter,
             backed_up: self.backed_up,

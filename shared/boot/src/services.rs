@@ -168,6 +168,7 @@ impl Services {
             schedules: Arc::clone(&self.schedules),
             delays: Arc::clone(&self.delays),
             connector: Arc::clone(&self.connector),
+            passkeys: Arc::clone(&self.passkeys),
             crowds: Arc::clone(&self.crowds),
         }
     }

@@ -20,6 +20,7 @@ use hourglass_app::ports::passkeys::{
     Registered,
 };
 use hourglass_domain::ids::UserId;
+use hourglass_domain::passkey::Proof;
 use hourglass_domain::signed::{CHALLENGE_SECONDS, Form};
 use hourglass_domain::webauthn::{
     AttestationFields, AuthenticatorData, AuthenticatorDataFields, ClientData, ClientDataFields, KeyFields, PublicKey,
@@ -193,6 +194,36 @@ impl Passkeys for CorePasskeys {
             state,
             nonce,
         })
+    }
+
+    fn verify_again(&self, key: &KeyMaterial, proof: &Proof) -> Result<(), PasskeyError> {
+        let form = Form::from_bytes(proof.form.as_bytes()).map_err(|_| PasskeyError::Malformed)?;
+        // The counter of then was compared then; since, the key has counted on.
+        let key = KeyMaterial {
+            counter: 0,
+            ..key.clone()
+        };
+        let builder = self
+            .core
+            .new_challenge_authenticate_builder(vec![credential(&key)?], Some(UserVerificationPolicy::Required))
+            .map_err(|error| problem(&error))?;
+        let (options, ceremony) = self
+            .core
+            .generate_challenge_authenticate(builder)
+            .map_err(|error| problem(&error))?;
+        // The nonce of then in the place of what the library has drawn makes the challenge of then.
+        let drawn = &options.public_key.challenge;
+        let (_, state) = state::Assertion::bind_to(key.user, drawn, proof.nonce, ceremony, &form)?;
+        let id = key.credential.to_string();
+        let response = json!({
+            "id": id, "rawId": id, "type": "public-key", "clientExtensionResults": {},
+            "response": {
+                "clientDataJSON": proof.client_data,
+                "authenticatorData": proof.authenticator_data,
+                "signature": proof.signature,
+            },
+        });
+        self.finish_assertion(&state, &response.to_string(), &[key]).map(drop)
     }
 
     fn finish_assertion(&self, state: &str, response: &str, keys: &[KeyMaterial]) -> Result<Asserted, PasskeyError> {

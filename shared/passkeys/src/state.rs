@@ -84,10 +84,22 @@ impl Assertion {
     pub(crate) fn bind(
         user: UserId,
         random: &[u8],
-        mut ceremony: AuthenticationState,
+        ceremony: AuthenticationState,
         form: &Form,
     ) -> Result<(Nonce, Digest, String), PasskeyError> {
         let nonce = Nonce::new(random.try_into().map_err(|_| PasskeyError::BadState)?);
+        let (challenge, state) = Self::bind_to(user, random, nonce, ceremony, form)?;
+        Ok((nonce, challenge, state))
+    }
+
+    /// As [`Self::bind`], with a nonce of an earlier ceremony.
+    pub(crate) fn bind_to(
+        user: UserId,
+        random: &[u8],
+        nonce: Nonce,
+        mut ceremony: AuthenticationState,
+        form: &Form,
+    ) -> Result<(Digest, String), PasskeyError> {
         let challenge = form.challenge(&nonce).map_err(|_| PasskeyError::Malformed)?;
         ceremony.set_allowed_credentials(Vec::new());
         let mut ceremony = serde_json::to_value(&ceremony).map_err(|_| PasskeyError::BadState)?;
@@ -101,7 +113,7 @@ impl Assertion {
             user,
             ceremony,
         };
-        Ok((nonce, challenge, stored.write()?))
+        Ok((challenge, stored.write()?))
     }
 
     pub(crate) fn read(text: &str) -> Result<Self, PasskeyError> {

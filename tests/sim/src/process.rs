@@ -11,6 +11,7 @@ use hourglass_app::ports::secrets::{SecretWriter, Secrets};
 use hourglass_app::ports::store::Store;
 use hourglass_app::ports::{Core, Settings, Workers};
 use hourglass_domain::protocol::CONFIRM_AFTER_SECONDS;
+use hourglass_passkeys::CorePasskeys;
 use tokio::sync::Notify;
 
 use crate::company;
@@ -109,8 +110,14 @@ fn ports(world: &Arc<World>, process: &Arc<Process>) -> Ports {
             schedules: Arc::new(Faulty::new(schedules, Arc::clone(process))),
             delays: Arc::new(Faulty::new(delays, Arc::clone(process))),
             connector: Arc::new(Faulty::new(connector, Arc::clone(process))),
+            passkeys: Arc::new(ceremonies()),
             crowds: Arc::default(),
         },
         secret_writer: Arc::new(Faulty::new(secret_writer, Arc::clone(process))),
     }
+}
+
+/// Verifies what passkeys have signed: nothing outside is called, so that nothing can go wrong there.
+fn ceremonies() -> CorePasskeys {
+    CorePasskeys::new("https://hourglass.contoso.example").expect("an origin")
 }

@@ -59,6 +59,8 @@ pub struct Workers {
     pub delays: Arc<dyn delays::Delays>,
     /// The targets.
     pub connector: Arc<dyn connector::Connector>,
+    /// Verifies what passkeys have signed.
+    pub passkeys: Arc<dyn passkeys::Passkeys>,
     /// What this instance remembers of crowds.
     pub crowds: Arc<crate::workers::crowds::Crowds>,
 }

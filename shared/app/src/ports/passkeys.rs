@@ -1,6 +1,7 @@
 //! Passkey ceremonies.
 
 use hourglass_domain::ids::UserId;
+use hourglass_domain::passkey::Proof;
 use hourglass_domain::signed::{Form, Nonce};
 use hourglass_domain::webauthn::{Algorithm, AttestationObject, AuthenticatorData, ClientData, PublicKey, Signature};
 pub use hourglass_domain::webauthn::{CredentialId, PasskeyError};
@@ -156,6 +157,10 @@ pub trait Passkeys: Send + Sync + std::fmt::Debug {
 
     /// Begins an assertion by one of `keys`, all of one user, over `form`.
     fn begin_assertion(&self, keys: &[KeyMaterial], form: &Form) -> Result<Begun, PasskeyError>;
+
+    /// Whether `proof` is still an assertion of `key` over its form: what [`Self::finish_assertion`] said when it was given,
+    /// but for the counter and the ceremony, which are over.
+    fn verify_again(&self, key: &KeyMaterial, proof: &Proof) -> Result<(), PasskeyError>;
 
     /// Ends it. `keys` are the keys as they are now: one that was removed meanwhile does not count.
     fn finish_assertion(&self, state: &str, response: &str, keys: &[KeyMaterial]) -> Result<Asserted, PasskeyError>;

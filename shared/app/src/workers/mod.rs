@@ -4,6 +4,7 @@
 //! from what is stored and from the clock, so that a trigger may come twice, late, early or never.
 
 pub mod advance;
+mod assertions;
 mod backlog;
 pub mod by_hand;
 pub mod converge;

@@ -14,10 +14,12 @@ use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::{EndOrder, EndReason, Grant};
 use hourglass_domain::ids::{ApplicationId, GrantId, ObjectId, TenantId, UserId};
 use hourglass_domain::membership::{Hold, HoldState, Holds, Membership, MembershipKey, Presence};
+use hourglass_domain::passkey::Proof;
 use hourglass_domain::protocol::membership::{Answer, Inspection};
 use hourglass_domain::seal::{Mac, Seal, SealKey};
+use hourglass_domain::signed::Form;
 use hourglass_domain::target::{Cloud, Target, TargetFacts};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use tracing::field::{Field, Visit};
 use uuid::Uuid;
@@ -25,6 +27,7 @@ use uuid::Uuid;
 use crate::keys;
 use crate::ports::connector::{Connector, ConnectorError, Members, NewMember, Place};
 use crate::ports::delays::{DelayError, Delays};
+use crate::ports::passkeys::{Asserted, Begun, CredentialId, KeyMaterial, Owner, PasskeyError, Passkeys, Registered};
 use crate::ports::schedules::{Found, Listed, ScheduleError, Schedules};
 use crate::ports::seals::{SealError, Seals};
 use crate::ports::store::{CommitError, Condition, Item, Key, List, Page, Query, Store, StoreError, Write};
@@ -160,6 +163,7 @@ impl Stand {
             schedules: Arc::<Self>::clone(self),
             delays: Arc::<Self>::clone(self),
             connector: Arc::<Self>::clone(self),
+            passkeys: Arc::new(NoPasskeys),
             crowds: Arc::default(),
         }
     }
@@ -572,5 +576,39 @@ impl Seals for Stand {
 
     async fn verify(&self, key: SealKey, bytes: &[u8], seal: &Seal) -> Result<bool, SealError> {
         Ok(self.seal(key, bytes).await? == *seal)
+    }
+}
+
+/// Nobody here signs with a passkey.
+#[derive(Debug)]
+struct NoPasskeys;
+
+impl Passkeys for NoPasskeys {
+    fn rp_id(&self) -> &'static str {
+        "hourglass.contoso.example"
+    }
+
+    fn origin(&self) -> &'static str {
+        "https://hourglass.contoso.example"
+    }
+
+    fn begin_registration(&self, _: &Owner, _: &[CredentialId]) -> Result<(Value, String), PasskeyError> {
+        Err(PasskeyError::Refused)
+    }
+
+    fn finish_registration(&self, _: &str, _: &str) -> Result<Registered, PasskeyError> {
+        Err(PasskeyError::Refused)
+    }
+
+    fn begin_assertion(&self, _: &[KeyMaterial], _: &Form) -> Result<Begun, PasskeyError> {
+        Err(PasskeyError::Refused)
+    }
+
+    fn verify_again(&self, _: &KeyMaterial, _: &Proof) -> Result<(), PasskeyError> {
+        Err(PasskeyError::Refused)
+    }
+
+    fn finish_assertion(&self, _: &str, _: &str, _: &[KeyMaterial]) -> Result<Asserted, PasskeyError> {
+        Err(PasskeyError::Refused)
     }
 }

@@ -9,6 +9,7 @@ use hourglass_domain::ids::{GrantId, RequestId};
 use hourglass_domain::protocol::grant::MOST_EXTENSIONS;
 use hourglass_domain::request::Request;
 
+use super::assertions;
 use crate::change::read;
 use crate::directory;
 use crate::error::{AppError, Result};
@@ -49,6 +50,10 @@ pub async fn verify(workers: &Workers, grant: &Grant) -> Result<Verdict> {
         return Ok(Verdict::Unknown(why));
     }
     match targets(workers, grant).await? {
+        Verdict::Good => {}
+        other => return Ok(other),
+    }
+    match assertions::check(workers, grant, &evidence).await? {
         Verdict::Good => {}
         other => return Ok(other),
     }
