@@ -227,32 +227,6 @@ async fn case_03_a_loop_is_found_at_the_decision_and_at_the_activation() -> anyh
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn case_04_on_behalf_of_somebody_else() -> anyhow::Result<()> {
-    let stage = stage().await?;
-    let kim = stage.approver().await?;
-    let freya = stage.user_id("freya.lindqvist@contoso.example").await?;
-    let own = stage.user_id(&kim.name).await?;
-    let body = |beneficiary: &str| {
-        json!({"entitlement": stage.entitlement(), "duration": "1h", "justification": "INC-42: restart",
-            "beneficiary": beneficiary})
-    };
-    let before = stage.settled().await?;
-    for path in ["/v1/requests", "/v1/requests/preview"] {
-        for other in [freya.as_str(), "00000000-0000-0000-0000-000000000000"] {
-            let answer = stage.post(&kim, path, &body(other)).await?;
-            refused(&answer, 422, "invalid-field");
-            assert_eq!(answer.field(), Some("beneficiary"));
-        }
-    }
-    stage.unchanged(&before, "a request for somebody else")?;
-    let request = stage.post(&kim, "/v1/requests", &body(&own)).await?.ok()?;
-    let id = request["id"].as_str().expect("an id");
-    refused(&stage.decide(&kim, id, "approve").await?, 403, "own-access");
-    stage.stop().await;
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_05_fields_that_are_the_servers_to_decide() -> anyhow::Result<()> {
     let stage = stage().await?;
     let (dana, kim, admin) = (stage.requester().await?, stage.approver().await?, stage.admin().await?);

@@ -554,7 +554,14 @@ async fn e16_who_is_not_eligible_neither_sees_nor_asks_nor_is_given() -> anyhow:
         let seen = offers.iter().any(|offer| offer["id"] == entitlement.as_str());
         assert_eq!(seen, eligible, "{}", who.name);
     }
-    refused(&stage.ask_for(&leila, &entitlement, "1h").await?, 403, "not-eligible");
+    // Whoever has nothing to do with it is told what is told of one that does not exist: a refusal that names it would
+    // say that it does.
+    let hidden = stage.ask_for(&leila, &entitlement, "1h").await?;
+    refused(&hidden, 404, "not-found");
+    let nothing = stage
+        .ask_for(&leila, &uuid::Uuid::from_u128(1).to_string(), "1h")
+        .await?;
+    assert_eq!(hidden.body, nothing.body);
     // Who is no longer eligible when it is decided gets nothing.
     let asked = stage.ask_for(&freya, &entitlement, "1h").await?.ok()?;
     let account = stage.company.person(FREYA).expect("seeded").id;

@@ -67,6 +67,8 @@ pub struct Answer {
     pub content_type: String,
     /// `WWW-Authenticate`.
     pub challenge: Option<String>,
+    /// `Retry-After`, in seconds.
+    pub retry_after: Option<u64>,
 }
 
 impl Answer {
@@ -105,12 +107,14 @@ impl Answer {
         };
         let (status, content_type) = (response.status().as_u16(), header("content-type").unwrap_or_default());
         let challenge = header("www-authenticate");
+        let retry_after = header("retry-after").and_then(|seconds| seconds.parse().ok());
         let body = serde_json::from_slice(&response.bytes().await?).unwrap_or_default();
         Ok(Answer {
             status,
             body,
             content_type,
             challenge,
+            retry_after,
         })
     }
 

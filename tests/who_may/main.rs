@@ -107,6 +107,14 @@ fn table() -> Vec<Row> {
             json!({"entitlement": "{other}", "duration": "9h", "justification": "x"}),
             "--yyyyy",
         ),
+        get("/v1/delegations", "--yyyyy"),
+        get("/v1/delegations?which=all", "-----yy"),
+        post(
+            "/v1/delegations",
+            json!({"entitlement": "{other}", "delegate": "00000000-0000-0000-0000-000000000001"}),
+            "----y--",
+        ),
+        row(Method::DELETE, "/v1/delegations/{entitlement}", None, "-------"),
         post("/v1/requests/{request}/cancel", json!({}), "---y---"),
         post(
             "/v1/requests/{request}/decisions",

@@ -252,6 +252,12 @@ pub(crate) struct EntitlementBody {
     /// Who may activate it in an emergency; nobody where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     emergency: Option<EmergencyView>,
+    /// Whether somebody may ask for it for others who may have it; they are told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    on_behalf: bool,
+    /// Whom its approvers may name as their delegates, for at most 30 days; nobody where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    delegates: Option<PrincipalsView>,
     /// The version that was read, for changes: refused when another is stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     version: Option<u64>,
@@ -314,6 +320,12 @@ impl EntitlementBody {
             },
             attestation: self.attestation.read()?,
             emergency: self.emergency.as_ref().map(EmergencyView::read).transpose()?,
+            on_behalf: self.on_behalf,
+            delegates: self
+                .delegates
+                .as_ref()
+                .map(|delegates| delegates.read("delegates"))
+                .transpose()?,
             version: self.version,
         })
     }
@@ -385,6 +397,8 @@ impl From<&Stored<Entitlement>> for EntitlementView {
                 },
                 attestation: (&entitlement.attestation).into(),
                 emergency: entitlement.emergency.as_ref().map(EmergencyView::from),
+                on_behalf: entitlement.on_behalf,
+                delegates: entitlement.delegates.as_ref().map(PrincipalsView::from),
                 version: Some(stored.version),
             },
         }

@@ -5,6 +5,7 @@
 //! and read no secret. Pages of other origins may not call it: forms ask, and people decide in the console.
 
 mod decisions;
+mod delegations;
 mod inbox;
 mod pages;
 
@@ -21,6 +22,8 @@ pub fn api() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(decisions::decide))
         .routes(routes!(inbox::list))
+        .routes(routes!(delegations::name, delegations::list))
+        .routes(routes!(delegations::end))
 }
 
 /// The function's router.

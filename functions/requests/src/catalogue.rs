@@ -35,6 +35,8 @@ pub(crate) struct OfferView {
     ticket_prefix: Option<String>,
     /// Whether it is over a powerful group.
     critical: bool,
+    /// Whether it can be asked for on behalf of others who may have it.
+    on_behalf: bool,
     /// Whether it can be asked for now.
     requestable: bool,
     /// Why not.
@@ -57,6 +59,7 @@ impl From<&Offer> for OfferView {
             ticket_required: entitlement.ticket.required,
             ticket_prefix: entitlement.ticket.prefix.clone(),
             critical: entitlement.critical,
+            on_behalf: entitlement.on_behalf,
             requestable: offer.problem.is_none(),
             problem: offer.problem.as_ref().map(ToString::to_string),
         }

@@ -37,7 +37,7 @@ pub(crate) async fn get(
     Ok(Json(GrantView::from(&grant.value)))
 }
 
-/// End your own access now
+/// End your own access now, or what you asked for on behalf of somebody
 ///
 /// The order is stored at once; the member is removed within seconds.
 #[utoipa::path(
@@ -99,7 +99,7 @@ pub(crate) struct ExtendBody {
 
 /// Ask for more time
 ///
-/// For the beneficiary of a grant that is live. Makes a new request, which waits for the same approvers as the first one
+/// For requester and beneficiary of a grant that is live. Makes a new request, which waits for the same approvers as the first one
 /// and lapses with the grant at the latest. Once approved, the grant ends by that much later; in all it lasts no longer
 /// than the entitlement's `absolute_maximum`. Send an `Idempotency-Key` to be able to repeat the call.
 #[utoipa::path(

@@ -37,7 +37,8 @@ pub(crate) struct RequestBody {
     /// emergency people of the entitlement, who activate it with their passkey in the console.
     #[serde(default)]
     emergency: bool,
-    /// For whom, by our user id: yourself where it is left out.
+    /// For whom, by our user id: yourself where it is left out, one of your own linked accounts (`linked` of `/v1/me`), or,
+    /// where the entitlement is `on_behalf`, somebody else who may have it, who is told.
     #[serde(default)]
     beneficiary: Option<String>,
 }
@@ -95,7 +96,8 @@ impl RequestBody {
         (status = 404, description = "No such entitlement", body = Problem),
         (status = 409, description = "It cannot be requested as things are", body = Problem),
         (status = 422, description = "A field breaks a rule", body = Problem),
-        (status = 429, description = "Too many open requests", body = Problem),
+        (status = 429, description = "Too many open requests, too many within an hour or a day, or too many that wait for the \
+            approvers; `Retry-After` says when it works again", body = Problem),
     )
 )]
 pub(crate) async fn create(

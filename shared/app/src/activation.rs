@@ -23,7 +23,7 @@ use crate::pause;
 use crate::policy;
 use crate::ports::Core;
 use crate::ports::passkeys::Passkeys;
-use crate::records::{OpenRequest, Record as _};
+use crate::records::OpenRequest;
 use crate::removals;
 use crate::requests;
 use crate::seals;
@@ -140,10 +140,9 @@ async fn prepare(core: &Core, who: &Who, id: RequestId, signed: &Signed) -> Resu
         .create(&seals::seal(&*core.seals, decided.decision.clone()).await?)?
         .check(&in_force.entitlement)
         .check(&in_force.template)
-        .delete_any(OpenRequest::of(request).key())
         .due(&[DueEntry::new(request.lapses_at, DueKind::Lapse, request.id)], &[])?
         .event(StreamId::request(id), draft);
-    change = signed.used(change)?;
+    change = OpenRequest::gone(request, signed.used(change)?);
     change = pause::checked(change, &approvals::not_paused(core, request, user.value.id).await?);
     removals::check_none_overdue(store, &request.application).await?;
     change = change.check(&removals::check(store, &request.application, grant.expires_at).await?);

@@ -6,6 +6,7 @@ use hourglass_domain::Refusal;
 use hourglass_domain::audit::{Actor, Draft, Head, StreamId};
 use hourglass_domain::canonical::Digest;
 use hourglass_domain::decision::{Decided, Decision, DecisionFacts, Factor, Verdict, Vote, decide as judge};
+use hourglass_domain::delegate::Hand;
 use hourglass_domain::directory::{Party, User};
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::duration::AccessDuration;
@@ -15,7 +16,7 @@ use hourglass_domain::kill_switch::Pause;
 use hourglass_domain::membership::{Holds, MOST_HOLDS, MembershipKey};
 use hourglass_domain::passkey::CEREMONY_SECONDS;
 use hourglass_domain::protocol::grant::first_promises;
-use hourglass_domain::request::{Request, RequestStatus};
+use hourglass_domain::request::{Approval, Request, RequestStatus};
 use hourglass_domain::roles::{Role, Scope};
 use hourglass_domain::seal::SealProblem;
 use hourglass_domain::signed::{Form, Second};
@@ -31,11 +32,11 @@ use crate::keys;
 use crate::passkeys::{self, Signed};
 use crate::pause;
 use crate::persons;
-use crate::policy;
+use crate::policy::{self, Right};
 use crate::ports::Core;
 use crate::ports::passkeys::Passkeys;
 use crate::ports::store::{Key, List, Page, Query};
-use crate::records::{LiveGrant, LiveInApplication, LiveInGroup, OpenRequest, Record as _, Stored};
+use crate::records::{LiveGrant, LiveInApplication, LiveInGroup, OpenRequest, Stored};
 use crate::removals;
 use crate::requests;
 use crate::seals;
@@ -76,18 +77,24 @@ pub async fn begin_signed(
     who.require_role(Role::Approver)?;
     let stored = requests::get(core, who, id).await?;
     let request = &stored.value;
-    let (approver, party) = who.party()?;
+    let (_, party) = who.party()?;
     request.check_open("decided", core.clock.now())?;
     if requests::mine(core, request, &party).await? {
         return Err(Refusal::OwnAccess.into());
     }
-    if !requests::is_approver(core, approver.value.id, request).await? {
-        let name = request.entitlement_name.clone();
-        return Err(Refusal::NotApprover { name }.into());
-    }
     let in_force = policy::in_force_sealed(core, &request.application, request.entitlement).await?;
+    let entitlement = &in_force.entitlement.value;
+    let now = core.clock.now();
+    let right = policy::right(&*core.store, entitlement, in_force.approvers(), &party, request, now).await?;
+    let right = right.ok_or_else(|| Refusal::NotApprover {
+        name: request.entitlement_name.clone(),
+    })?;
+    let hand = Hand {
+        approver: &party,
+        acting_for: right.acting_for(),
+    };
     let expires_at = Second::of(core.clock.now().plus_seconds(CEREMONY_SECONDS));
-    let form = vote.form((request, stored.version), &party, &in_force.policy()?, expires_at);
+    let form = vote.form((request, stored.version), hand, &in_force.policy()?, expires_at);
     passkeys::begin_signing(core, passkeys, who, form, vote.comment.clone()).await
 }
 
@@ -237,13 +244,15 @@ async fn prepare(
     let stored = requests::get(core, who, id).await?;
     let request = &stored.value;
     let in_force = policy::in_force_sealed(core, &request.application, request.entitlement).await?;
-    let named = policy::named(store, &request.application, in_force.approvers(), approver.value.id).await?;
-    let earlier = request.approvals.iter().map(|approval| &approval.approver);
+    let (entitlement, approvers) = (&in_force.entitlement.value, in_force.approvers());
+    let right = policy::right(store, entitlement, approvers, &party, request, now).await?;
+    let acting_for = right.as_ref().and_then(Right::acting_for);
+    let earlier = request.approvals.iter().map(Approval::hand);
     if !request.approvals.is_empty() {
         // What counts towards the quorum says so in a sealed decision, not in the request's row alone.
         sealed_decisions(core, request).await?;
     }
-    let standing = policy::standing(store, &request.application, in_force.approvers(), earlier).await?;
+    let standing = policy::standing(store, entitlement, approvers, earlier, now).await?;
     let parties: Vec<Party> = standing.iter().map(|standing| standing.party.clone()).collect();
     let beneficiary = request.beneficiary.user;
     let eligible = policy::may_have(store, &in_force.entitlement.value, request.activation, beneficiary).await?;
@@ -251,14 +260,20 @@ async fn prepare(
     let policy = in_force.policy()?;
     let extends = extended_grant(core, request).await?;
     let has_passkey = signed.is_none() && passkeys::has_usable(core, &request.application, party.user).await?;
-    let (persons, links) = persons::now(store, &request.application, request.parties().chain([&party])).await?;
+    let (persons, links) = persons::now(
+        store,
+        &request.application,
+        request.parties().chain([&party]).chain(acting_for),
+    )
+    .await?;
     let facts = DecisionFacts {
         request: (request, stored.version),
         entitlement: &in_force.entitlement.value,
         policy: &policy,
         approver: &party,
         approver_is_guest: approver.value.is_guest(),
-        is_approver: named.is_some(),
+        is_approver: matches!(right, Some(Right::Own(_))),
+        acting_for,
         standing: &parties,
         eligible: eligible.is_some(),
         loop_group,
@@ -281,7 +296,7 @@ async fn prepare(
     let ids = (DecisionId::new(core.ids.uuid()), GrantId::new(core.ids.uuid()));
     let mut decided = judge(ids, vote.clone(), &facts, now)?;
     if let Some(signed) = signed
-        && vote.form(facts.request, &party, &policy, signed.form.expires_at()) != signed.form
+        && vote.form(facts.request, facts.hand(), &policy, signed.form.expires_at()) != signed.form
     {
         return Err(Refusal::SignedSomethingElse.into());
     }
@@ -307,12 +322,11 @@ async fn prepare(
     if let Some(signed) = signed {
         change = signed.used(change)?;
     }
-    if let Some(named) = named {
-        change = named.checked(change, &request.application, approver.value.id);
+    if let Some(right) = &right {
+        change = right.checked(change, &request.application, approver.value.id);
     }
     if decided.request.status != RequestStatus::Pending {
-        change = change
-            .delete_any(OpenRequest::of(request).key())
+        change = OpenRequest::gone(request, change)
             .due(&[DueEntry::new(request.lapses_at, DueKind::Lapse, request.id)], &[])?;
     }
     if let Some(grant) = &decided.grant {
@@ -320,8 +334,8 @@ async fn prepare(
         for other in &standing {
             let user = other.user.value.id;
             change = other
-                .named
-                .checked(change.check(&other.user), &request.application, user);
+                .by
+                .checked(change.check_same(&other.user), &request.application, user);
         }
         if let Some(eligible) = eligible {
             change = eligible.checked(change, &request.application, beneficiary);
@@ -351,6 +365,7 @@ async fn sealed_decisions(core: &Core, request: &Request) -> Result<()> {
         let decided = decision.is_some_and(|decision| {
             decision.value.verdict == Verdict::Approve
                 && decision.value.approver == approval.approver
+                && decision.value.acting_for == approval.acting_for
                 && decision.value.duration == approval.duration
         });
         if !decided {
@@ -379,6 +394,9 @@ pub(crate) fn event(core: &Core, who: &Who, decided: &Decided) -> Draft {
         draft = draft
             .fact("credential", &proof.credential)
             .fact("form_sha256", Digest::of(proof.form.as_bytes()));
+    }
+    if let Some(principal) = &decision.acting_for {
+        draft = draft.fact("acting_for", principal.user);
     }
     if let (Some(extends), Some(grant)) = (decided.request.kind.extends(), &decided.grant) {
         draft = draft.fact("extends", extends).fact("expires_at", grant.expires_at);
@@ -518,7 +536,7 @@ pub(crate) async fn grant_writes(core: &Core, mut change: Change, grant: &Grant)
 pub async fn inbox(core: &Core, who: &Who, after: Option<String>, limit: usize) -> Result<Page<Stored<Request>>> {
     who.require_scope(Scope::DecisionsWrite)?;
     who.require_role(Role::Approver)?;
-    let (user, party) = who.party()?;
+    let (_, party) = who.party()?;
     let application = &who.application.value.id;
     let now = core.clock.now();
     // Many requests are for few entitlements: each is looked up once a call.
@@ -543,13 +561,13 @@ pub async fn inbox(core: &Core, who: &Who, after: Option<String>, limit: usize) 
             let decided = request
                 .approvals
                 .iter()
-                .any(|approval| persons.same(&approval.approver, &party));
+                .any(|approval| persons.is_any(&party, approval.hand().parties()));
             if !open || own || decided {
                 continue;
             }
             let may = match approver_of.get(&request.entitlement) {
                 Some(may) => *may,
-                None => requests::is_approver(core, user.value.id, request).await?,
+                None => requests::is_approver(core, &party, request).await?,
             };
             approver_of.insert(request.entitlement, may);
             if may {

@@ -147,6 +147,16 @@ impl Change {
         self
     }
 
+    /// As [`Self::check`], for what may be relied on already: a transaction has one condition per item.
+    #[must_use]
+    pub fn check_same<R: Record>(self, stored: &Stored<R>) -> Self {
+        let key = stored.value.key();
+        if self.writes.iter().any(|write| *write.key() == key) {
+            return self;
+        }
+        self.check(stored)
+    }
+
     /// Relies on something lying at `key`. Naming a key again adds nothing: a transaction has one condition per item.
     #[must_use]
     pub fn check_exists(mut self, key: Key) -> Self {

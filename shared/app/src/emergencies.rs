@@ -192,7 +192,7 @@ pub async fn review(core: &Core, who: &Who, grant: GrantId, justified: bool, com
         if requests::mine(core, &request, &party).await? {
             return Err(Refusal::OwnAccess.into());
         }
-        if !who.has(Role::Admin) && !requests::is_approver(core, party.user, &request).await? {
+        if !who.has(Role::Admin) && !requests::is_approver(core, &party, &request).await? {
             return Err(Refusal::NotApprover {
                 name: request.entitlement_name.clone(),
             }

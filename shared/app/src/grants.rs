@@ -42,36 +42,36 @@ async fn visible(core: &Core, who: &Who, id: GrantId) -> Result<(Stored<Grant>, 
     }
 }
 
-/// A grant whose beneficiary the caller is, with this account.
+/// A grant that the caller asked for or has, with this account.
 ///
 /// # Errors
-/// When the caller is not the beneficiary, or may not even see it.
-pub(crate) async fn of_beneficiary(core: &Core, who: &Who, id: GrantId) -> Result<Stored<Grant>> {
+/// When the caller is neither, or may not even see it.
+pub(crate) async fn own(core: &Core, who: &Who, id: GrantId) -> Result<Stored<Grant>> {
     let (grant, _) = visible(core, who, id).await?;
     let (user, _) = who.party()?;
-    if grant.value.beneficiary.user != user.value.id {
-        return Err(not_beneficiary());
+    if grant.value.beneficiary.user != user.value.id && grant.value.requester.user != user.value.id {
+        return Err(not_own());
     }
     Ok(grant)
 }
 
-fn not_beneficiary() -> AppError {
+fn not_own() -> AppError {
     Refusal::RoleMissing {
-        role: "of the beneficiary",
+        role: "of the requester or the beneficiary",
     }
     .into()
 }
 
-/// The beneficiary ends their own grant.
+/// The beneficiary, or who asked for them, ends a grant.
 ///
 /// # Errors
-/// When the caller is not the beneficiary, or the grant is over.
+/// When the caller is neither, or the grant is over.
 pub async fn check_in(core: &Core, who: &Who, id: GrantId) -> Result<Grant> {
     who.require_scope(Scope::RequestsReadWrite)?;
     let (grant, request) = visible(core, who, id).await?;
     let (_, party) = who.party()?;
     if !requests::mine(core, &request.value, &party).await? {
-        return Err(not_beneficiary());
+        return Err(not_own());
     }
     order_end(core, who, &grant.value, EndReason::CheckedIn, None).await
 }
@@ -87,9 +87,9 @@ pub async fn revoke(core: &Core, who: &Who, id: GrantId, reason: &str) -> Result
     let (grant, request) = visible(core, who, id).await?;
     if !who.has(Role::Admin) {
         who.require_role(Role::Approver)?;
-        let (user, party) = who.party()?;
+        let (_, party) = who.party()?;
         let decided = requests::decided(core, &request.value, &party).await?;
-        if !decided && !requests::is_approver(core, user.value.id, &request.value).await? {
+        if !decided && !requests::is_approver(core, &party, &request.value).await? {
             return Err(Refusal::NotApprover {
                 name: grant.value.entitlement_name,
             }

@@ -57,11 +57,19 @@ pub async fn list(core: &Core, who: &Who, whose: Whose, cursor: Option<String>, 
         Whose::All if who.reads_all() => everybodys(core, who, cursor, limit).await?,
         Whose::All => return Err(Refusal::RoleMissing { role: "Auditor" }.into()),
     };
-    let requests: Vec<Stored<Request>> = read_many(&*core.store, &page.items)
-        .await?
+    // What somebody else asked for on one's behalf is listed by a marker that lies beside the request.
+    let found: Vec<Key> = page
+        .items
         .into_iter()
-        .flatten()
+        .map(|key| {
+            if key.sk == keys::REQUEST_FOR {
+                Key::new(key.pk, keys::REQUEST)
+            } else {
+                key
+            }
+        })
         .collect();
+    let requests: Vec<Stored<Request>> = read_many(&*core.store, &found).await?.into_iter().flatten().collect();
     // A grant and its extensions name the same one, and a batch must not name a key twice.
     let named: BTreeSet<GrantId> = requests.iter().filter_map(|request| grant_of(&request.value)).collect();
     let grant_keys: Vec<Key> = named.into_iter().map(keys::grant).collect();

@@ -318,6 +318,36 @@ pub fn links_list(application: &ApplicationId) -> String {
     format!("LINK#{application}#LIST")
 }
 
+/// Partition of the delegations for an entitlement.
+#[must_use]
+pub fn delegations(application: &ApplicationId, entitlement: EntitlementId) -> String {
+    format!("DELEG#{application}#{entitlement}")
+}
+
+/// Whom an approver named as their delegate for an entitlement.
+#[must_use]
+pub fn delegation(application: &ApplicationId, entitlement: EntitlementId, principal: UserId) -> Key {
+    Key::new(delegations(application, entitlement), principal.to_string())
+}
+
+/// List partition of the delegations that a user gave.
+#[must_use]
+pub fn delegations_by(user: UserId) -> String {
+    format!("DELEG#BY#{user}")
+}
+
+/// List partition of the delegations that a user received.
+#[must_use]
+pub fn delegations_to(user: UserId) -> String {
+    format!("DELEG#TO#{user}")
+}
+
+/// List partition of all delegations of an application.
+#[must_use]
+pub fn delegations_in(application: &ApplicationId) -> String {
+    format!("DELEG#IN#{application}")
+}
+
 /// List partition of an application's users, and of its groups.
 #[must_use]
 pub fn users_list(application: &ApplicationId) -> String {
@@ -342,10 +372,15 @@ pub fn scim_seen(application: &ApplicationId) -> Key {
     Key::new(format!("SCIM#{application}#SEEN"), "SEEN")
 }
 
+/// Place of a request in its partition.
+pub const REQUEST: &str = "REQUEST";
+/// Place of the marker that it is for somebody else than who made it.
+pub const REQUEST_FOR: &str = "FOR";
+
 /// A request.
 #[must_use]
 pub fn request(id: RequestId) -> Key {
-    Key::new(format!("REQ#{id}"), "REQUEST")
+    Key::new(format!("REQ#{id}"), REQUEST)
 }
 
 /// Partition of a user's open requests.
@@ -364,6 +399,24 @@ pub fn open_request(user: UserId, entitlement: EntitlementId) -> Key {
 #[must_use]
 pub fn open_extension(user: UserId, grant: GrantId) -> Key {
     Key::new(open_requests(user), format!("extends:{grant}"))
+}
+
+/// That a user has asked for somebody else.
+#[must_use]
+pub fn open_for(user: UserId, beneficiary: UserId, entitlement: EntitlementId) -> Key {
+    Key::new(open_requests(user), format!("for:{beneficiary}:{entitlement}"))
+}
+
+/// That a user has asked for more time for somebody else.
+#[must_use]
+pub fn open_extension_for(user: UserId, beneficiary: UserId, grant: GrantId) -> Key {
+    Key::new(open_requests(user), format!("for:{beneficiary}:extends:{grant}"))
+}
+
+/// That a request which somebody else made is for a user.
+#[must_use]
+pub fn request_for(id: RequestId) -> Key {
+    Key::new(format!("REQ#{id}"), REQUEST_FOR)
 }
 
 /// Partition of the decisions on a request.

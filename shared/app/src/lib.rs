@@ -10,6 +10,7 @@ pub mod caller;
 pub mod catalogue;
 pub mod change;
 pub mod decisions;
+pub mod delegations;
 pub mod directory;
 pub mod emergencies;
 pub mod error;

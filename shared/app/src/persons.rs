@@ -228,6 +228,17 @@ pub(crate) async fn of(store: &dyn Store, user: &User) -> Result<Chain> {
     chain(store, &user.application, settings.value.attribute, account, user).await
 }
 
+/// The other accounts of a user's person, as far as they are provisioned and active.
+///
+/// # Errors
+/// As [`Store::get_many`].
+pub async fn others(store: &dyn Store, user: &User) -> Result<Vec<Stored<User>>> {
+    let accounts = of(store, user).await?.accounts;
+    let ids: Vec<UserId> = accounts.into_values().flatten().filter(|id| *id != user.id).collect();
+    let users = directory::users(store, &user.application, &ids).await?;
+    Ok(users.into_iter().flatten().filter(|user| user.value.active).collect())
+}
+
 /// Everything that belongs together with an account, links by the attribute included where there is one.
 async fn chain(
     store: &dyn Store,

@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hourglass_domain::delegate::Hand;
 use hourglass_domain::directory::{Party, User};
 use hourglass_domain::entitlement::{Eligibility, Entitlement, PolicyRef, Principals, Template};
 use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::{ApplicationId, EntitlementId, GroupId, ObjectId, PersonId, TenantId, UserId};
-use hourglass_domain::request::Activation;
+use hourglass_domain::request::{Activation, Request};
 use hourglass_domain::target::{Target, TargetFacts, TargetProblem};
 use hourglass_domain::{Refusal, Timestamp};
 
+use crate::caller::Who;
 use crate::change::{Change, read, read_many};
+use crate::delegations::{self, Acting};
 use crate::directory;
 use crate::error::Result;
 use crate::keys;
@@ -220,32 +223,148 @@ pub async fn may_have(
     }
 }
 
-/// Who of `parties` may approve now, in the same order: active, no guest, still the same account, and named.
+/// Whose decisions still count, in the same order: of those who are active, no guest, still the same account, and named as
+/// approvers or still the delegate of the approver for whom they decided.
 ///
 /// # Errors
 /// Only when the table does not answer.
-pub async fn standing(
+pub async fn standing<'a>(
     store: &dyn Store,
-    application: &ApplicationId,
+    entitlement: &Entitlement,
     approvers: &Principals,
-    parties: impl Iterator<Item = &Party>,
+    hands: impl Iterator<Item = Hand<'a>>,
+    now: Timestamp,
 ) -> Result<Vec<Standing>> {
+    let application = &entitlement.application;
     let mut standing = Vec::new();
-    for party in parties {
-        let user = directory::user(store, application, party.user).await?;
-        let same = |user: &User| user.active && !user.is_guest() && user.object_id() == Some(party.object_id);
+    for Hand { approver, acting_for } in hands {
+        let user = directory::provisioned_user(store, application, approver.user).await?;
+        let same = |user: &User| user.active && !user.is_guest() && user.object_id() == Some(approver.object_id);
         let Some(user) = user.filter(|user| same(&user.value)) else {
             continue;
         };
-        if let Some(named) = named(store, application, approvers, party.user).await? {
+        let by = match acting_for {
+            None => named(store, application, approvers, approver.user)
+                .await?
+                .map(Right::Own),
+            Some(principal) => delegations::acting(store, entitlement, approvers, approver, now)
+                .await?
+                .into_iter()
+                .find(|acting| acting.principal().user == principal.user)
+                .map(|acting| Right::Delegate(Box::new(acting))),
+        };
+        if let Some(by) = by {
             standing.push(Standing {
-                party: party.clone(),
+                party: approver.clone(),
                 user,
-                named,
+                by,
             });
         }
     }
     Ok(standing)
+}
+
+/// By what somebody may decide.
+#[derive(Clone, Debug)]
+pub enum Right {
+    /// As an approver.
+    Own(Named),
+    /// For an approver.
+    Delegate(Box<Acting>),
+}
+
+impl Right {
+    /// `change`, relying on this being so still.
+    #[must_use]
+    pub fn checked(&self, change: Change, application: &ApplicationId, user: UserId) -> Change {
+        match self {
+            Self::Own(named) => named.checked(change, application, user),
+            Self::Delegate(acting) => acting.checked(change),
+        }
+    }
+
+    /// For whom it is, where it is not one's own.
+    #[must_use]
+    pub fn acting_for(&self) -> Option<&Party> {
+        match self {
+            Self::Own(_) => None,
+            Self::Delegate(acting) => Some(acting.principal()),
+        }
+    }
+}
+
+/// By what somebody may decide on a request, if they may: as an approver, else for the first approver who is not concerned
+/// and whose delegate they are.
+///
+/// # Errors
+/// Only when the table does not answer.
+pub async fn right(
+    store: &dyn Store,
+    entitlement: &Entitlement,
+    approvers: &Principals,
+    party: &Party,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Option<Right>> {
+    if let Some(named) = named(store, &entitlement.application, approvers, party.user).await? {
+        return Ok(Some(Right::Own(named)));
+    }
+    let mut acting = delegations::acting(store, entitlement, approvers, party, now).await?;
+    if acting.is_empty() {
+        return Ok(None);
+    }
+    let principals: Vec<Party> = acting.iter().map(|acting| acting.principal().clone()).collect();
+    let all = request.parties().chain(&principals);
+    let (persons, _) = persons::now(store, &request.application, all).await?;
+    let free = principals
+        .iter()
+        .position(|principal| !persons.is_any(principal, request.parties()));
+    // Where none is free, the first one's concern is what it is refused for.
+    Ok(Some(Right::Delegate(Box::new(acting.swap_remove(free.unwrap_or(0))))))
+}
+
+/// An entitlement with everything it is judged by, for a caller who has anything to do with it: who may have it, also with
+/// a linked account of theirs, approves it, for themselves or for somebody else, or reads everything.
+///
+/// # Errors
+/// For everybody else there is no such entitlement, by the same sentence as when there is none.
+pub async fn seen(core: &Core, who: &Who, id: EntitlementId) -> Result<InForce> {
+    let (store, application) = (&*core.store, &who.application.value.id);
+    let entitlement: Option<Stored<Entitlement>> = read(store, &keys::entitlement(application, id)).await?;
+    let template = template(store, application).await?;
+    let (user, party) = who.party()?;
+    let Some(entitlement) = entitlement else {
+        // About as much work as for one that is invisible.
+        named(store, application, &template.value.default_approvers, user.value.id).await?;
+        return Err(Refusal::NotFound { what: "entitlement" }.into());
+    };
+    let approvers = entitlement.value.approvers_in_force(&template.value);
+    let now = core.clock.now();
+    let sees = who.reads_all()
+        || may_use(store, &entitlement.value, user.value.id).await?
+        || named(store, application, approvers, user.value.id).await?.is_some()
+        || !delegations::acting(store, &entitlement.value, approvers, &party, now)
+            .await?
+            .is_empty()
+        || any_other_may_use(store, &entitlement.value, &user.value).await?;
+    if !sees {
+        return Err(Refusal::NotFound { what: "entitlement" }.into());
+    }
+    in_force(store, application, id).await
+}
+
+async fn may_use(store: &dyn Store, entitlement: &Entitlement, user: UserId) -> Result<bool> {
+    Ok(eligible(store, entitlement, user).await?.is_some() || emergency(store, entitlement, user).await?.is_some())
+}
+
+/// Whether another account of the user's person may have it.
+async fn any_other_may_use(store: &dyn Store, entitlement: &Entitlement, user: &User) -> Result<bool> {
+    for other in persons::others(store, user).await? {
+        if may_use(store, entitlement, other.value.id).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Somebody who may approve now.
@@ -256,7 +375,7 @@ pub struct Standing {
     /// Their account.
     pub user: Stored<User>,
     /// By what.
-    pub named: Named,
+    pub by: Right,
 }
 
 /// What the directory says about the targets of many entitlements, read in as few calls as there can be.
@@ -468,6 +587,9 @@ pub async fn loop_group(store: &dyn Store, in_force: &InForce) -> Result<Option<
     }
     if let Some(emergency) = &in_force.entitlement.value.emergency {
         sources.extend(&emergency.people.groups);
+    }
+    if let Some(delegates) = &in_force.entitlement.value.delegates {
+        sources.extend(&delegates.groups);
     }
     for source in sources {
         let Some(group) = directory::group(store, application, source).await? else {

@@ -9,6 +9,7 @@ use hourglass_domain::audit;
 use hourglass_domain::budget::Bucket;
 use hourglass_domain::by_hand::ClosingByHand;
 use hourglass_domain::decision::Decision;
+use hourglass_domain::delegate::Delegation;
 use hourglass_domain::directory::{Gone, Group, User};
 use hourglass_domain::drift::{DriftPolicy, DriftReport, ProtectedAccounts, StandingMember};
 use hourglass_domain::due::{DueEntry, DueKind};
@@ -30,6 +31,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
+use crate::change::Change;
 use crate::keys::{self, Unique};
 use crate::ports::store::{Item, Key, List, Listed, StoreError};
 
@@ -214,9 +216,11 @@ record!(
 record!(
     OpenRequest,
     "open_request",
-    |o| match o.extends {
-        None => keys::open_request(o.user, o.entitlement),
-        Some(grant) => keys::open_extension(o.user, grant),
+    |o| match (o.beneficiary, o.extends) {
+        (None, None) => keys::open_request(o.user, o.entitlement),
+        (None, Some(grant)) => keys::open_extension(o.user, grant),
+        (Some(beneficiary), None) => keys::open_for(o.user, beneficiary, o.entitlement),
+        (Some(beneficiary), Some(grant)) => keys::open_extension_for(o.user, beneficiary, grant),
     },
     o.request
 );
@@ -532,11 +536,18 @@ pub struct GroupUse {
     pub source_of: BTreeSet<EntitlementId>,
 }
 
-/// That a user has an open request for an entitlement, or to extend a grant.
+/// That a user has an open request for an entitlement, or to extend a grant. The beneficiary has one, which makes it the
+/// only one of its kind; so has the requester, where that is another account.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct OpenRequest {
     /// Whose.
     pub user: UserId,
+    /// Who made it, where that is not the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requester: Option<UserId>,
+    /// For whom it is, where that is not the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beneficiary: Option<UserId>,
     /// For what.
     pub entitlement: EntitlementId,
     /// The grant that it would extend.
@@ -547,15 +558,106 @@ pub struct OpenRequest {
 }
 
 impl OpenRequest {
-    /// The marker of a pending request.
+    /// The markers of a pending request.
     #[must_use]
-    pub const fn of(request: &Request) -> Self {
-        Self {
-            user: request.requester.user,
+    pub fn of(request: &Request) -> Vec<Self> {
+        let (requester, beneficiary) = (request.requester.user, request.beneficiary.user);
+        let marker = |user| Self {
+            user,
+            requester: None,
+            beneficiary: None,
             entitlement: request.entitlement,
             extends: request.kind.extends(),
             request: request.id,
+        };
+        if requester == beneficiary {
+            return vec![marker(beneficiary)];
         }
+        let own = Self {
+            requester: Some(requester),
+            ..marker(beneficiary)
+        };
+        let others = Self {
+            beneficiary: Some(beneficiary),
+            ..marker(requester)
+        };
+        vec![own, others]
+    }
+
+    /// `change` without the markers of a request.
+    #[must_use]
+    pub fn gone(request: &Request, change: Change) -> Change {
+        let markers = Self::of(request).into_iter();
+        markers.fold(change, |change, marker| change.delete_any(marker.key()))
+    }
+}
+
+/// That a request which somebody else made is for a user: how they find it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RequestFor {
+    /// Which.
+    pub request: RequestId,
+    /// For whom.
+    pub user: UserId,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl RequestFor {
+    /// Of a request that somebody else made.
+    #[must_use]
+    pub fn of(request: &Request) -> Option<Self> {
+        (request.requester.user != request.beneficiary.user).then_some(Self {
+            request: request.id,
+            user: request.beneficiary.user,
+            created_at: request.created_at,
+        })
+    }
+}
+
+impl Record for RequestFor {
+    const KIND: &'static str = "request_for";
+    fn key(&self) -> Key {
+        keys::request_for(self.request)
+    }
+    fn audit_id(&self) -> String {
+        self.request.to_string()
+    }
+    fn lists(&self) -> Vec<Listed> {
+        vec![Listed {
+            list: List::Owner,
+            pk: keys::requests_of(self.user),
+            sk: format!("{}#{}", self.created_at, self.request),
+        }]
+    }
+}
+
+/// How long (seconds) a delegation that is over stays readable.
+const DELEGATION_SECONDS: i64 = 90 * 86_400;
+
+impl Record for Delegation {
+    const KIND: &'static str = "delegation";
+    fn key(&self) -> Key {
+        keys::delegation(&self.application, self.entitlement, self.principal.user)
+    }
+    fn audit_id(&self) -> String {
+        format!("{}:{}", self.entitlement, self.principal.user)
+    }
+    fn lists(&self) -> Vec<Listed> {
+        let sk = format!("{}#{}", self.entitlement, self.principal.user);
+        let place = |list, pk| Listed {
+            list,
+            pk,
+            sk: sk.clone(),
+        };
+        vec![
+            place(List::Owner, keys::delegations_by(self.principal.user)),
+            place(List::Waiting, keys::delegations_to(self.delegate.user)),
+            place(List::Month, keys::delegations_in(&self.application)),
+        ]
+    }
+    fn expires(&self) -> Option<Timestamp> {
+        Some(self.until.plus_seconds(DELEGATION_SECONDS))
     }
 }
 

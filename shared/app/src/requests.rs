@@ -8,9 +8,9 @@ use hourglass_domain::grant::{EndOrder, Grant};
 use hourglass_domain::ids::{EntitlementId, GrantId, RequestId, UserId};
 use hourglass_domain::kill_switch::Pause;
 use hourglass_domain::limit::Counted;
+use hourglass_domain::person::LinkSettings;
 use hourglass_domain::request::{
-    Activation, Ask, AskFacts, CloseReason, ExtensionFacts, MOST_OPEN_REQUESTS, Request, RequestStatus, ask,
-    ask_to_extend,
+    Activation, Ask, AskFacts, CloseReason, ExtensionFacts, Request, RequestStatus, ask, ask_to_extend, no_beneficiary,
 };
 use hourglass_domain::roles::{Role, Scope};
 use hourglass_domain::{Refusal, Timestamp};
@@ -18,6 +18,8 @@ use serde_json::Value;
 
 use crate::caller::Who;
 use crate::change::{Change, ChangeError, DECIDE_AGAIN, personal, read, read_page};
+use crate::delegations;
+use crate::directory;
 use crate::emergencies;
 use crate::error::Result;
 use crate::grants;
@@ -30,7 +32,7 @@ use crate::policy::{self, InForce, Named};
 use crate::ports::Core;
 use crate::ports::store::Query;
 use crate::prompts;
-use crate::records::{OpenRequest, Record as _, Stored};
+use crate::records::{OpenRequest, RequestFor, Stored};
 
 /// The function whose counters say how often a person asks.
 const FUNCTION: &str = "requests";
@@ -60,7 +62,9 @@ struct Prepared {
     request: Request,
     in_force: InForce,
     requester: Stored<User>,
+    beneficiary: Stored<User>,
     eligible: Named,
+    links: Stored<LinkSettings>,
     extends: Option<Stored<Grant>>,
     pause: Stored<Pause>,
     allowed: Allowed,
@@ -76,40 +80,54 @@ async fn prepare(core: &Core, who: &Who, wanted: Wanted<'_>, now: Timestamp) -> 
     let (extends, entitlement) = match wanted {
         Wanted::New(new) => (None, new.entitlement),
         Wanted::Extension(grant, _) => {
-            let grant = grants::of_beneficiary(core, who, grant).await?;
+            let grant = grants::own(core, who, grant).await?;
             let entitlement = grant.value.entitlement;
             (Some(grant), entitlement)
         }
     };
-    let in_force = policy::in_force(store, application, entitlement).await?;
+    let in_force = match &extends {
+        None => policy::seen(core, who, entitlement).await?,
+        // Whoever sees the grant knows of it.
+        Some(_) => policy::in_force(store, application, entitlement).await?,
+    };
     let wanted_ask = match wanted {
         Wanted::New(NewRequest { ask, .. }) | Wanted::Extension(_, ask) => ask,
     };
-    let eligible = if wanted_ask.emergency {
-        policy::emergency(store, &in_force.entitlement.value, requester.value.id).await?
-    } else {
-        policy::eligible(store, &in_force.entitlement.value, requester.value.id).await?
+    // Of a grant, both are as they were pinned: what its end rests on does not change with a name or a link.
+    let pinned = extends.as_ref().map(|grant| &grant.value);
+    let person = party.person;
+    let party = match pinned {
+        Some(grant) if grant.beneficiary.user == party.user => grant.beneficiary.clone(),
+        Some(grant) => grant.requester.clone(),
+        None => party,
     };
-    if let Wanted::New(new) = wanted
-        && new
-            .beneficiary
-            .is_some_and(|beneficiary| beneficiary != requester.value.id)
-    {
-        let rule = "must be yourself: this entitlement gives access to requesters only";
-        return Err(Refusal::invalid("beneficiary", rule).into());
-    }
-    let open = read_page::<OpenRequest>(
-        store,
-        &Query::partition(keys::open_requests(requester.value.id)).limit(MOST_OPEN_REQUESTS),
-    )
-    .await?
-    .items;
+    let (beneficiary, for_whom, links) = match (wanted, pinned) {
+        (_, Some(grant)) => {
+            let user = directory::user(store, application, grant.beneficiary.user).await?;
+            let user = user.filter(|user| user.value.active).ok_or(Refusal::AccountInactive)?;
+            let (_, links) = persons::now(store, application, [&party]).await?;
+            (user, grant.beneficiary.clone(), links)
+        }
+        (Wanted::New(new), None) => for_whom(core, &in_force, (&requester, &party), new).await?,
+        (Wanted::Extension(..), None) => return Err(Refusal::NotFound { what: "grant" }.into()),
+    };
+    let eligible = if wanted_ask.emergency {
+        policy::emergency(store, &in_force.entitlement.value, for_whom.user).await?
+    } else {
+        policy::eligible(store, &in_force.entitlement.value, for_whom.user).await?
+    };
+    let open = read_page::<OpenRequest>(store, &Query::partition(keys::open_requests(requester.value.id))).await?;
+    let asked_already = match &extends {
+        None => keys::open_request(for_whom.user, entitlement),
+        Some(grant) => keys::open_extension(for_whom.user, grant.value.id),
+    };
+    let asked_already = read::<OpenRequest>(store, &asked_already).await?.is_some();
     let available_approvers = policy::available_approvers(
         store,
         application,
         party.tenant,
         in_force.approvers(),
-        &[&party],
+        &[&party, &for_whom],
         in_force.entitlement.value.quorum,
     )
     .await?;
@@ -117,15 +135,13 @@ async fn prepare(core: &Core, who: &Who, wanted: Wanted<'_>, now: Timestamp) -> 
         entitlement: (&in_force.entitlement.value, in_force.entitlement.version),
         template: (&in_force.template.value, in_force.template.version),
         requester: &party,
-        beneficiary: &party,
+        beneficiary: &for_whom,
         eligible: eligible.is_some(),
         available_approvers,
         target_facts: &in_force.facts,
-        open_requests: open.len(),
-        asked_already: open.iter().any(|open| match &extends {
-            None => open.value.extends.is_none() && open.value.entitlement == entitlement,
-            Some(grant) => open.value.extends == Some(grant.value.id),
-        }),
+        // What others ask for on their behalf takes nobody's own room.
+        open_requests: open.items.iter().filter(|open| open.value.requester.is_none()).count(),
+        asked_already,
     };
     let id = RequestId::new(core.ids.uuid());
     let request = match (wanted, &extends) {
@@ -139,21 +155,54 @@ async fn prepare(core: &Core, who: &Who, wanted: Wanted<'_>, now: Timestamp) -> 
         }
     };
     if request.activation == Activation::Emergency {
-        emergencies::check_path(core, application, party.person).await?;
+        emergencies::check_path(core, application, person).await?;
     }
     // After the rules: who may not ask learns nothing about the state of things.
-    let allowed = limits::check(core, FUNCTION, application, Counted::Requests, party.person).await?;
+    let allowed = limits::check(core, FUNCTION, application, Counted::Requests, person).await?;
     prompts::check(store, &in_force.template.value, in_force.approvers(), now).await?;
-    let pause = pause::passed(store, application, request.entitlement, &[party.user]).await?;
+    let pause = pause::passed(store, application, request.entitlement, &[party.user, for_whom.user]).await?;
     Ok(Prepared {
         request,
         in_force,
         requester,
+        beneficiary,
+        links,
         eligible: eligible.unwrap_or(Named::InPerson),
         extends,
         pause,
         allowed,
     })
+}
+
+/// For whom it is asked, and that the links between accounts are as they were read. Whoever may not be named is refused by
+/// the same sentence as whoever does not exist.
+async fn for_whom(
+    core: &Core,
+    in_force: &InForce,
+    requester: (&Stored<User>, &Party),
+    new: &NewRequest,
+) -> Result<(Stored<User>, Party, Stored<LinkSettings>)> {
+    let store = &*core.store;
+    let (user, party) = requester;
+    let entitlement = &in_force.entitlement.value;
+    let application = &entitlement.application;
+    let Some(id) = new.beneficiary.filter(|id| *id != user.value.id) else {
+        let (_, links) = persons::now(store, application, [party]).await?;
+        return Ok((user.clone(), party.clone(), links));
+    };
+    let refused = || no_beneficiary(entitlement);
+    let named = directory::user(store, application, id).await?;
+    let named = named.filter(|named| named.value.active && !new.ask.emergency);
+    let other = named.as_ref().and_then(|named| named.value.party(party.tenant));
+    let (persons, links) = persons::now(store, application, other.iter().chain([party])).await?;
+    let (named, other) = named.zip(other).ok_or_else(refused)?;
+    let own = persons.same(party, &other);
+    let may_have = policy::eligible(store, entitlement, id).await?.is_some();
+    if own || (entitlement.on_behalf && may_have) {
+        Ok((named, other, links))
+    } else {
+        Err(refused().into())
+    }
 }
 
 /// Whether somebody has ordered the grant to end.
@@ -232,12 +281,25 @@ async fn make(
         let lapse = DueEntry::new(request.lapses_at, DueKind::Lapse, request.id);
         let mut change = Change::new()
             .create(request)?
-            .create(&OpenRequest::of(request))?
             .due(&[], &[lapse])?
             .check(&prepared.requester)
+            .check_same(&prepared.beneficiary)
             .check(&prepared.in_force.entitlement)
             .check(&prepared.in_force.template)
             .event(StreamId::request(request.id), created(core, who, request, now));
+        for marker in OpenRequest::of(request) {
+            change = change.create(&marker)?;
+        }
+        if let Some(marker) = RequestFor::of(request) {
+            // Whoever gets access that somebody else asked for is told.
+            let draft = Draft::new(now, who.actor(), "request.created_for")
+                .fact("request", request.id)
+                .fact("requester", request.requester.user)
+                .fact("entitlement", request.entitlement);
+            let stream = StreamId::user(&request.application, marker.user);
+            change = change.create(&marker)?.event(stream, draft);
+        }
+        change = persons::checked(change, &prepared.links);
         if let Some(grant) = &prepared.extends {
             let draft = Draft::new(now, who.actor(), "grant.extension_requested")
                 .fact("grant", grant.value.id)
@@ -247,7 +309,7 @@ async fn make(
         }
         change = prepared
             .eligible
-            .checked(change, &request.application, request.requester.user);
+            .checked(change, &request.application, request.beneficiary.user);
         change = pause::checked(change, &prepared.pause);
         change = prepared.allowed.counted(change, now)?;
         if let Some(once) = once {
@@ -281,6 +343,9 @@ fn created(core: &Core, who: &Who, request: &Request, now: Timestamp) -> Draft {
         .fact("policy", request.policy.hash)
         .fact("lapses_at", request.lapses_at)
         .fact("client", &who.caller.client);
+    if request.beneficiary.user != request.requester.user {
+        draft = draft.fact("beneficiary", request.beneficiary.user);
+    }
     if let Some(grant) = request.kind.extends() {
         draft = draft.fact("extends", grant);
     }
@@ -296,14 +361,13 @@ fn created(core: &Core, who: &Who, request: &Request, now: Timestamp) -> Draft {
 /// Takes a pending request back.
 ///
 /// # Errors
-/// When the caller did not make it, or it is not pending.
+/// When the caller did not make it and would not get the access, or it is not pending.
 pub async fn cancel(core: &Core, who: &Who, id: RequestId) -> Result<Request> {
     who.require_scope(Scope::RequestsReadWrite)?;
-    let (user, _) = who.party()?;
-    let user = user.value.id;
+    let (_, party) = who.party()?;
     for _ in 0..DECIDE_AGAIN {
         let stored = find(core, who, id).await?;
-        if stored.value.requester.user != user {
+        if !mine(core, &stored.value, &party).await? {
             return Err(visible_or_not_found(core, who, &stored.value).await);
         }
         match close(core, &stored, RequestStatus::Cancelled, "cancelled", who.actor()).await {
@@ -315,11 +379,11 @@ pub async fn cancel(core: &Core, who: &Who, id: RequestId) -> Result<Request> {
     Err(Refusal::Changed.into())
 }
 
-/// Someone who sees the request learns that only the requester may; anyone else that there is none.
+/// Someone who sees the request learns that only requester and beneficiary may; anyone else that there is none.
 async fn visible_or_not_found(core: &Core, who: &Who, request: &Request) -> crate::AppError {
     match may_see(core, who, request).await {
         Ok(true) => Refusal::RoleMissing {
-            role: "of the requester",
+            role: "of the requester or the beneficiary",
         }
         .into(),
         Ok(false) => Refusal::NotFound { what: "request" }.into(),
@@ -369,9 +433,8 @@ pub(crate) async fn close_because(
     if let Some(because) = because {
         draft = draft.fact("because", because.name());
     }
-    Change::new()
+    OpenRequest::gone(&request, Change::new())
         .replace(stored.version, &request)?
-        .delete_any(OpenRequest::of(&request).key())
         .due(&[DueEntry::new(request.lapses_at, DueKind::Lapse, request.id)], &[])?
         .event(StreamId::request(request.id), draft)
         .commit(&*core.store)
@@ -388,7 +451,7 @@ pub(crate) async fn close_because(
 pub(crate) async fn close_extension_of(core: &Core, grant: &Grant, actor: &Actor) -> Result<()> {
     let store = &*core.store;
     for _ in 0..DECIDE_AGAIN {
-        let key = keys::open_extension(grant.requester.user, grant.id);
+        let key = keys::open_extension(grant.beneficiary.user, grant.id);
         let Some(open) = read::<OpenRequest>(store, &key).await? else {
             return Ok(());
         };
@@ -439,13 +502,13 @@ pub(crate) async fn may_see(core: &Core, who: &Who, request: &Request) -> Result
     if who.reads_all() {
         return Ok(true);
     }
-    let Ok((user, party)) = who.party() else {
+    let Ok((_, party)) = who.party() else {
         return Ok(false);
     };
     if mine(core, request, &party).await? || decided(core, request, &party).await? {
         return Ok(true);
     }
-    is_approver(core, user.value.id, request).await
+    is_approver(core, &party, request).await
 }
 
 /// Whether a party is requester or beneficiary, with whatever account: as links are now.
@@ -462,14 +525,17 @@ pub(crate) async fn decided(core: &Core, request: &Request, party: &Party) -> Re
     if decisions.is_empty() {
         return Ok(false);
     }
-    let approvers: Vec<&Party> = decisions.iter().map(|decision| &decision.value.approver).collect();
+    let approvers: Vec<&Party> = decisions
+        .iter()
+        .flat_map(|decision| decision.value.hand().parties())
+        .collect();
     let all = approvers.iter().copied().chain([party]);
     let (persons, _) = persons::now(&*core.store, &request.application, all).await?;
     Ok(persons.is_any(party, approvers))
 }
 
-/// Whether the user is an approver of what was requested, now.
-pub(crate) async fn is_approver(core: &Core, user: UserId, request: &Request) -> Result<bool> {
+/// Whether a party is an approver of what was requested, now, or the delegate of one.
+pub(crate) async fn is_approver(core: &Core, party: &Party, request: &Request) -> Result<bool> {
     let store = &*core.store;
     let key = keys::entitlement(&request.application, request.entitlement);
     let Some(entitlement) = read::<hourglass_domain::entitlement::Entitlement>(store, &key).await? else {
@@ -477,9 +543,14 @@ pub(crate) async fn is_approver(core: &Core, user: UserId, request: &Request) ->
     };
     let template = policy::template(store, &request.application).await?;
     let approvers = entitlement.value.approvers_in_force(&template.value);
-    Ok(policy::named(store, &request.application, approvers, user)
+    if policy::named(store, &request.application, approvers, party.user)
         .await?
-        .is_some())
+        .is_some()
+    {
+        return Ok(true);
+    }
+    let acting = delegations::acting(store, &entitlement.value, approvers, party, core.clock.now()).await?;
+    Ok(!acting.is_empty())
 }
 
 /// Lapses a request whose time to live is over; anything else is left alone. For the sweep.

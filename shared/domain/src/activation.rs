@@ -116,6 +116,7 @@ pub fn activate(ids: (DecisionId, GrantId), facts: &ActivationFacts<'_>, now: Ti
         verdict: Verdict::Activate,
         duration: request.duration,
         approver: request.beneficiary.clone(),
+        acting_for: None,
         beneficiary: request.beneficiary.clone(),
         comment: None,
         policy: facts.policy.clone(),

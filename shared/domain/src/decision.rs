@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::delegate::Hand;
 use crate::directory::Party;
 use crate::duration::AccessDuration;
 use crate::entitlement::{ApprovalMode, Entitlement, PolicyRef};
@@ -165,6 +166,9 @@ pub struct Decision {
     pub duration: AccessDuration,
     /// By whom.
     pub approver: Party,
+    /// On whose behalf, where a delegate decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acting_for: Option<Party>,
     /// For whom.
     pub beneficiary: Party,
     /// What the approver wrote.
@@ -175,6 +179,17 @@ pub struct Decision {
     pub evidence: Evidence,
     /// When.
     pub at: Timestamp,
+}
+
+impl Decision {
+    /// Whose hand it is.
+    #[must_use]
+    pub const fn hand(&self) -> Hand<'_> {
+        Hand {
+            approver: &self.approver,
+            acting_for: self.acting_for.as_ref(),
+        }
+    }
 }
 
 /// What an approver sends, already parsed.
@@ -191,7 +206,7 @@ pub struct Vote {
 impl Vote {
     /// What the approver signs: exactly what they decide about, and until when the challenge counts.
     #[must_use]
-    pub fn form(&self, request: (&Request, u64), approver: &Party, policy: &PolicyRef, expires_at: Second) -> Form {
+    pub fn form(&self, request: (&Request, u64), hand: Hand<'_>, policy: &PolicyRef, expires_at: Second) -> Form {
         let (request, request_version) = request;
         Form::Decision(DecisionForm {
             application: request.application.clone(),
@@ -203,8 +218,8 @@ impl Vote {
             duration_seconds: seconds(self.duration.unwrap_or(request.duration)),
             requester: Account::from(&request.requester),
             beneficiary: Account::from(&request.beneficiary),
-            approver: Account::from(approver),
-            acting_for: None,
+            approver: Account::from(hand.approver),
+            acting_for: hand.acting_for.map(Account::from),
             targets: signed_targets(request),
             policy_hash: policy.hash,
             expires_at,
@@ -242,7 +257,10 @@ pub struct DecisionFacts<'a> {
     pub approver_is_guest: bool,
     /// Whether the approver is named, or a member of a group that is named, as an approver now.
     pub is_approver: bool,
-    /// Who of those that approved before may still approve: active, no guest, and named as an approver now.
+    /// For whom they decide, where they do as a delegate: somebody who may approve now.
+    pub acting_for: Option<&'a Party>,
+    /// Who of those that approved before may still approve: active, no guest, and named as an approver now, or still the
+    /// delegate of somebody who is.
     pub standing: &'a [Party],
     /// Whether the beneficiary is still among those who may ask.
     pub eligible: bool,
@@ -287,8 +305,9 @@ pub fn decide(
         Verdict::Approve | Verdict::Activate => return Err(Refusal::OwnActivation),
     };
     request.check_open(wanted, now)?;
-    let before = request.approvals.iter().map(|approval| &approval.approver);
-    if facts.persons.is_any(facts.approver, before) {
+    let hand = facts.hand();
+    let mut before = request.approvals.iter().map(Approval::hand);
+    if before.any(|other| facts.persons.same_hand(hand, other)) {
         return Err(Refusal::AlreadyDecided);
     }
     let evidence = facts.factor.evidence(facts.entitlement, now)?;
@@ -311,6 +330,7 @@ pub fn decide(
         verdict: vote.verdict,
         duration,
         approver: facts.approver.clone(),
+        acting_for: facts.acting_for.cloned(),
         beneficiary: request.beneficiary.clone(),
         comment: vote.comment,
         policy: facts.policy.clone(),
@@ -329,6 +349,7 @@ pub fn decide(
     let mut request = request.clone();
     request.approvals.push(Approval {
         approver: facts.approver.clone(),
+        acting_for: facts.acting_for.cloned(),
         duration,
         at: now,
     });
@@ -354,25 +375,37 @@ pub fn decide(
 /// requester, beneficiary or another approver by another account.
 fn counted(request: &Request, facts: &DecisionFacts<'_>) -> usize {
     let persons = facts.persons;
-    let counts = |approver: &Party| {
-        let standing = facts.standing.iter().any(|other| other.same_person(approver));
-        let concerned = persons.is_any(approver, [&request.requester, &request.beneficiary]);
-        (approver.same_person(facts.approver) || standing) && !concerned
+    let counts = |hand: &Hand<'_>| {
+        let standing = facts.standing.iter().any(|other| other.same_person(hand.approver));
+        (hand.approver.same_person(facts.approver) || standing) && !concerned(request, *hand, persons)
     };
-    let approvers = request.approvals.iter().map(|approval| &approval.approver);
-    persons.count(approvers.filter(|approver| counts(approver)))
+    persons.count(request.approvals.iter().map(Approval::hand).filter(counts))
+}
+
+/// Whether somebody in a hand has asked or benefits.
+fn concerned(request: &Request, hand: Hand<'_>, persons: &Persons) -> bool {
+    let own = [&request.requester, &request.beneficiary];
+    hand.parties().any(|party| persons.is_any(party, own))
+}
+
+impl<'a> DecisionFacts<'a> {
+    /// Whose hand decides.
+    #[must_use]
+    pub const fn hand(&self) -> Hand<'a> {
+        Hand {
+            approver: self.approver,
+            acting_for: self.acting_for,
+        }
+    }
 }
 
 /// Who may decide at all.
 fn check_approver(facts: &DecisionFacts<'_>) -> Result<(), Refusal> {
     let (request, _) = facts.request;
-    if facts
-        .persons
-        .is_any(facts.approver, [&request.requester, &request.beneficiary])
-    {
+    if concerned(request, facts.hand(), facts.persons) {
         return Err(Refusal::OwnAccess);
     }
-    if !facts.is_approver {
+    if !facts.is_approver && facts.acting_for.is_none() {
         return Err(Refusal::NotApprover {
             name: request.entitlement_name.clone(),
         });
@@ -507,8 +540,11 @@ fn verify_approved<'a>(
     if request.status != RequestStatus::Approved || request.grant != Some(grant.id) {
         return Err("the request does not name this grant as its result");
     }
+    // More time may be asked for by either of the two.
+    let asked_by = grant.requester == request.requester
+        || (request.kind.extends().is_some() && grant.beneficiary == request.requester);
     let same_parties = grant.beneficiary == request.beneficiary
-        && grant.requester == request.requester
+        && asked_by
         && grant.entitlement == request.entitlement
         && grant.application == request.application;
     let same_targets = grant.targets.len() == request.targets.len()
@@ -534,14 +570,14 @@ fn verify_approved<'a>(
         if decision.verdict == Verdict::Deny {
             return Err("an approver denied the request");
         }
-        let own =
-            decision.approver.same_person(&request.requester) || decision.approver.same_person(&request.beneficiary);
+        let pinned = Persons::default();
+        let own = concerned(request, decision.hand(), &pinned);
         if own || decision.policy.hash != request.policy.hash || decision.duration > request.duration {
             return Err("a decision does not fit its request");
         }
         if !counted
             .iter()
-            .any(|earlier| earlier.approver.same_person(&decision.approver))
+            .any(|earlier| pinned.same_hand(earlier.hand(), decision.hand()))
         {
             counted.push(decision);
         }
@@ -619,7 +655,7 @@ pub fn verify_rules(
         }
         _ => return Err("the entitlement does not allow that way to activate it"),
     }
-    let mut counted: Vec<&Party> = Vec::new();
+    let mut counted: Vec<Hand<'_>> = Vec::new();
     for decision in standing {
         let does = match &decision.evidence {
             Evidence::Passkey(_) => true,
@@ -631,8 +667,8 @@ pub fn verify_rules(
         if !does {
             return Err("a decision does not show the factor that the entitlement asks for");
         }
-        if !persons.is_any(&decision.approver, [&request.requester, &request.beneficiary]) {
-            counted.push(&decision.approver);
+        if !concerned(request, decision.hand(), persons) {
+            counted.push(decision.hand());
         }
     }
     if persons.count(counted) < usize::from(entitlement.quorum).max(1) {
@@ -667,6 +703,7 @@ mod tests {
         passkey: Option<(Passkey, Proof)>,
         vote: Vote,
         is_approver: bool,
+        acting_for: Option<Party>,
         standing: Vec<Party>,
         eligible: bool,
         guest: bool,
@@ -718,6 +755,7 @@ mod tests {
                 comment: None,
             },
             is_approver: true,
+            acting_for: None,
             standing: vec![party(11)],
             eligible: true,
             guest: false,
@@ -739,6 +777,7 @@ mod tests {
                 approver: &case.approver,
                 approver_is_guest: case.guest,
                 is_approver: case.is_approver,
+                acting_for: case.acting_for.as_ref(),
                 standing: &case.standing,
                 eligible: case.eligible,
                 loop_group: None,
@@ -955,6 +994,69 @@ mod tests {
             (RequestStatus::Pending, None),
             "one of the two approvals does not count"
         );
+    }
+
+    #[test]
+    fn a_delegate_counts_once_with_their_principal_and_neither_may_be_concerned() {
+        // 12 decides for 11.
+        let delegate = |request: Request| {
+            let mut case = case();
+            case.request = request;
+            (case.approver, case.acting_for, case.is_approver) = (party(12), Some(party(11)), false);
+            case
+        };
+        let mut two = case().request;
+        two.quorum = 2;
+        let first = run(&delegate(two.clone())).unwrap();
+        assert_eq!(first.decision.acting_for, Some(party(11)));
+        let mut principal = case();
+        principal.request = first.request.clone();
+        assert_eq!(run(&principal).unwrap_err(), Refusal::AlreadyDecided);
+        let mut by_principal = case();
+        by_principal.request = two.clone();
+        let again = delegate(run(&by_principal).unwrap().request);
+        assert_eq!(run(&again).unwrap_err(), Refusal::AlreadyDecided);
+        // Somebody else completes it, as long as the delegate still counts.
+        let mut other = case();
+        (other.request, other.approver) = (first.request, party(13));
+        other.standing = vec![party(12)];
+        assert!(run(&other).unwrap().grant.is_some());
+        other.standing = Vec::new();
+        assert!(run(&other).unwrap().grant.is_none());
+
+        for concerned in [12, 11] {
+            let mut own = delegate(two.clone());
+            own.request.requester = party(concerned);
+            assert_eq!(run(&own).unwrap_err(), Refusal::OwnAccess, "{concerned} asked");
+            let mut own = delegate(two.clone());
+            own.request.beneficiary = party(concerned);
+            assert_eq!(run(&own).unwrap_err(), Refusal::OwnAccess, "{concerned} benefits");
+        }
+        let mut stranger = delegate(two);
+        stranger.acting_for = None;
+        assert_eq!(run(&stranger).unwrap_err().code(), "not-approver");
+    }
+
+    #[test]
+    fn evidence_of_a_delegate_and_their_principal_is_one_approval() {
+        let case = case();
+        let decided = run(&case).unwrap();
+        let (grant, mut request, decision) = (decided.grant.unwrap(), decided.request, decided.decision);
+        let by = |approver: u128, acting_for: Option<u128>| Decision {
+            approver: party(approver),
+            acting_for: acting_for.map(party),
+            ..decision.clone()
+        };
+        let mut verify = |quorum: u8, decisions: Vec<Decision>| {
+            request.quorum = quorum;
+            let request = request.clone();
+            verify_evidence(&grant, &Approved { request, decisions }, &[])
+        };
+        assert_eq!(verify(1, vec![by(12, Some(11))]), Ok(()));
+        assert!(verify(2, vec![by(12, Some(11)), by(11, None)]).is_err());
+        assert!(verify(2, vec![by(12, Some(11)), by(14, Some(11))]).is_err());
+        assert_eq!(verify(2, vec![by(12, Some(11)), by(14, Some(13))]), Ok(()));
+        assert!(verify(1, vec![by(12, Some(10))]).is_err(), "for who asked");
     }
 
     #[test]

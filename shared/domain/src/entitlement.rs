@@ -20,6 +20,9 @@ pub const MOST_PRINCIPALS: usize = 50;
 pub const HIGHEST_QUORUM: u8 = 5;
 /// Most durations on one list.
 pub const MOST_DURATIONS: usize = 20;
+/// Most conditions and writes of an approval that targets (3 each) and approvals by delegates (7 each) may take of the 100
+/// that one transaction has.
+const MOST_WITH_DELEGATES: usize = 75;
 /// Shortest and longest time in seconds that a request may wait for its approvers.
 pub const REQUEST_TTL_SECONDS: std::ops::RangeInclusive<u32> = 300..=2_592_000;
 
@@ -163,6 +166,12 @@ pub struct Entitlement {
     /// Who may activate it in an emergency; nobody where `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emergency: Option<Emergency>,
+    /// Whether somebody may ask for it for others who may have it. Left out where not, as [`Self::exact_expiry`] is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub on_behalf: bool,
+    /// Whom its approvers may name as their delegates; nobody where `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegates: Option<Principals>,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -303,6 +312,7 @@ impl Entitlement {
         }
         self.check_absolute_maximum(short_durations)?;
         self.check_emergency(short_durations)?;
+        self.check_delegates()?;
         self.attestation.check()?;
         if usize::from(self.justification_min) > LONGEST_JUSTIFICATION {
             return Err(Refusal::invalid(
@@ -331,6 +341,24 @@ impl Entitlement {
             )),
             None => Ok(()),
         }
+    }
+
+    fn check_delegates(&self) -> Result<(), Refusal> {
+        let Some(delegates) = &self.delegates else {
+            return Ok(());
+        };
+        delegates.check("delegates")?;
+        if delegates.is_empty() {
+            return Err(Refusal::invalid("delegates", "must name someone, or be left out"));
+        }
+        // An approval rests on all of this in one transaction, which has a limit.
+        if self.targets.len() * 3 + usize::from(self.quorum) * 7 > MOST_WITH_DELEGATES {
+            return Err(Refusal::invalid(
+                "delegates",
+                "must be left out with so many targets and approvals: take fewer of either",
+            ));
+        }
+        Ok(())
     }
 
     fn check_emergency(&self, short_durations: bool) -> Result<(), Refusal> {
@@ -487,6 +515,8 @@ pub(crate) mod tests {
             factor: FactorPolicy::PasskeyOrStepUp,
             attestation: Attestation::Any,
             emergency: None,
+            on_behalf: false,
+            delegates: None,
             created_at: Timestamp::EPOCH,
         }
     }

@@ -16,6 +16,7 @@ pub mod canonical;
 pub mod checkpoint;
 pub mod decision;
 pub mod decision_file;
+pub mod delegate;
 pub mod directory;
 pub mod drift;
 pub mod due;

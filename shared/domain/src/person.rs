@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::audit::Actor;
 use crate::canonical::Digest;
+use crate::delegate::Hand;
 use crate::directory::{Party, User};
 use crate::ids::{ApplicationId, ObjectId, PersonId, TenantId};
 use crate::{Refusal, Timestamp};
@@ -205,12 +206,18 @@ impl Persons {
         others.into_iter().any(|other| self.same(one, other))
     }
 
-    /// How many human beings there are among `parties`.
-    pub fn count<'a>(&self, parties: impl IntoIterator<Item = &'a Party>) -> usize {
-        let mut distinct: Vec<&Party> = Vec::new();
-        for party in parties {
-            if !self.is_any(party, distinct.iter().copied()) {
-                distinct.push(party);
+    /// Whether two hands have a human being in common: a delegate and who they act for are one.
+    #[must_use]
+    pub fn same_hand(&self, one: Hand<'_>, other: Hand<'_>) -> bool {
+        one.parties().any(|party| self.is_any(party, other.parties()))
+    }
+
+    /// How many hands there are that have nobody in common.
+    pub fn count<'a>(&self, hands: impl IntoIterator<Item = Hand<'a>>) -> usize {
+        let mut distinct: Vec<Hand<'_>> = Vec::new();
+        for hand in hands {
+            if !distinct.iter().any(|other| self.same_hand(hand, *other)) {
+                distinct.push(hand);
             }
         }
         distinct.len()
@@ -325,16 +332,30 @@ mod tests {
 
     #[test]
     fn persons_are_compared_as_they_are_now_and_as_they_were() {
-        let (one, two, three) = (party(1), party(2), party(3));
+        let (one, two, three, four) = (party(1), party(2), party(3), party(4));
         let mut persons = Persons::default();
         assert!(!persons.same(&one, &two));
-        assert_eq!(persons.count([&one, &two, &three, &one]), 3);
+        let hand = |approver| Hand {
+            approver,
+            acting_for: None,
+        };
+        let hands = [&one, &two, &three, &one].map(hand);
+        assert_eq!(persons.count(hands), 3);
+        let delegate = Hand {
+            approver: &four,
+            acting_for: Some(&one),
+        };
+        assert_eq!(
+            persons.count(hands.into_iter().chain([delegate])),
+            3,
+            "with their principal once"
+        );
         let human = PersonId::new(Uuid::from_u128(500));
         persons.note(one.tenant, one.object_id, human);
         assert!(!persons.same(&one, &two));
         persons.note(two.tenant, two.object_id, human);
         assert!(persons.same(&one, &two) && !persons.same(&one, &three));
-        assert_eq!(persons.count([&one, &two, &three]), 2);
+        assert_eq!(persons.count([&one, &two, &three].map(hand)), 2);
         // Linked with somebody whose account is gone, of whom nothing but the pin is left.
         let mut gone = party(4);
         gone.person = human;

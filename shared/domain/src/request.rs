@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Refusal;
+use crate::delegate::Hand;
 use crate::directory::Party;
 use crate::duration::AccessDuration;
 use crate::entitlement::{ApprovalMode, Entitlement, PolicyRef, Template};
@@ -180,10 +181,24 @@ pub struct Request {
 pub struct Approval {
     /// Who approved.
     pub approver: Party,
+    /// On whose behalf, where a delegate approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acting_for: Option<Party>,
     /// For how long: the shortest of all approvals is granted.
     pub duration: AccessDuration,
     /// When.
     pub at: Timestamp,
+}
+
+impl Approval {
+    /// Whose hand it is.
+    #[must_use]
+    pub const fn hand(&self) -> Hand<'_> {
+        Hand {
+            approver: &self.approver,
+            acting_for: self.acting_for.as_ref(),
+        }
+    }
 }
 
 /// What a requester sends, already parsed.
@@ -212,7 +227,7 @@ pub struct AskFacts<'a> {
     pub requester: &'a Party,
     /// Who would get the access.
     pub beneficiary: &'a Party,
-    /// Whether the requester is among those who may ask; in an emergency, among its people.
+    /// Whether the beneficiary is among those who may ask; in an emergency, among its people.
     pub eligible: bool,
     /// How many distinct other persons could approve, counted up to the quorum.
     pub available_approvers: u8,
@@ -238,11 +253,8 @@ pub fn ask(id: RequestId, ask: Ask, facts: &AskFacts<'_>, now: Timestamp) -> Res
         });
     }
     check_requestable(entitlement, facts.target_facts)?;
-    if facts.requester.user != facts.beneficiary.user {
-        return Err(Refusal::invalid(
-            "beneficiary",
-            "must be yourself: this entitlement gives access to requesters only",
-        ));
+    if !entitlement.on_behalf && !facts.requester.same_person(facts.beneficiary) {
+        return Err(no_beneficiary(entitlement));
     }
     let activation = activation(entitlement, &ask)?;
     let mut allowed = entitlement.durations_in_force(template);
@@ -318,6 +330,20 @@ pub fn ask(id: RequestId, ask: Ask, facts: &AskFacts<'_>, now: Timestamp) -> Res
         closed_at: None,
         closed_because: None,
     })
+}
+
+/// The refusal of a beneficiary: the same whether it is nobody, somebody who may not have it, or not meant for others.
+#[must_use]
+pub fn no_beneficiary(entitlement: &Entitlement) -> Refusal {
+    let others = if entitlement.on_behalf {
+        ", or somebody who may have it themselves"
+    } else {
+        "; nobody asks for this for somebody else"
+    };
+    Refusal::invalid(
+        "beneficiary",
+        format!("must be yourself or one of your own linked accounts{others}"),
+    )
 }
 
 /// Who turns such a request into a grant.
@@ -450,9 +476,9 @@ pub fn check_requestable(entitlement: &Entitlement, facts: &[Option<TargetFacts>
 }
 
 impl Request {
-    /// Everybody who takes part: requester, beneficiary and those who have approved.
+    /// Everybody who takes part: requester, beneficiary, those who have approved and those for whom they did.
     pub fn parties(&self) -> impl Iterator<Item = &Party> {
-        let approvers = self.approvals.iter().map(|approval| &approval.approver);
+        let approvers = self.approvals.iter().flat_map(|approval| approval.hand().parties());
         [&self.requester, &self.beneficiary].into_iter().chain(approvers)
     }
 

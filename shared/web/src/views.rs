@@ -36,6 +36,9 @@ impl From<&Party> for PartyView {
 pub struct ApprovalView {
     /// Who approved.
     pub approver: PartyView,
+    /// On whose behalf, where a delegate approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acting_for: Option<PartyView>,
     /// For how long.
     pub duration: String,
     /// When.
@@ -112,6 +115,7 @@ impl From<&Request> for RequestView {
                 .iter()
                 .map(|approval| ApprovalView {
                     approver: (&approval.approver).into(),
+                    acting_for: approval.acting_for.as_ref().map(Into::into),
                     duration: approval.duration.to_string(),
                     at: approval.at.to_string(),
                 })
@@ -161,6 +165,8 @@ pub struct GrantView {
     pub entitlement: String,
     /// Its name at that moment.
     pub entitlement_name: String,
+    /// Who asked for it.
+    pub requester: PartyView,
     /// Who has the access.
     pub beneficiary: PartyView,
     /// `approved`, `activating`, `active`, `ending`, `ended`, or `closed_by_hand`: two admins signed for its end, which
@@ -191,6 +197,7 @@ impl From<&Grant> for GrantView {
             extensions: grant.extensions.iter().map(ToString::to_string).collect(),
             entitlement: grant.entitlement.to_string(),
             entitlement_name: grant.entitlement_name.clone(),
+            requester: (&grant.requester).into(),
             beneficiary: (&grant.beneficiary).into(),
             status: name(grant.status),
             ended_because: grant.ended_because.map(|because| because.name().to_owned()),

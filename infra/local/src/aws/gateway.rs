@@ -69,7 +69,7 @@ pub struct Route {
 }
 
 /// All routes, the more specific ones first. The template has the same; a path that matches none is 404.
-pub const ROUTES: [Route; 13] = [
+pub const ROUTES: [Route; 15] = [
     Route {
         method: "POST",
         path: "/v1/requests/{id}/decisions",
@@ -78,6 +78,16 @@ pub const ROUTES: [Route; 13] = [
     Route {
         method: "GET",
         path: "/v1/approvals",
+        function: "approvals",
+    },
+    Route {
+        method: "ANY",
+        path: "/v1/delegations",
+        function: "approvals",
+    },
+    Route {
+        method: "ANY",
+        path: "/v1/delegations/{entitlement}",
         function: "approvals",
     },
     Route {
@@ -624,6 +634,8 @@ mod tests {
             ("POST", "/v1/requests//decisions", Some("requests")),
             ("GET", "/v1/approvals", Some("approvals")),
             ("POST", "/v1/approvals", Some("requests")),
+            ("GET", "/v1/delegations", Some("approvals")),
+            ("DELETE", "/v1/delegations/e-1", Some("approvals")),
             ("GET", "/v1/approvals/x", Some("requests")),
             ("PUT", "/v1/admin/entitlements/1", Some("admin")),
             ("GET", "/v1/admin", Some("requests")),

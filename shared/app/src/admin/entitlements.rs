@@ -66,6 +66,10 @@ pub struct EntitlementInput {
     pub attestation: Attestation,
     /// Who may activate it in an emergency.
     pub emergency: Option<Emergency>,
+    /// Whether somebody may ask for it for others.
+    pub on_behalf: bool,
+    /// Whom its approvers may name as their delegates.
+    pub delegates: Option<Principals>,
     /// The version that was read; refused when another is stored.
     pub version: Option<u64>,
 }
@@ -239,6 +243,8 @@ async fn build(
         factor: input.factor,
         attestation: input.attestation.clone(),
         emergency: input.emergency.clone(),
+        on_behalf: input.on_behalf,
+        delegates: input.delegates.clone(),
         created_at,
     };
     entitlement.check(core.settings.short_durations)?;
@@ -256,6 +262,9 @@ async fn build(
     }
     if let Eligibility::Only(people) = &entitlement.eligible {
         check_principals(core, &application.id, "eligible", people).await?;
+    }
+    if let Some(delegates) = &entitlement.delegates {
+        check_principals(core, &application.id, "delegates", delegates).await?;
     }
     if let Some(emergency) = &entitlement.emergency {
         check_principals(core, &application.id, "emergency.people", &emergency.people).await?;
@@ -341,6 +350,11 @@ async fn store(
                 .as_ref()
                 .map_or_else(|| "nobody".to_owned(), |emergency| in_words(&emergency.people)),
         )
+        .fact("on_behalf", after.on_behalf)
+        .fact(
+            "delegates",
+            after.delegates.as_ref().map_or_else(|| "nobody".to_owned(), in_words),
+        )
         .fact(
             "approvers",
             after.approvers.as_ref().map_or_else(|| "default".to_owned(), in_words),
@@ -399,6 +413,9 @@ fn sources(entitlement: &Entitlement) -> BTreeSet<GroupId> {
     }
     if let Some(emergency) = &entitlement.emergency {
         sources.extend(&emergency.people.groups);
+    }
+    if let Some(delegates) = &entitlement.delegates {
+        sources.extend(&delegates.groups);
     }
     sources
 }

@@ -173,13 +173,14 @@ async fn rules_changed(workers: &Workers, grant: &Grant, evidence: &Found) -> Re
         .policy(entitlement.version, &template.value, template.version)?;
     let approvers = entitlement.value.approvers_in_force(&template.value);
     for Approved { request, decisions } in std::iter::once(&evidence.first).chain(&evidence.extensions) {
-        let parties = decisions.iter().map(|decision| &decision.approver);
-        let standing = policy::standing(store, &grant.application, approvers, parties).await?;
+        let hands = decisions.iter().map(Decision::hand);
+        let clock = workers.core.clock.now();
+        let standing = policy::standing(store, &entitlement.value, approvers, hands, clock).await?;
         let standing: Vec<&Decision> = decisions
             .iter()
             .filter(|decision| standing.iter().any(|standing| standing.party == decision.approver))
             .collect();
-        let approvers = decisions.iter().map(|decision| &decision.approver);
+        let approvers = decisions.iter().flat_map(|decision| decision.hand().parties());
         let taking_part = [&request.requester, &request.beneficiary].into_iter().chain(approvers);
         let (persons, _) = persons::now(store, &grant.application, taking_part).await?;
         if let Err(why) = verify_rules(request, &entitlement.value, &now, &standing, &persons) {
