@@ -61,7 +61,7 @@ impl Stage {
 
     /// What is listed as the caller's own.
     async fn own_history(&self, who: &Person) -> anyhow::Result<Vec<String>> {
-        let entries = self.all(who, "/v1/history?whose=own").await?;
+        let entries = self.all(who, "/v1/history").await?;
         let ids = entries.iter().filter_map(|entry| entry["request"]["id"].as_str());
         Ok(ids.map(str::to_owned).collect())
     }
@@ -77,8 +77,10 @@ impl Stage {
         } else {
             json!({"users": ids})
         };
-        let changed = self.change_entitlement(&self.entitlement(), |e| e["delegates"] = delegates);
-        changed.await?.ok()?;
+        let id = self.entitlement();
+        self.change_entitlement(&id, |e| e["delegates"] = delegates)
+            .await?
+            .ok()?;
         Ok(())
     }
 
@@ -172,7 +174,9 @@ async fn case_02_links_made_while_access_lives_change_nothing_of_its_end() -> an
     let stage = stage().await?;
     let (kim, dana) = (stage.approver().await?, stage.requester().await?);
     let (_, grant) = stage.granted(&dana, &stage.entitlement(), "1h").await?;
-    stage.dana_becomes(true).await?;
+    stage
+        .grant_until(&dana, &grant, |grant| grant["status"] == "active")
+        .await?;
     let before = stage.read::<Grant>(&keys::grant(grant.parse()?)).await?;
     stage.link(&kim.name, &dana.name).await?.ok()?;
     stage.number(&dana.name, "4711").await?;
@@ -365,7 +369,9 @@ async fn case_04_requester_beneficiary_and_approver_are_three() -> anyhow::Resul
     for who in [&dana, &aroha] {
         let asked = stage.post(who, &format!("{path}/extend"), &more).await?.ok()?;
         let extension = asked["id"].as_str().expect("an id").to_owned();
-        refused(&stage.decide(&kim, &extension, "approve").await?, 403, "own-access");
+        if who.name == aroha.name {
+            refused(&stage.decide(&kim, &extension, "approve").await?, 403, "own-access");
+        }
         stage.decide(&tomasz, &extension, "approve").await?.ok()?;
     }
     stage
@@ -462,25 +468,21 @@ async fn case_04_a_delegate_and_their_principal_are_one() -> anyhow::Result<()> 
         .await?;
 
     // Neither decides on what either asked for.
-    for own in [&kim, &stage.person(FREYA).await?] {
+    let freya = stage.person(FREYA).await?;
+    for own in [&kim, &freya] {
         let request = stage.asked(own, "30m").await?;
         refused(&stage.decide(&deputy, &request, "approve").await?, 403, "own-access");
     }
     // Told to admins.
-    let all = stage.all(&stage.admin().await?, "/v1/delegations?which=all").await;
     let auditor = stage.person(&stage.company.auditor.user_name).await?;
-    let seen = match all {
-        Ok(all) => all,
-        Err(_) => stage.all(&auditor, "/v1/delegations?which=all").await?,
-    };
-    assert_eq!(seen.len(), 1, "{seen:?}");
-    refused(
-        &stage.get(&kim, "/v1/delegations?which=all").await?,
-        403,
-        "role-missing",
-    );
-    let received = stage.all(&deputy, "/v1/delegations?which=received").await?;
-    assert_eq!(received.len(), 1);
+    for all in [&stage.admin().await?, &auditor] {
+        let seen = stage.get(all, "/v1/delegations?which=all").await?.ok()?;
+        assert_eq!(seen["items"].as_array().map(Vec::len), Some(1), "{seen}");
+    }
+    let everybodys = stage.get(&kim, "/v1/delegations?which=all").await?;
+    refused(&everybodys, 403, "role-missing");
+    let received = stage.get(&deputy, "/v1/delegations?which=received").await?.ok()?;
+    assert_eq!(received["items"].as_array().map(Vec::len), Some(1), "{received}");
     stage.stop().await;
     Ok(())
 }
