@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::canonical::{CanonicalError, Digest, canonical_bytes, canonical_hash};
 use crate::ids::UserId;
+use crate::passkey::Proof;
 use crate::signed::{Form, Nonce};
 use crate::time::Timestamp;
 use crate::webauthn::{AttestationObject, AuthenticatorData, ClientData, CredentialId, PublicKey, Signature};
@@ -70,6 +71,38 @@ pub struct DecisionContent {
     pub key: FileKey,
     /// The signature.
     pub assertion: FileAssertion,
+}
+
+impl DecisionContent {
+    /// The content of the file of a decision that was made at `decided_at` with `proof`, on the page of `origin`.
+    ///
+    /// # Errors
+    /// When what was signed is no form, or another key signed it.
+    pub fn of(
+        proof: &Proof,
+        decided_at: Timestamp,
+        (rp_id, origin): (&str, &str),
+        key: FileKey,
+    ) -> Result<Self, FileError> {
+        if key.credential != proof.credential {
+            return Err(FileError::Malformed("another key signed".to_owned()));
+        }
+        let form = Form::from_bytes(proof.form.as_bytes());
+        Ok(Self {
+            file: FileKind::V1,
+            form: form.map_err(|error| FileError::Malformed(error.to_string()))?,
+            nonce: proof.nonce,
+            decided_at,
+            rp_id: rp_id.to_owned(),
+            origin: origin.to_owned(),
+            key,
+            assertion: FileAssertion {
+                authenticator_data: proof.authenticator_data.clone(),
+                client_data: proof.client_data.clone(),
+                signature: proof.signature.clone(),
+            },
+        })
+    }
 }
 
 /// The file.
@@ -196,6 +229,32 @@ mod tests {
             DecisionFile::from_bytes(&vec![b' '; LONGEST_FILE + 1]),
             Err(FileError::TooLong)
         );
+    }
+
+    #[test]
+    fn a_file_holds_what_was_proved_with_its_own_key() {
+        let content = file().content().clone();
+        let proof = Proof {
+            credential: content.key.credential.clone(),
+            form: String::from_utf8(content.form.bytes().unwrap()).unwrap(),
+            nonce: content.nonce,
+            authenticator_data: content.assertion.authenticator_data.clone(),
+            client_data: content.assertion.client_data.clone(),
+            signature: content.assertion.signature.clone(),
+        };
+        let site = (content.rp_id.as_str(), content.origin.as_str());
+        let of = |proof: &Proof| DecisionContent::of(proof, content.decided_at, site, content.key.clone());
+        assert_eq!(of(&proof).unwrap(), content);
+        let other_key = Proof {
+            credential: CredentialId::new([9]).unwrap(),
+            ..proof.clone()
+        };
+        assert!(of(&other_key).is_err());
+        let no_form = Proof {
+            form: proof.form.replacen('{', "{ ", 1),
+            ..proof
+        };
+        assert!(of(&no_form).is_err());
     }
 
     #[test]

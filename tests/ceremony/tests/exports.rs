@@ -396,6 +396,10 @@ fn signed_checkpoints_have_to_fit_together() {
         judge(|body| body.streams[0].seq = 3).is_err(),
         "further than the stream"
     );
+    let before = request(&mut body(&export, "2.json"));
+    let back = story::resigned(&export, &signer, |body| body.streams = vec![before]);
+    let back = anchor::verify(&proved, &back, &signer.public()).map(drop);
+    assert_eq!(back, other_head(1), "where the one before it was");
     assert_eq!(
         judge(|body| body.streams.clear()),
         Err(Unanchored::NotRecorded),
