@@ -38,6 +38,43 @@ fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
         .collect()
 }
 
+/// Calls that no page of our own makes for this session: what it is, its headers, and the token that it knows.
+type Elsewhere<'a> = (&'static str, Vec<(&'static str, &'a str)>, Option<&'a str>);
+
+fn elsewhere<'a>(own: &'a str, token: &'a str, foreign: &'a str) -> Vec<Elsewhere<'a>> {
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let ours = [("origin", own), ("sec-fetch-site", "same-origin")];
+    let theirs = [("origin", EVIL), ("sec-fetch-site", "cross-site")];
+    let with = |lines: &[(&'static str, &'a str)], kind: (&'static str, &'a str)| [lines, &[kind]].concat();
+    vec![
+        ("another site's form", with(&theirs, form), Some(token)),
+        (
+            "an origin that is kept from us",
+            with(&[("origin", "null")], form),
+            Some(token),
+        ),
+        (
+            "a neighbour",
+            with(&[("sec-fetch-site", "same-site")], form),
+            Some(token),
+        ),
+        (
+            "our name on another port",
+            with(&[("origin", "http://localhost:1")], form),
+            Some(token),
+        ),
+        ("silence", with(&[], form), Some(token)),
+        ("no token", with(&ours, form), None),
+        ("another session's token", with(&ours, form), Some(foreign)),
+        ("plain text", with(&ours, ("content-type", "text/plain")), None),
+        (
+            "another site's script",
+            with(&theirs, ("content-type", "application/json")),
+            None,
+        ),
+    ]
+}
+
 /// Another site's form, script and frame, a page of our own that does not know the session, and one that knows another's.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_21_a_page_of_another_site_changes_nothing() -> anyhow::Result<()> {
@@ -51,70 +88,7 @@ async fn case_21_a_page_of_another_site_changes_nothing() -> anyhow::Result<()> 
     let own = browser.console.clone();
     let before = stage.settled().await?;
 
-    let form = "application/x-www-form-urlencoded";
-    let cases = [
-        (
-            "another site's form",
-            vec![
-                ("origin", EVIL),
-                ("sec-fetch-site", "cross-site"),
-                ("content-type", form),
-            ],
-            Some(&token),
-        ),
-        (
-            "an origin that is kept from us",
-            vec![("origin", "null"), ("content-type", form)],
-            Some(&token),
-        ),
-        (
-            "a neighbour",
-            vec![("sec-fetch-site", "same-site"), ("content-type", form)],
-            Some(&token),
-        ),
-        (
-            "our name on another port",
-            vec![("origin", "http://localhost:1"), ("content-type", form)],
-            Some(&token),
-        ),
-        ("silence", vec![("content-type", form)], Some(&token)),
-        (
-            "no token",
-            vec![
-                ("origin", own.as_str()),
-                ("sec-fetch-site", "same-origin"),
-                ("content-type", form),
-            ],
-            None,
-        ),
-        (
-            "another session's token",
-            vec![
-                ("origin", own.as_str()),
-                ("sec-fetch-site", "same-origin"),
-                ("content-type", form),
-            ],
-            Some(&foreign),
-        ),
-        (
-            "plain text",
-            vec![
-                ("origin", own.as_str()),
-                ("sec-fetch-site", "same-origin"),
-                ("content-type", "text/plain"),
-            ],
-            None,
-        ),
-        (
-            "JSON of another site's script",
-            vec![
-                ("origin", EVIL),
-                ("sec-fetch-site", "cross-site"),
-                ("content-type", "application/json"),
-            ],
-            None,
-        ),
-    ];
+    let cases = elsewhere(&own, &token, &foreign);
     for path in CHANGING {
         for (what, lines, token) in &cases {
             let body = token.map_or_else(String::new, |token| format!("form_token={token}"));

@@ -2,7 +2,7 @@
 //!
 //! Not here, because what they attack is not there yet or is shown elsewhere:
 //!
-//! - 12–14 (assertions, ceremonies, enrolment), 22 (sign-in redirects): with passkeys and the console's sign-in;
+//! - 12–14 (assertions, ceremonies, enrolment): with passkeys;
 //! - 28 (quotas): limits of calls come with the console;
 //! - 33 (mirroring), 50, 51 (permissions by simulation), 55, 61 (supply chain, the registrations): with Identity Center and
 //!   the deployment;

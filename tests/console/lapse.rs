@@ -1,6 +1,6 @@
 //! How a session ends: by itself, by its person, and with the account.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hourglass_app::keys;
 use hourglass_app::records::SessionSeen;
@@ -163,7 +163,7 @@ async fn a_deactivated_user_loses_the_session_within_two_seconds() -> anyhow::Re
     let key = keys::session(&session(&stage, &browser).await?.hash);
 
     switch_off(&stage, &dana).await?;
-    let off = Instant::now();
+    let off = tokio::time::Instant::now();
     for refused in [
         browser.open("/inbox").await?,
         browser

@@ -20,6 +20,7 @@ pub(crate) fn everything(shell: &Shell, figures: &mut Figures) -> Result<()> {
         process::run_tests(&mut shell.cargo(&["test", "--locked", "--workspace"]))
     })?;
     figures.count_tests(passed);
+    openid_provider(shell, figures)?;
     figures.step("sim", || sim::run(shell, &sim::Options::default()))?;
     scim(shell, figures)?;
     template(shell, figures)?;
@@ -59,6 +60,21 @@ pub(crate) fn openapi(shell: &Shell, figures: &mut Figures) -> Result<()> {
         let mut command = shell.cargo(&["test", "--locked", "--package", "hourglass-tests", "--test", "openapi"]);
         process::run(command.env("HOURGLASS_WRITE_OPENAPI", "1"))
     })
+}
+
+/// Signing in at an OpenID provider that nobody here wrote. The same package selection as in the step `test`, so that
+/// nothing is compiled once more.
+fn openid_provider(shell: &Shell, figures: &mut Figures) -> Result<()> {
+    let passed = figures.step("openid provider", || {
+        let arguments = ["test", "--locked", "--workspace", "--test", "oidc", "--", "--ignored"];
+        process::run_tests(
+            shell
+                .cargo(&arguments)
+                .env("HOURGLASS_OPENID_PROVIDER_DIR", tools::openid_provider_folder(shell)?),
+        )
+    })?;
+    figures.count_tests(passed);
+    Ok(())
 }
 
 /// What two public suites for SCIM servers find.

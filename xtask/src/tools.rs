@@ -1,7 +1,7 @@
 //! Tools that are not part of the Rust toolchain: installed under target/tools, at pinned versions, when missing.
 //!
 //! Nothing is installed outside the repository's target folder, and a tool of the same name elsewhere on the machine is
-//! not used: everyone runs the versions that are written down here and in infra/tools/requirements.txt.
+//! not used: everyone runs the versions that are written down here, in infra/tools/requirements.txt and in infra/tools/oidc.
 
 use crate::process::{self, Shell, missing};
 use anyhow::{Context, Result};
@@ -13,7 +13,14 @@ const CARGO_DENY: &str = "0.20.2";
 /// Installs whatever is missing or has another version than the pinned one.
 pub(crate) fn install(shell: &Shell) -> Result<()> {
     python(shell)?;
+    openid_provider(shell)?;
     cargo_deny(shell)
+}
+
+/// Folder of the OpenID provider that the sign-in function is tested with, installed if need be.
+pub(crate) fn openid_provider_folder(shell: &Shell) -> Result<PathBuf> {
+    openid_provider(shell)?;
+    Ok(provider_folder(shell))
 }
 
 /// Path of a program of the Python environment, installed if need be.
@@ -63,6 +70,43 @@ fn python(shell: &Shell) -> Result<()> {
             "infra/tools/requirements.txt",
         ],
     ))?;
+    fs::write(&made_from, wanted).with_context(|| format!("{} cannot be written", made_from.display()))
+}
+
+fn provider_folder(shell: &Shell) -> PathBuf {
+    shell.root().join("target/tools/oidc")
+}
+
+/// The provider is an npm package, pinned by its lock file with a digest for each part. A copy of that file says what was
+/// installed; the script is small and copied every time.
+fn openid_provider(shell: &Shell) -> Result<()> {
+    let (from, to) = (shell.root().join("infra/tools/oidc"), provider_folder(shell));
+    fs::create_dir_all(&to).with_context(|| format!("{} cannot be made", to.display()))?;
+    let copy = |name: &str| {
+        fs::copy(from.join(name), to.join(name)).with_context(|| format!("infra/tools/oidc/{name} cannot be copied"))
+    };
+    copy("provider.mjs")?;
+    let wanted = fs::read_to_string(from.join("package-lock.json")).context("infra/tools/oidc/package-lock.json")?;
+    let made_from = to.join("installed.json");
+    if fs::read_to_string(&made_from).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    if process::output(&mut shell.command("npm", &["--version"])).is_err() {
+        return missing(
+            "npm",
+            "(with Node.js 20 or later) for the OpenID provider that signing in is tested with",
+        );
+    }
+    copy("package.json")?;
+    copy("package-lock.json")?;
+    process::run(
+        shell
+            .command(
+                "npm",
+                &["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"],
+            )
+            .current_dir(&to),
+    )?;
     fs::write(&made_from, wanted).with_context(|| format!("{} cannot be written", made_from.display()))
 }
 

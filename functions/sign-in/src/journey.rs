@@ -144,6 +144,8 @@ pub(crate) struct Answer {
     error: Option<String>,
     #[serde(default)]
     error_description: Option<String>,
+    #[serde(default)]
+    iss: Option<String>,
 }
 
 pub(crate) async fn callback(
@@ -187,7 +189,7 @@ async fn come_back(state: &State, headers: &HeaderMap, answer: Answer) -> Result
     else {
         return Err(again("The identity provider sent no code."));
     };
-    let identity = identify(state, &attempt, code).await?;
+    let identity = identify(state, &attempt, code, answer.iss).await?;
     check_purpose(purpose, &identity, core.clock.now()).map_err(|why| again(&why))?;
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     let signed_in = SignedIn {
@@ -211,12 +213,18 @@ async fn come_back(state: &State, headers: &HeaderMap, answer: Answer) -> Result
     Ok(response)
 }
 
-async fn identify(state: &State, attempt: &Attempt, code: SecretString) -> Result<Identity, PageError> {
+async fn identify(
+    state: &State,
+    attempt: &Attempt,
+    code: SecretString,
+    issuer: Option<String>,
+) -> Result<Identity, PageError> {
     let back = Return {
         tenant: attempt.tenant,
         code,
         nonce: attempt.nonce.clone().into(),
         verifier: attempt.verifier.clone().into(),
+        issuer,
     };
     let identity = provider(state)?.finish(back).await;
     identity.map_err(|error| failed(&error, &attempt.return_to, attempt.purpose))

@@ -183,10 +183,13 @@ impl EntraSignIn {
     /// What the ID token has to tell: always when the person signed in, and for a step-up that the authentication context
     /// is satisfied (Microsoft identity platform, "Claims challenges, claims requests, and client capabilities").
     fn claims_request(&self, purpose: Purpose) -> String {
-        let mut wanted = json!({"auth_time": {"essential": true}});
-        if purpose == Purpose::StepUp {
-            wanted["acrs"] = json!({"essential": true, "value": self.rules.auth_context});
-        }
+        let auth_time = json!({"essential": true});
+        let wanted = if purpose == Purpose::StepUp {
+            let acrs = json!({"essential": true, "value": self.rules.auth_context});
+            json!({"auth_time": auth_time, "acrs": acrs})
+        } else {
+            json!({ "auth_time": auth_time })
+        };
         json!({ "id_token": wanted }).to_string()
     }
 
@@ -282,6 +285,10 @@ impl IdentityProvider for EntraSignIn {
     }
 
     async fn finish(&self, back: Return) -> Result<Identity, IdentityError> {
+        let ours = self.rules.issuer(back.tenant);
+        if back.issuer.as_ref().is_some_and(|issuer| *issuer != ours) {
+            return Err(IdentityError::Refused("the answer is another identity provider's"));
+        }
         let mut client = self.client(&self.metadata(back.tenant, REFRESH_SECONDS).await?)?;
         let answer = self.redeem(&client, &back).await?;
         let Some(id_token) = answer.id_token() else {

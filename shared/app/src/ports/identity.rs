@@ -32,6 +32,8 @@ pub struct Return {
     pub nonce: SecretString,
     /// `code_verifier` of the journey.
     pub verifier: SecretString,
+    /// `iss`, where the provider says whose answer it is (RFC 9207).
+    pub issuer: Option<String>,
 }
 
 /// Somebody whom the identity provider has signed in, as its ID token says.
