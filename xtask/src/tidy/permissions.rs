@@ -44,8 +44,10 @@ const RESERVED: [(&str, &[&str]); 6] = [
     ("scheduler:CreateSchedule", &["ProvisioningRole", "RevocationRole"]),
 ];
 
-/// The secrets that these roles may read, and no others: keys of seals, never a credential.
-const SECRETS: [(&str, &[&str]); 2] = [
+/// The secrets that these roles may read, and no others: keys of seals, or the sign-in registration's, never a target's
+/// credential.
+const SECRETS: [(&str, &[&str]); 3] = [
+    ("SignInRole", &["SignInSecret"]),
     ("ApprovalsRole", &["DecisionsSealKey", "PolicySealKey"]),
     ("AdminRole", &["PolicySealKey"]),
 ];

@@ -22,6 +22,9 @@ const RETAINED: [(&str, &str); 3] = [
     ),
 ];
 
+/// Resources of such a type that may go with the stack: this secret comes from Entra, which gives another one at any time.
+const NOT_RETAINED: [&str; 1] = ["SignInSecret"];
+
 /// Reads a template. Short forms of intrinsic functions become long ones, `!GetAtt A.B` for example
 /// `{"Fn::GetAtt": ["A", "B"]}`.
 pub(super) fn parse(text: &str) -> Result<Value> {
@@ -86,6 +89,9 @@ pub(super) fn check(template: &Value) -> Vec<Finding> {
     findings.extend(check_alarms(template));
     for (kind, why) in RETAINED {
         for (name, resource) in resources(template, kind) {
+            if NOT_RETAINED.contains(&name) {
+                continue;
+            }
             for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
                 if resource.get(policy) != Some(&json!("Retain")) {
                     findings.push(Finding::new(name, format!("needs {policy}: Retain, because {why}")));
