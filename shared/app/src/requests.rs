@@ -96,21 +96,7 @@ async fn prepare(core: &Core, who: &Who, wanted: Wanted<'_>, now: Timestamp) -> 
     // Of a grant, both are as they were pinned: what its end rests on does not change with a name or a link.
     let pinned = extends.as_ref().map(|grant| &grant.value);
     let person = party.person;
-    let party = match pinned {
-        Some(grant) if grant.beneficiary.user == party.user => grant.beneficiary.clone(),
-        Some(grant) => grant.requester.clone(),
-        None => party,
-    };
-    let (beneficiary, for_whom, links) = match (wanted, pinned) {
-        (_, Some(grant)) => {
-            let user = directory::user(store, application, grant.beneficiary.user).await?;
-            let user = user.filter(|user| user.value.active).ok_or(Refusal::AccountInactive)?;
-            let (_, links) = persons::now(store, application, [&party]).await?;
-            (user, grant.beneficiary.clone(), links)
-        }
-        (Wanted::New(new), None) => for_whom(core, &in_force, (&requester, &party), new).await?,
-        (Wanted::Extension(..), None) => return Err(Refusal::NotFound { what: "grant" }.into()),
-    };
+    let (party, beneficiary, for_whom, links) = parties(core, &in_force, (&requester, party), wanted, pinned).await?;
     let eligible = if wanted_ask.emergency {
         policy::emergency(store, &in_force.entitlement.value, for_whom.user).await?
     } else {
@@ -172,6 +158,34 @@ async fn prepare(core: &Core, who: &Who, wanted: Wanted<'_>, now: Timestamp) -> 
         pause,
         allowed,
     })
+}
+
+/// Who asks and for whom, and that the links between accounts are as they were read.
+async fn parties(
+    core: &Core,
+    in_force: &InForce,
+    requester: (&Stored<User>, Party),
+    wanted: Wanted<'_>,
+    pinned: Option<&Grant>,
+) -> Result<(Party, Stored<User>, Party, Stored<LinkSettings>)> {
+    let (store, application) = (&*core.store, &in_force.entitlement.value.application);
+    let (requester, party) = requester;
+    let party = match pinned {
+        Some(grant) if grant.beneficiary.user == party.user => grant.beneficiary.clone(),
+        Some(grant) => grant.requester.clone(),
+        None => party,
+    };
+    let (beneficiary, for_whom, links) = match (wanted, pinned) {
+        (_, Some(grant)) => {
+            let user = directory::user(store, application, grant.beneficiary.user).await?;
+            let user = user.filter(|user| user.value.active).ok_or(Refusal::AccountInactive)?;
+            let (_, links) = persons::now(store, application, [&party]).await?;
+            (user, grant.beneficiary.clone(), links)
+        }
+        (Wanted::New(new), None) => for_whom(core, in_force, (requester, &party), new).await?,
+        (Wanted::Extension(..), None) => return Err(Refusal::NotFound { what: "grant" }.into()),
+    };
+    Ok((party, beneficiary, for_whom, links))
 }
 
 /// For whom it is asked, and that the links between accounts are as they were read. Whoever may not be named is refused by
