@@ -4,7 +4,9 @@ use hourglass_tests::desk::Desk;
 use hourglass_tests::stage::Stage;
 use serde_json::json;
 
-use crate::setting::{change, company, company_without_cool_down, everyday, first_admin, request, user_of, with_key};
+use hourglass_tests::keyholders::{
+    change, company, company_without_cool_down, everyday, first_admin, request, user_of, with_key,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_no_approval_is_needed_the_person_activates_with_their_passkey() -> anyhow::Result<()> {

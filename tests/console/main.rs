@@ -5,5 +5,4 @@
 mod emergency;
 mod lapse;
 mod passkeys;
-mod setting;
 mod sign_in;

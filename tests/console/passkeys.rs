@@ -4,7 +4,7 @@ use hourglass_domain::signed::{Form, Start};
 use hourglass_tests::desk::Desk;
 use serde_json::{Value, json};
 
-use crate::setting::{
+use hourglass_tests::keyholders::{
     admin, change, company, company_without_cool_down, everyday, first_admin, request, user_of, with_key,
 };
 

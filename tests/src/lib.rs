@@ -8,6 +8,7 @@
 pub mod browser;
 pub mod burst;
 pub mod desk;
+pub mod keyholders;
 pub mod stage;
 
 /// Passkeys without a device.

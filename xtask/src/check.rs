@@ -1,7 +1,7 @@
 //! The steps of `cargo xtask test`, in the order in which CI runs them.
 
 use crate::{
-    package,
+    browser, package,
     process::{self, Figures, Shell},
     scim, sim, tidy, tools,
 };
@@ -22,6 +22,7 @@ pub(crate) fn everything(shell: &Shell, figures: &mut Figures) -> Result<()> {
     figures.count_tests(passed);
     openid_provider(shell, figures)?;
     figures.step("sim", || sim::run(shell, &sim::Options::default()))?;
+    browser(shell, figures)?;
     scim(shell, figures)?;
     template(shell, figures)?;
     figures.step("package", || package::build(shell, &package::Options::default()))?;
@@ -74,6 +75,13 @@ fn openid_provider(shell: &Shell, figures: &mut Figures) -> Result<()> {
         )
     })?;
     figures.count_tests(passed);
+    Ok(())
+}
+
+/// The console in a real browser.
+pub(crate) fn browser(shell: &Shell, figures: &mut Figures) -> Result<()> {
+    let checked = figures.step("browser", || browser::run(shell))?;
+    figures.count_tests(checked);
     Ok(())
 }
 

@@ -5,11 +5,13 @@
 //! holds its figures; all else goes to standard error. The first child process that fails ends the command, named.
 
 mod bench;
+mod browser;
 mod check;
 mod kill;
 mod model;
 mod package;
 mod process;
+mod program;
 mod scim;
 mod sim;
 mod tidy;
@@ -41,6 +43,8 @@ enum Command {
     Deny,
     /// The rules that no compiler knows: layers, one TLS stack, module headers, permissions and their reasons
     Tidy,
+    /// Go through the console with a real browser
+    Browser,
     /// Two public suites for SCIM servers, against the laptop program
     Scim,
     /// cfn-lint and `sam validate --lint` on template.yaml
@@ -91,6 +95,7 @@ fn obey(command: &Command) -> Result<()> {
         Command::Lint => check::lint(&shell, &mut figures)?,
         Command::Deny => check::deny(&shell, &mut figures)?,
         Command::Tidy => figures.step("tidy", || tidy::run(&shell))?,
+        Command::Browser => check::browser(&shell, &mut figures)?,
         Command::Scim => check::scim(&shell, &mut figures)?,
         Command::Template => check::template(&shell, &mut figures)?,
         Command::Openapi => check::openapi(&shell, &mut figures)?,

@@ -3,23 +3,18 @@
 
 use crate::{
     process::{self, Shell},
+    program::Program,
     tools,
 };
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{
     collections::BTreeSet,
     fs,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread,
-    time::Duration,
+    path::Path,
+    process::{Command, Stdio},
 };
 
-/// How long the program may take until it serves.
-const START: Duration = Duration::from_secs(60);
-/// How often that is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long scim-sanity waits for one answer, in seconds.
 const ANSWER_SECONDS: &str = "30";
 /// Findings of scim-sanity that are no faults.
@@ -31,10 +26,8 @@ const RESOURCE_TYPES: [&str; 2] = ["Group", "User"];
 pub(crate) fn run(shell: &Shell) -> Result<u64> {
     let python = tools::python_program(shell, "python")?;
     let sanity = tools::python_program(shell, "scim-sanity")?;
-    // The program that the tests kill and start again. cargo builds it with the tests of its package, from the same
-    // compiled dependencies; by itself it would have them compiled once more with fewer features.
-    process::run(&mut shell.cargo(&["test", "--locked", "--workspace", "--test", "kill", "--no-run"]))?;
-    let tester = Program::start(shell, "scim2-tester")?;
+    Program::build(shell)?;
+    let tester = Program::start(shell, "scim/scim2-tester", &["--empty"])?;
     let passed = judge_tester(
         &tester.suite(
             shell
@@ -45,7 +38,7 @@ pub(crate) fn run(shell: &Shell) -> Result<u64> {
     drop(tester);
     process::say(&format!("scim2-tester: {passed} checks"))?;
     let accepted: Vec<Accepted> = serde_json::from_slice(&fs::read(shell.root().join(ACCEPTED))?).context(ACCEPTED)?;
-    let program = Program::start(shell, "scim-sanity")?;
+    let program = Program::start(shell, "scim/scim-sanity", &["--empty"])?;
     let ready = program.ready()?;
     let arguments = [
         "probe",
@@ -66,65 +59,20 @@ pub(crate) fn run(shell: &Shell) -> Result<u64> {
     Ok(passed + probed)
 }
 
-/// The laptop program without a company, on a free port and a fresh folder. Ends with this value.
-struct Program {
-    child: Child,
-    folder: PathBuf,
+/// What the suites ask of the laptop program.
+trait Suites {
+    /// Where everything is.
+    fn ready(&self) -> Result<Ready>;
+
+    /// What a suite says about this program, as JSON. Its exit code says less than that.
+    fn suite<T: DeserializeOwned>(&self, command: &mut Command) -> Result<T>;
 }
 
-impl Program {
-    fn start(shell: &Shell, name: &str) -> Result<Self> {
-        let folder = shell.root().join("target/scim").join(name);
-        if folder.exists() {
-            fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be emptied", folder.display()))?;
-        }
-        fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-        let log = fs::File::create(folder.join("log"))?;
-        let child = shell
-            .command(shell.root().join("target/debug/laptop"), &["--empty", "--listen"])
-            .arg("127.0.0.1:0")
-            .arg("--data-dir")
-            .arg(folder.join("data"))
-            .arg("--ready-file")
-            .arg(folder.join("ready.json"))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .context("the laptop program cannot be started")?;
-        let mut program = Self { child, folder };
-        program.wait()?;
-        Ok(program)
-    }
-
-    /// Waits until the program serves.
-    fn wait(&mut self) -> Result<()> {
-        let mut waited = Duration::ZERO;
-        while !self.ready_file().exists() {
-            let log = self.folder.join("log");
-            if let Some(status) = self.child.try_wait()? {
-                bail!("the laptop program ended ({status}); see {}", log.display());
-            }
-            ensure!(
-                waited < START,
-                "the laptop program did not serve within {START:?}; see {}",
-                log.display()
-            );
-            thread::sleep(LOOK_EVERY);
-            waited += LOOK_EVERY;
-        }
-        Ok(())
-    }
-
-    fn ready_file(&self) -> PathBuf {
-        self.folder.join("ready.json")
-    }
-
+impl Suites for Program {
     fn ready(&self) -> Result<Ready> {
         read(&self.ready_file())
     }
 
-    /// What a suite says about this program, as JSON. Its exit code says less than that.
     fn suite<T: DeserializeOwned>(&self, command: &mut Command) -> Result<T> {
         let name = Path::new(command.get_program()).display().to_string();
         let output = command
@@ -133,14 +81,6 @@ impl Program {
             .with_context(|| format!("`{name}` could not be started"))?;
         serde_json::from_slice(&output.stdout)
             .with_context(|| format!("`{name}` ended with {} and without a report", output.status))
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // It may have ended by itself; what matters is that nothing is left running.
-        let _ended = self.child.kill();
-        let _status = self.child.wait();
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tools that are not part of the Rust toolchain: installed under target/tools, at pinned versions, when missing.
 //!
-//! Nothing is installed outside the repository's target folder, and a tool of the same name elsewhere on the machine is
-//! not used: everyone runs the versions that are written down here, in infra/tools/requirements.txt and in infra/tools/oidc.
+//! Nothing but the browser is installed outside the repository's target folder, and a tool of the same name elsewhere on the
+//! machine is not used: everyone runs the versions that are written down here and in infra/tools.
 
 use crate::process::{self, Shell, missing};
 use anyhow::{Context, Result};
@@ -9,18 +9,35 @@ use std::{fs, path::PathBuf};
 
 /// Version of cargo-deny.
 const CARGO_DENY: &str = "0.20.2";
+/// Folder of the OpenID provider.
+const PROVIDER: &str = "oidc";
+/// Folder of what drives the browser.
+const BROWSER: &str = "browser";
+/// Where Chromium may be.
+const CHROMIUMS: [&str; 3] = [
+    "/usr/bin/chromium",
+    "/usr/bin/chromium-browser",
+    "/usr/bin/google-chrome",
+];
 
 /// Installs whatever is missing or has another version than the pinned one.
 pub(crate) fn install(shell: &Shell) -> Result<()> {
     python(shell)?;
     openid_provider(shell)?;
+    browser(shell)?;
     cargo_deny(shell)
 }
 
 /// Folder of the OpenID provider that the sign-in function is tested with, installed if need be.
 pub(crate) fn openid_provider_folder(shell: &Shell) -> Result<PathBuf> {
     openid_provider(shell)?;
-    Ok(provider_folder(shell))
+    Ok(npm_folder(shell, PROVIDER))
+}
+
+/// Folder of what drives the browser, installed if need be.
+pub(crate) fn browser_folder(shell: &Shell) -> Result<PathBuf> {
+    browser(shell)?;
+    Ok(npm_folder(shell, BROWSER))
 }
 
 /// Path of a program of the Python environment, installed if need be.
@@ -73,29 +90,28 @@ fn python(shell: &Shell) -> Result<()> {
     fs::write(&made_from, wanted).with_context(|| format!("{} cannot be written", made_from.display()))
 }
 
-fn provider_folder(shell: &Shell) -> PathBuf {
-    shell.root().join("target/tools/oidc")
+/// Where the npm packages for a folder of infra/tools are.
+fn npm_folder(shell: &Shell, name: &str) -> PathBuf {
+    shell.root().join("target/tools").join(name)
 }
 
-/// The provider is an npm package, pinned by its lock file with a digest for each part. A copy of that file says what was
-/// installed; the script is small and copied every time.
-fn openid_provider(shell: &Shell) -> Result<()> {
-    let (from, to) = (shell.root().join("infra/tools/oidc"), provider_folder(shell));
+/// Installs what the lock file in a folder of infra/tools pins, with a digest for each part. A copy of that file says what
+/// was installed; the script that uses it is small and copied every time.
+fn npm(shell: &Shell, name: &str, script: &str, purpose: &str) -> Result<()> {
+    let (from, to) = (shell.root().join("infra/tools").join(name), npm_folder(shell, name));
     fs::create_dir_all(&to).with_context(|| format!("{} cannot be made", to.display()))?;
-    let copy = |name: &str| {
-        fs::copy(from.join(name), to.join(name)).with_context(|| format!("infra/tools/oidc/{name} cannot be copied"))
+    let copy = |file: &str| {
+        fs::copy(from.join(file), to.join(file)).with_context(|| format!("infra/tools/{name}/{file} cannot be copied"))
     };
-    copy("provider.mjs")?;
-    let wanted = fs::read_to_string(from.join("package-lock.json")).context("infra/tools/oidc/package-lock.json")?;
+    copy(script)?;
+    let lock = from.join("package-lock.json");
+    let wanted = fs::read_to_string(&lock).with_context(|| lock.display().to_string())?;
     let made_from = to.join("installed.json");
     if fs::read_to_string(&made_from).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
     if process::output(&mut shell.command("npm", &["--version"])).is_err() {
-        return missing(
-            "npm",
-            "(with Node.js 20 or later) for the OpenID provider that signing in is tested with",
-        );
+        return missing("npm", &format!("(with Node.js 20 or later) for {purpose}"));
     }
     copy("package.json")?;
     copy("package-lock.json")?;
@@ -108,6 +124,56 @@ fn openid_provider(shell: &Shell) -> Result<()> {
             .current_dir(&to),
     )?;
     fs::write(&made_from, wanted).with_context(|| format!("{} cannot be written", made_from.display()))
+}
+
+fn openid_provider(shell: &Shell) -> Result<()> {
+    npm(
+        shell,
+        PROVIDER,
+        "provider.mjs",
+        "the OpenID provider that signing in is tested with",
+    )
+}
+
+fn browser(shell: &Shell) -> Result<()> {
+    npm(
+        shell,
+        BROWSER,
+        "console.mjs",
+        "what drives the browser that the console is tested with",
+    )?;
+    chromium(shell).map(drop)
+}
+
+/// Path of the system's Chromium, installed if need be and possible: a browser is the one thing that cannot live under the
+/// target folder.
+pub(crate) fn chromium(shell: &Shell) -> Result<PathBuf> {
+    let installed = CHROMIUMS.iter().map(PathBuf::from).find(|path| path.exists());
+    if let Some(path) = installed {
+        return Ok(path);
+    }
+    let purpose = "(or Chrome) for the tests of the console; on Debian: apt-get install chromium";
+    let debian = process::output(&mut shell.command("apt-get", &["--version"])).is_ok();
+    let root = process::output(&mut shell.command("id", &["-u"])).is_ok_and(|id| id.trim() == "0");
+    if !(debian && root) {
+        return missing("chromium", purpose);
+    }
+    process::run(&mut shell.command("apt-get", &["update", "--quiet", "--quiet"]))?;
+    process::run(&mut shell.command(
+        "apt-get",
+        &[
+            "install",
+            "--yes",
+            "--quiet",
+            "--quiet",
+            "--no-install-recommends",
+            "chromium",
+        ],
+    ))?;
+    match CHROMIUMS.iter().map(PathBuf::from).find(|path| path.exists()) {
+        Some(path) => Ok(path),
+        None => missing("chromium", purpose),
+    }
 }
 
 fn cargo_deny(shell: &Shell) -> Result<()> {

@@ -154,9 +154,9 @@ pub(crate) async fn list(
     Ok(Json(ListView::new(items, page.next.as_deref())))
 }
 
-/// Take back the delegation for an entitlement
+/// Take a delegation back
 #[utoipa::path(
-    delete, path = "/v1/delegations/{id}", tag = "Decisions", params(("id" = String, Path)),
+    delete, path = "/v1/delegations/{entitlement}", tag = "Decisions", params(("entitlement" = String, Path)),
     responses((status = 204, description = "Taken back"), (status = 404, body = Problem))
 )]
 pub(crate) async fn end(

@@ -19,6 +19,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::show::instant;
 use super::{Challenge, Pages, Place, Response, Shown, go, message, next};
 
 /// How many characters of a credential id people compare by phone.
@@ -51,7 +52,10 @@ impl KeyShown {
             (KeyStatus::Usable, false, _) => (format!("✕ void: made for {}", key.rp_id), "failing"),
             (KeyStatus::Usable, true, Ok(())) => ("✓ in use".to_owned(), "good"),
             (KeyStatus::Usable, true, Err(refusal)) => match refusal {
-                Refusal::KeyCoolsDown { until } => (format!("✓ in use; for critical access from {until} on"), "soon"),
+                Refusal::KeyCoolsDown { until } => (
+                    format!("✓ in use; for critical access from {} on", instant(until)),
+                    "soon",
+                ),
                 other => (other.to_string(), "waiting"),
             },
         };
@@ -61,8 +65,8 @@ impl KeyShown {
             short: short(&key.credential),
             state,
             tone,
-            added: key.registered_at.to_string(),
-            used: record.used_at.map_or_else(|| "never".to_owned(), |at| at.to_string()),
+            added: instant(key.registered_at),
+            used: record.used_at.map_or_else(|| "never".to_owned(), instant),
             waits: key.status == KeyStatus::Waiting,
             usable,
         }
@@ -306,7 +310,7 @@ pub(crate) async fn waiting(
             name: key.name.clone(),
             credential: key.credential.to_string(),
             short: short(&key.credential),
-            added: key.registered_at.to_string(),
+            added: instant(key.registered_at),
             own: me == Some(key.owner),
         });
     }

@@ -11,6 +11,7 @@ use hourglass_web::page::{Page, PageError};
 use hourglass_web::session::{Console, Recent};
 use serde::Deserialize;
 
+use super::show::instant;
 use super::{Pages, Shown, go, id, message, next};
 
 /// An emergency, as the page shows it.
@@ -54,16 +55,16 @@ pub(crate) async fn list(
                 Some(review) if review.justified => (format!("✓ justified, says {}", review.by.name), "good"),
                 Some(review) => (format!("✕ not justified, says {}", review.by.name), "failing"),
                 None if emergency.is_overdue(console.now()) => {
-                    (format!("! overdue since {}", emergency.review_by), "failing")
+                    (format!("! overdue since {}", instant(emergency.review_by)), "failing")
                 }
-                None => (format!("◷ due by {}", emergency.review_by), "waiting"),
+                None => (format!("◷ due by {}", instant(emergency.review_by)), "waiting"),
             };
             EmergencyShown {
                 grant: emergency.grant.to_string(),
                 request: emergency.request.to_string(),
                 what: emergency.entitlement_name.clone(),
                 who: emergency.by.name.clone(),
-                at: emergency.activated_at.to_string(),
+                at: instant(emergency.activated_at),
                 state,
                 tone,
                 open: emergency.review.is_none() && !own,

@@ -3,6 +3,7 @@
 use hourglass_app::AppError;
 use hourglass_app::policy;
 use hourglass_app::ports::Core;
+use hourglass_domain::Timestamp;
 use hourglass_domain::request::{Activation, Request};
 
 /// What a page shows of a request.
@@ -29,7 +30,7 @@ impl RequestShown {
     pub(crate) fn new(request: &Request, critical: bool) -> Self {
         let start = match (request.kind.extends(), request.starts_at) {
             (Some(_), _) => "from the present end on".to_owned(),
-            (None, Some(at)) => format!("from {at}"),
+            (None, Some(at)) => format!("from {}", instant(at)),
             (None, None) => "from when it is decided".to_owned(),
         };
         let state = match request.activation {
@@ -60,9 +61,15 @@ impl RequestShown {
             state,
             targets: request.targets.iter().map(ToString::to_string).collect(),
             critical,
-            lapses_at: request.lapses_at.to_string(),
+            lapses_at: instant(request.lapses_at),
         }
     }
+}
+
+/// An instant as pages write it: `2026-11-22 10:29 UTC`.
+pub(crate) fn instant(at: Timestamp) -> String {
+    let text: String = at.to_string().chars().take(16).collect();
+    format!("{} UTC", text.replace('T', " "))
 }
 
 /// The rules of a request's entitlement, as they are now.

@@ -1,38 +1,49 @@
 //! A company whose admins and approvers have passkeys.
 
+use crate::desk::Desk;
+use crate::stage::{Stage, stage_with};
 use anyhow::{Context as _, ensure};
 use hourglass_domain::roles::{Role, Roles};
 use hourglass_local::company::Person;
 use hourglass_local::system::SET_UP_CODE;
-use hourglass_tests::desk::Desk;
-use hourglass_tests::stage::{Stage, stage_with};
 use serde_json::{Value, json};
 
 /// How long new keys cool down here, in seconds: longer than any of these tests.
 const COOL_DOWN: i64 = 3_600;
 
 /// Every app role but that of an admin.
-pub(crate) fn everyday() -> Roles {
+#[must_use]
+pub fn everyday() -> Roles {
     [Role::Requester, Role::Approver].into()
 }
 
 /// With that of an admin.
-pub(crate) fn admin() -> Roles {
+#[must_use]
+pub fn admin() -> Roles {
     [Role::Requester, Role::Approver, Role::Admin].into()
 }
 
 /// A company in which nobody has a passkey, and new ones cool down for long.
-pub(crate) async fn company() -> anyhow::Result<Stage> {
+///
+/// # Errors
+/// When that does not work.
+pub async fn company() -> anyhow::Result<Stage> {
     stage_with(|options| options.key_cool_down_seconds = COOL_DOWN).await
 }
 
 /// A company in which nobody has a passkey, and new ones count at once.
-pub(crate) async fn company_without_cool_down() -> anyhow::Result<Stage> {
+///
+/// # Errors
+/// When that does not work.
+pub async fn company_without_cool_down() -> anyhow::Result<Stage> {
     stage_with(|options| options.key_cool_down_seconds = 0).await
 }
 
 /// The very first admin, with a key that the code from set-up confirmed.
-pub(crate) async fn first_admin(stage: &Stage) -> anyhow::Result<Desk> {
+///
+/// # Errors
+/// When that does not work.
+pub async fn first_admin(stage: &Stage) -> anyhow::Result<Desk> {
     let mut browser = Desk::of(stage, &stage.company.admin, admin()).await?;
     let credential = browser.add_key("first").await?;
     browser.use_set_up_code(&credential, SET_UP_CODE).await?;
@@ -40,7 +51,10 @@ pub(crate) async fn first_admin(stage: &Stage) -> anyhow::Result<Desk> {
 }
 
 /// Somebody with a key that an admin confirmed.
-pub(crate) async fn with_key(stage: &Stage, admin: &mut Desk, person: &Person, roles: Roles) -> anyhow::Result<Desk> {
+///
+/// # Errors
+/// When that does not work.
+pub async fn with_key(stage: &Stage, admin: &mut Desk, person: &Person, roles: Roles) -> anyhow::Result<Desk> {
     let mut browser = Desk::of(stage, person, roles).await?;
     let credential = browser.add_key("laptop").await?;
     let user = user_of(stage, person).await?;
@@ -51,7 +65,10 @@ pub(crate) async fn with_key(stage: &Stage, admin: &mut Desk, person: &Person, r
 }
 
 /// Our id of somebody.
-pub(crate) async fn user_of(stage: &Stage, person: &Person) -> anyhow::Result<String> {
+///
+/// # Errors
+/// When that does not work.
+pub async fn user_of(stage: &Stage, person: &Person) -> anyhow::Result<String> {
     let me = stage
         .get(&stage.person(&person.user_name).await?, "/v1/me")
         .await?
@@ -60,7 +77,10 @@ pub(crate) async fn user_of(stage: &Stage, person: &Person) -> anyhow::Result<St
 }
 
 /// Changes an entitlement as its fields say.
-pub(crate) async fn change(stage: &Stage, id: &str, fields: Value) -> anyhow::Result<Value> {
+///
+/// # Errors
+/// When that does not work.
+pub async fn change(stage: &Stage, id: &str, fields: Value) -> anyhow::Result<Value> {
     let (admin, path) = (stage.admin().await?, format!("/v1/admin/entitlements/{id}"));
     let mut body = stage.get(&admin, &path).await?.ok()?;
     let all = body.as_object_mut().context("no entitlement")?;
@@ -72,7 +92,19 @@ pub(crate) async fn change(stage: &Stage, id: &str, fields: Value) -> anyhow::Re
 }
 
 /// A request by the usual requester for the usual entitlement.
-pub(crate) async fn request(stage: &Stage) -> anyhow::Result<String> {
+///
+/// # Errors
+/// When that does not work.
+pub async fn request(stage: &Stage) -> anyhow::Result<String> {
     let asked = stage.ask(&stage.requester().await?, "30m").await?.ok()?;
+    Ok(asked["id"].as_str().context("no id")?.to_owned())
+}
+
+/// A request by somebody else for the usual entitlement.
+///
+/// # Errors
+/// When that does not work.
+pub async fn request_of(stage: &Stage, user_name: &str) -> anyhow::Result<String> {
+    let asked = stage.ask(&stage.person(user_name).await?, "30m").await?.ok()?;
     Ok(asked["id"].as_str().context("no id")?.to_owned())
 }
