@@ -150,6 +150,7 @@ fn table() -> Vec<Row> {
         get("/v1/admin/entitlements", "-----y-"),
         post("/v1/admin/entitlements", json!({"name": "", "targets": []}), "-----y-"),
         get("/v1/admin/entitlements/{entitlement}", "-----y-"),
+        get("/v1/admin/entitlements/{entitlement}/approvers", "-----y-"),
         put(
             "/v1/admin/entitlements/{entitlement}",
             json!({"name": "", "targets": []}),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::extract::State;
+use hourglass_app::admin::approvers::{self, Approvers};
 use hourglass_app::admin::entitlements::{self, EntitlementInput};
 use hourglass_app::records::Stored;
 use hourglass_app::seals::Looked;
@@ -466,6 +467,58 @@ pub(crate) async fn get(
         .await
         .map_err(|error| caller.fail(&error))?;
     Ok(Json(EntitlementView::from(&stored)))
+}
+
+/// How many could approve an entitlement.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ApproversView {
+    /// How many distinct people are approvers, counted up to 500.
+    people: usize,
+    /// How many of them have a passkey that can sign.
+    with_keys: usize,
+    /// How many there should be with one: the quorum, and one to spare.
+    wanted: usize,
+    /// What is wrong with that, in words; absent where nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
+}
+
+impl From<Approvers> for ApproversView {
+    fn from(approvers: Approvers) -> Self {
+        let Approvers {
+            people,
+            with_keys,
+            wanted,
+        } = approvers;
+        let warning = approvers.too_few_keys().then(|| {
+            format!(
+                "{with_keys} of {people} approvers have a passkey; with fewer than {wanted}, one lost key may leave nobody \
+                 who can approve."
+            )
+        });
+        Self {
+            people,
+            with_keys,
+            wanted,
+            warning,
+        }
+    }
+}
+
+/// See whether enough approvers have passkeys
+#[utoipa::path(
+    get, path = "/v1/admin/entitlements/{id}/approvers", tag = "Admin", params(("id" = String, Path)),
+    responses((status = 200, body = ApproversView), (status = 404, body = Problem))
+)]
+pub(crate) async fn approvers(
+    State(api): State<Api>,
+    caller: Authenticated,
+    id: Id<EntitlementId>,
+) -> Result<Json<ApproversView>, Failure> {
+    let counted = approvers::count(&api.core, &caller.who, id.0)
+        .await
+        .map_err(|error| caller.fail(&error))?;
+    Ok(Json(counted.into()))
 }
 
 /// Replace an entitlement

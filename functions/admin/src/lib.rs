@@ -49,6 +49,7 @@ pub fn api() -> OpenApiRouter<AdminApi> {
         .routes(routes!(directory::groups))
         .routes(routes!(entitlements::create, entitlements::list))
         .routes(routes!(entitlements::get, entitlements::update))
+        .routes(routes!(entitlements::approvers))
         .routes(routes!(drift::report, drift::choose))
         .routes(routes!(drift::standing))
         .routes(routes!(drift::declare, drift::withdraw))

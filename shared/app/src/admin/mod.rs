@@ -4,6 +4,7 @@
 //! application only. Every change is versioned (the version that was read comes back with it) and audited.
 
 pub mod applications;
+pub mod approvers;
 pub mod by_hand;
 pub mod drift;
 pub mod entitlements;
