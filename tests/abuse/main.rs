@@ -14,9 +14,7 @@
 //! And these are here as far as they go:
 //!
 //! - 3: groups in groups are not known;
-//! - 15: whether a policy stands behind the authentication context is not checked;
-//! - 29: whoever has the SCIM secret *and* the app role `Approver` can add themselves to an approvers' group; the directory
-//!   is not asked yet whether approvers belong;
+//! - 15: who is in a group within a group that the policy leaves out is not known here;
 //! - 39: nobody is warned that somebody is a member through another group already;
 //! - 40: that somebody is told of a schedule that was tampered with is shown in `tests/timers`;
 //! - 52: a changed trail shows to whoever verifies it; there are no signed checkpoints, so that a trail that was rewritten
@@ -26,6 +24,7 @@
 
 mod approvals;
 mod by_hand;
+mod confirmed;
 mod console;
 mod extension;
 mod forged;
@@ -36,6 +35,7 @@ mod passkeys;
 mod people;
 mod scim;
 mod stage;
+mod step_up;
 mod surface;
 mod targets;
 mod tokens;

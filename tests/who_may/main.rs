@@ -180,6 +180,7 @@ fn table() -> Vec<Row> {
             "-----y-",
         ),
         get("/v1/admin/integrations/azure", "-----y-"),
+        get("/v1/admin/auth-context", "-----y-"),
         put(
             "/v1/admin/integrations/azure",
             json!({"tenant_id": "00000000-0000-0000-0000-000000000000",

@@ -5,6 +5,7 @@
 //! to be tried outside is stored as a probe, which provisioning answers.
 
 mod applications;
+mod auth_context;
 mod by_hand;
 mod directory;
 mod drift;
@@ -61,6 +62,7 @@ pub fn api() -> OpenApiRouter<AdminApi> {
         .routes(routes!(links::attribute, links::choose))
         .routes(routes!(template::get, template::put))
         .routes(routes!(integrations::get_azure, integrations::put_azure))
+        .routes(routes!(auth_context::get))
         .routes(routes!(kill_switch::state, kill_switch::press))
         .routes(routes!(kill_switch::preview))
         .routes(routes!(kill_switch::release))

@@ -234,7 +234,8 @@ async fn integration(caller: &Caller<'_>, world: &World) -> anyhow::Result<()> {
     caller
         .call(reqwest::Method::PUT, "/v1/admin/integrations/azure", Some(body))
         .await?;
-    Ok(())
+    // Step-ups count once somebody has looked at the policy behind them, which the test does.
+    probed(caller, &json!({"kind": "test_azure"}), "the connector").await
 }
 
 /// Adds the short durations that this start allows and earlier ones did not.
@@ -310,24 +311,25 @@ async fn requestable(caller: &Caller<'_>, company: &Company) -> anyhow::Result<S
         .and_then(|found| found["id"].as_str())
         .context("the first entitlement is not there")?
         .to_owned();
+    probed(caller, &json!({"kind": "preflight", "entitlement": id}), name).await?;
+    Ok(id)
+}
+
+/// Has provisioning try something, and waits until it has.
+async fn probed(caller: &Caller<'_>, question: &Value, what: &str) -> anyhow::Result<()> {
     let probe = caller
-        .call(
-            reqwest::Method::POST,
-            "/v1/admin/probes",
-            Some(json!({"kind": "preflight", "entitlement": id})),
-        )
+        .call(reqwest::Method::POST, "/v1/admin/probes", Some(question.clone()))
         .await?;
     let path = format!("/v1/admin/probes/{}", probe["id"].as_str().unwrap_or_default());
     let answered = tokio::time::timeout(PREFLIGHT_PATIENCE, async {
         loop {
             let probe = caller.get(&path).await?;
             if let Some(ok) = probe["ok"].as_bool() {
-                anyhow::ensure!(ok, "{name} cannot be managed: {}", probe["detail"]);
+                anyhow::ensure!(ok, "{what} does not work: {}", probe["detail"]);
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     });
-    answered.await.context("provisioning does not answer")??;
-    Ok(id)
+    answered.await.context("provisioning does not answer")?
 }

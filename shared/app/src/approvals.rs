@@ -23,6 +23,7 @@ use hourglass_domain::signed::{Form, Second};
 use hourglass_domain::target::{Target, TargetProblem};
 use serde_json::Value;
 
+use crate::auth_context;
 use crate::caller::Who;
 use crate::change::{Change, ChangeError, DECIDE_AGAIN, personal, read, read_many};
 use crate::directory;
@@ -260,6 +261,7 @@ async fn prepare(
     let policy = in_force.policy()?;
     let extends = extended_grant(core, request).await?;
     let has_passkey = signed.is_none() && passkeys::has_usable(core, &request.application, party.user).await?;
+    let context = auth_context::of(core, who).await?;
     let (persons, links) = persons::now(
         store,
         &request.application,
@@ -285,6 +287,7 @@ async fn prepare(
             },
             None => Factor::SignIn {
                 claims: &who.caller.factor,
+                context,
                 has_passkey,
             },
         },

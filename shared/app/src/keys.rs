@@ -118,6 +118,12 @@ pub fn facts(target: &Target) -> Key {
     Key::new(format!("FACT#{}", target.key()), "FACT")
 }
 
+/// What stands behind the authentication context in a tenant.
+#[must_use]
+pub fn auth_context(tenant: TenantId) -> Key {
+    Key::new(format!("FACT#AUTHCONTEXT#{tenant}"), "FACT")
+}
+
 /// Partition of an application's removals that are overdue, the oldest first.
 #[must_use]
 pub fn overdue_removals(application: &ApplicationId) -> String {

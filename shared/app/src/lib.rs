@@ -6,6 +6,7 @@
 pub mod activation;
 pub mod admin;
 pub mod approvals;
+pub mod auth_context;
 pub mod caller;
 pub mod catalogue;
 pub mod change;

@@ -6,6 +6,7 @@
 use hourglass_domain::Timestamp;
 use hourglass_domain::application::{Application, AzureIntegration};
 use hourglass_domain::audit;
+use hourglass_domain::auth_context::AuthContext;
 use hourglass_domain::budget::Bucket;
 use hourglass_domain::by_hand::ClosingByHand;
 use hourglass_domain::decision::Decision;
@@ -152,6 +153,7 @@ record!(
     t.application,
     sealed with Policy
 );
+record!(AuthContext, "auth_context", |a| keys::auth_context(a.tenant), a.tenant);
 record!(TargetFacts, "target_facts", |f| keys::facts(&f.target), f.target.key());
 record!(
     DriftPolicy,

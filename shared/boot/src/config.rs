@@ -256,6 +256,7 @@ impl Config {
             sign_in_tenants: self.sign_in_tenants.clone(),
             confirm_after_seconds: self.confirm_after_seconds,
             short_durations: self.short_durations,
+            auth_context: self.auth_context.clone(),
             public_url: self.public_url.clone(),
             key_cool_down_seconds: self.key_cool_down_seconds,
             set_up_code_sha256: self.set_up_code_sha256,

@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use hourglass_app::ports::connector::Connector;
 use hourglass_app::ports::delays::Delays;
+use hourglass_app::ports::directory::Directory;
 use hourglass_app::ports::identity::{ClientSecret, IdentityProvider};
 use hourglass_app::ports::passkeys::Passkeys;
 use hourglass_app::ports::schedules::Schedules;
@@ -54,6 +55,8 @@ pub struct Services {
     pub delays: Arc<dyn Delays>,
     /// The targets.
     pub connector: Arc<dyn Connector>,
+    /// What the directory says about people and policies.
+    pub directory: Arc<dyn Directory>,
     /// What this instance remembers of crowds.
     pub crowds: Arc<Crowds>,
     /// Writes credentials of integrations.
@@ -101,6 +104,7 @@ impl Services {
         };
         let connector = EntraConnector::new(secrets, Arc::clone(&clock), Arc::clone(&ids), &endpoints)
             .context("cannot make the connector")?;
+        let connector = Arc::new(connector);
 
         let tokens = EntraTokens::new(
             &TokenSettings {
@@ -128,7 +132,8 @@ impl Services {
             passkeys: Arc::new(passkeys),
             schedules: Arc::new(schedules),
             delays: Arc::new(delays),
-            connector: Arc::new(connector),
+            directory: Arc::<EntraConnector>::clone(&connector),
+            connector,
             crowds: Arc::default(),
             secret_writer: Arc::new(secret_writer),
             config: Arc::new(config),
@@ -169,6 +174,7 @@ impl Services {
             delays: Arc::clone(&self.delays),
             connector: Arc::clone(&self.connector),
             passkeys: Arc::clone(&self.passkeys),
+            directory: Arc::clone(&self.directory),
             crowds: Arc::clone(&self.crowds),
         }
     }

@@ -70,6 +70,8 @@ pub enum Factor<'a> {
     SignIn {
         /// What it says.
         claims: &'a FactorClaims,
+        /// Whether the authentication context, if it says that one was satisfied, proves a second factor of this person.
+        context: Result<(), StepUpProblem>,
         /// Whether they have a usable passkey: who has one cannot use the weaker path.
         has_passkey: bool,
     },
@@ -100,7 +102,7 @@ impl Factor<'_> {
                 name: entitlement.name.clone(),
             }),
             Self::SignIn { has_passkey: true, .. } => Err(Refusal::PasskeyExpected),
-            Self::SignIn { claims, .. } => claims.evidence(now),
+            Self::SignIn { claims, context, .. } => claims.evidence(context, now),
         }
     }
 }
@@ -119,11 +121,18 @@ pub struct FactorClaims {
 }
 
 impl FactorClaims {
-    /// The evidence of a fresh second factor.
+    /// Whether all there is hangs on the authentication context: then one has to know what is behind it.
+    #[must_use]
+    pub const fn rests_on_context(&self) -> bool {
+        self.acrs_context && !self.amr_mfa
+    }
+
+    /// The evidence of a fresh second factor. `amr` says itself that there was one; `acrs` says so only with a policy behind
+    /// it ([`crate::auth_context`]): `context` is whether there is, for this person.
     ///
     /// # Errors
     /// [`Refusal::StepUpRequired`] with what is missing.
-    pub fn evidence(&self, now: Timestamp) -> Result<Evidence, Refusal> {
+    pub fn evidence(&self, context: Result<(), StepUpProblem>, now: Timestamp) -> Result<Evidence, Refusal> {
         let claim = if self.amr_mfa {
             "amr"
         } else if self.acrs_context {
@@ -142,6 +151,9 @@ impl FactorClaims {
             return Err(Refusal::StepUpRequired {
                 why: StepUpProblem::Stale,
             });
+        }
+        if self.rests_on_context() {
+            context.map_err(|why| Refusal::StepUpRequired { why })?;
         }
         Ok(Evidence::StepUp {
             auth_time,
@@ -699,6 +711,7 @@ mod tests {
         policy: PolicyRef,
         approver: Party,
         factor: FactorClaims,
+        context: Result<(), StepUpProblem>,
         has_passkey: bool,
         passkey: Option<(Passkey, Proof)>,
         vote: Vote,
@@ -747,6 +760,7 @@ mod tests {
                 acrs_context: true,
                 token_id: None,
             },
+            context: Ok(()),
             has_passkey: false,
             passkey: None,
             vote: Vote {
@@ -785,6 +799,7 @@ mod tests {
                 factor: case.passkey.as_ref().map_or(
                     Factor::SignIn {
                         claims: &case.factor,
+                        context: case.context,
                         has_passkey: case.has_passkey,
                     },
                     |(key, proof)| Factor::Passkey { key, proof },
@@ -1211,6 +1226,25 @@ mod tests {
             change(&mut case.factor);
             assert_eq!(run(&case).unwrap_err().code(), "step-up-required");
         }
+    }
+
+    #[test]
+    fn a_context_with_nothing_behind_it_is_no_proof_and_amr_needs_none() {
+        let mut case = case();
+        case.context = Err(StepUpProblem::ContextUnprotected);
+        let refused = run(&case).unwrap_err();
+        assert_eq!(refused.code(), "step-up-unproved");
+        assert_eq!(
+            refused.kind(),
+            crate::refusal::RefusalKind::Forbidden,
+            "no challenge: it would not help"
+        );
+        case.factor.amr_mfa = true;
+        assert!(run(&case).is_ok());
+        // What signing in again can mend is said first.
+        case.factor.amr_mfa = false;
+        case.factor.auth_time = None;
+        assert_eq!(run(&case).unwrap_err().code(), "step-up-required");
     }
 
     fn signed() -> Option<(Passkey, Proof)> {

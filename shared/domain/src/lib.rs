@@ -10,6 +10,7 @@
 pub mod activation;
 pub mod application;
 pub mod audit;
+pub mod auth_context;
 pub mod budget;
 pub mod by_hand;
 pub mod canonical;

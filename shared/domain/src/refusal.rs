@@ -422,6 +422,50 @@ pub enum StepUpProblem {
     /// Signed in too long ago.
     #[error("you signed in more than 5 minutes ago")]
     Stale,
+    /// Nobody has looked at the policy behind the context yet.
+    #[error(
+        "the token's acrs claim counts only once Hourglass has looked at the Conditional Access policy behind it, and it \
+         has not in your tenant: an admin has to set up the Azure integration"
+    )]
+    ContextUnchecked,
+    /// The last look is too old.
+    #[error(
+        "the last look at the Conditional Access policy behind the token's acrs claim is more than 24 hours old: an admin \
+         has to see why the Azure integration does not answer"
+    )]
+    ContextStale,
+    /// The connector may not read policies.
+    #[error(
+        "Hourglass may not read the Conditional Access policy behind the token's acrs claim: an admin has to consent to \
+         Policy.Read.All for the connector, or you use a passkey"
+    )]
+    ContextNotPermitted,
+    /// No policy demands a second factor.
+    #[error(
+        "no enabled Conditional Access policy demands a second factor of all users for the token's acrs claim: an admin has \
+         to make one (report-only does not count), or you use a passkey"
+    )]
+    ContextUnprotected,
+    /// The policy leaves the person out.
+    #[error(
+        "the Conditional Access policy behind the token's acrs claim leaves your account out, so that the claim says nothing \
+         about you: an admin has to take you off its exclusions, or you use a passkey"
+    )]
+    ContextExcluded,
+    /// The policy leaves a group or role out of which we do not know who is in it.
+    #[error(
+        "the Conditional Access policy behind the token's acrs claim leaves out a group or role of which Hourglass cannot \
+         tell whether you are in it: an admin has to provision that group or take it off the exclusions, or you use a passkey"
+    )]
+    ContextUnclear,
+}
+
+impl StepUpProblem {
+    /// Whether signing in again can mend it: then the answer is a claims challenge, else it would go round in circles.
+    #[must_use]
+    pub const fn sign_in_helps(self) -> bool {
+        matches!(self, Self::NoFactor | Self::NoAuthTime | Self::Stale)
+    }
 }
 
 fn list(durations: &[AccessDuration]) -> String {
@@ -505,7 +549,8 @@ impl Refusal {
             | Self::SealBroken { .. }
             | Self::NotConfigured { .. } => RefusalKind::Conflict,
             Self::TooManyOpenRequests { .. } | Self::TooOften { .. } => RefusalKind::TooMany,
-            Self::StepUpRequired { .. } => RefusalKind::StepUp,
+            Self::StepUpRequired { why } if why.sign_in_helps() => RefusalKind::StepUp,
+            Self::StepUpRequired { .. } => RefusalKind::Forbidden,
         }
     }
 
@@ -538,7 +583,8 @@ impl Refusal {
             Self::PolicyChanged { .. } => "policy-changed",
             Self::DurationLonger { .. } => "duration-longer",
             Self::PasskeyRequired { .. } => "passkey-required",
-            Self::StepUpRequired { .. } => "step-up-required",
+            Self::StepUpRequired { why } if why.sign_in_helps() => "step-up-required",
+            Self::StepUpRequired { .. } => "step-up-unproved",
             Self::ApproverLoop { .. } => "approver-loop",
             Self::GrantNotLive { .. } => "grant-not-live",
             Self::GrantOver { .. } => "grant-over",

@@ -296,10 +296,10 @@ mod tests {
     #[test]
     fn a_session_says_of_factors_what_the_sign_in_said() {
         let mut session = session();
-        assert!(session.factor().evidence(BEGAN).is_err());
+        assert!(session.factor().evidence(Ok(()), BEGAN).is_err());
         session.acrs_context = true;
-        assert!(session.factor().evidence(BEGAN).is_ok());
-        assert!(session.factor().evidence(after(301)).is_err());
+        assert!(session.factor().evidence(Ok(()), BEGAN).is_ok());
+        assert!(session.factor().evidence(Ok(()), after(301)).is_err());
     }
 
     #[test]

@@ -7,8 +7,10 @@
 //!                     └─────── Tokens     client credentials, cached
 //! ```
 
+mod directory;
 mod endpoints;
 mod facts;
+mod policies;
 mod session;
 mod token;
 mod urls;
@@ -55,7 +57,8 @@ use wire::{LIMITS, Limits, Reply, Wire};
 /// back with its memberships when it is restored. Where the connector may not read users, it cannot tell the two apart
 /// and says absent.
 ///
-/// **Permissions** (application): `GroupMember.ReadWrite.All` and `User.ReadBasic.All`.
+/// **Permissions** (application): `GroupMember.ReadWrite.All` and `User.ReadBasic.All`; optional, for the port `Directory`,
+/// `User.Read.All` in the place of the latter and `Policy.Read.All`.
 pub struct EntraConnector {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
@@ -152,7 +155,7 @@ impl EntraConnector {
                             .to_owned(),
                     },
                     Err(Blind::GroupGone) => Answer::Unknown("the group does not exist any more".to_owned()),
-                    Err(Blind::Unknown(why)) => Answer::Unknown(why.clone()),
+                    Err(Blind::Unknown(why) | Blind::Forbidden(why)) => Answer::Unknown(why.clone()),
                 },
             })
             .collect()
@@ -177,7 +180,7 @@ impl Connector for EntraConnector {
         let present = match session.present(group, &wanted).await {
             Ok(present) => present,
             Err(Blind::GroupGone) => return vec![Inspection::TargetGone; accounts.len()],
-            Err(Blind::Unknown(why)) => return vec![Inspection::Unknown(why); accounts.len()],
+            Err(Blind::Unknown(why) | Blind::Forbidden(why)) => return vec![Inspection::Unknown(why); accounts.len()],
         };
         let others: Vec<ObjectId> = wanted.difference(&present).copied().collect();
         let asks: Vec<Ask> = others.iter().map(|account| Ask::user_exists(*account)).collect();

@@ -98,6 +98,8 @@ pub(crate) const fn transient(status: u16) -> bool {
 pub(crate) enum Blind {
     /// The group does not exist.
     GroupGone,
+    /// The connector may not look.
+    Forbidden(String),
     /// No answer that could be understood.
     Unknown(String),
 }
@@ -356,6 +358,7 @@ impl<'c> Session<'c> {
             let reply = match self.ask(ask).await {
                 Outcome::Reply(reply) if reply.is_success() => reply,
                 Outcome::Reply(reply) if reply.status == 404 => return Err(self.confirm_gone(group).await),
+                Outcome::Reply(reply) if reply.status == 403 => return Err(Blind::Forbidden(reply.in_words())),
                 other => return Err(Blind::Unknown(in_words(&other))),
             };
             let page = MemberPage::read(&reply.body).map_err(|why| Blind::Unknown(why.to_owned()))?;

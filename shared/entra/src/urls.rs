@@ -19,6 +19,9 @@ const LONGEST_LINK: usize = 8 * 1024;
 const GROUP_PROPERTIES: &str = "id,displayName,groupTypes,onPremisesSyncEnabled,isAssignableToRole,\
                                 isManagementRestricted,mailEnabled,securityEnabled";
 
+/// The list of Conditional Access policies.
+const POLICIES: &str = "/identity/conditionalAccess/policies";
+
 /// The HTTP methods in use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Method {
@@ -64,7 +67,7 @@ pub(crate) struct Root(String);
 
 /// A link to a next page that leads away from the list being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the link to the next page does not lead to the member list of this group")]
+#[error("the link to the next page does not lead to the list that is being read")]
 pub(crate) struct ForeignLink;
 
 impl Root {
@@ -87,6 +90,15 @@ impl Root {
     /// The link would be called with our token, and may have been through other hands as a cursor: it has to lead to the
     /// same origin and to the same list.
     fn path_of_next(&self, group: ObjectId, link: &str) -> Result<String, ForeignLink> {
+        // OData has two spellings of a key.
+        let lists = [
+            format!("/groups/{group}/members"),
+            format!("/groups('{group}')/members"),
+        ];
+        self.path_below(link, &lists)
+    }
+
+    fn path_below(&self, link: &str, lists: &[String]) -> Result<String, ForeignLink> {
         if link.len() > LONGEST_LINK {
             return Err(ForeignLink);
         }
@@ -95,15 +107,9 @@ impl Root {
         let same_origin = link.origin() == root.origin() && root.origin().is_tuple();
         let bare = link.username().is_empty() && link.password().is_none() && link.fragment().is_none();
         let below = link.path().strip_prefix(root.path()).unwrap_or_default();
-        // OData has two spellings of a key.
-        let lists_members = [
-            format!("/groups/{group}/members"),
-            format!("/groups('{group}')/members"),
-        ]
-        .iter()
-        .any(|path| path.eq_ignore_ascii_case(below));
+        let listed = lists.iter().any(|path| path.eq_ignore_ascii_case(below));
         match link.query() {
-            Some(query) if same_origin && bare && lists_members => Ok(format!("{below}?{query}")),
+            Some(query) if same_origin && bare && listed => Ok(format!("{below}?{query}")),
             _ => Err(ForeignLink),
         }
     }
@@ -187,6 +193,22 @@ impl Ask {
     /// Whether the user exists.
     pub(crate) fn user_exists(user: ObjectId) -> Self {
         Self::get(format!("/users/{user}?$select=id"), Priority::Normal)
+    }
+
+    /// Whether the user may sign in (Microsoft Graph, "Get a user").
+    pub(crate) fn user_enabled(user: ObjectId) -> Self {
+        Self::get(format!("/users/{user}?$select=id,accountEnabled"), Priority::Normal)
+    }
+
+    /// The first page of the Conditional Access policies (Microsoft Graph, "List policies").
+    pub(crate) fn access_policies() -> Self {
+        Self::get(POLICIES.to_owned(), Priority::Low)
+    }
+
+    /// The page that a link of the page before leads to.
+    pub(crate) fn next_access_policies(root: &Root, link: &str) -> Result<Self, ForeignLink> {
+        root.path_below(link, &[POLICIES.to_owned()])
+            .map(|path| Self::get(path, Priority::Low))
     }
 
     /// The cheapest call that needs the permission to read groups.

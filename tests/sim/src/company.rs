@@ -5,7 +5,7 @@ use hourglass_app::caller::{Who, identify};
 use hourglass_app::change::Change;
 use hourglass_app::ports::Core;
 use hourglass_app::ports::tokens::Caller;
-use hourglass_app::records::{Record, TenantUse, UniqueKind, UniqueValue};
+use hourglass_app::records::{GroupMember, Record, TenantUse, UniqueKind, UniqueValue, UserGroup};
 use hourglass_app::scim::{self, Scim};
 use hourglass_app::seals::seal;
 use hourglass_app::{AppError, Result as AppResult};
@@ -14,7 +14,7 @@ use hourglass_domain::application::{Application, AzureIntegration};
 use hourglass_domain::decision::FactorClaims;
 use hourglass_domain::directory::{Group, User};
 use hourglass_domain::entitlement::{Entitlement, Template};
-use hourglass_domain::ids::{ApplicationId, EntitlementId, ObjectId, TenantId, TokenId, UserId};
+use hourglass_domain::ids::{ApplicationId, EntitlementId, GroupId, ObjectId, TenantId, TokenId, UserId};
 use hourglass_domain::roles::{Role, Scope};
 use hourglass_domain::target::{Target, TargetFacts};
 use serde::de::DeserializeOwned;
@@ -33,6 +33,8 @@ pub(crate) const APPROVER: u64 = 10;
 pub(crate) const ADMIN: u64 = 20;
 /// How many groups there are.
 pub(crate) const GROUPS: u64 = 3;
+/// The group of those who decide; nobody can ask for it.
+pub(crate) const APPROVERS: u64 = 5;
 /// How many entitlements there are; the n-th is over the groups n and n + 1.
 pub(crate) const ENTITLEMENTS: u64 = 2;
 /// Who was in which group before anything was granted: a requester in the shared group, and somebody who never asks.
@@ -51,6 +53,11 @@ pub(crate) fn tenant() -> TenantId {
 /// A person's account in the directory.
 pub(crate) fn account(person: u64) -> ObjectId {
     ObjectId::new(id(2, person))
+}
+
+/// Everybody who has an account.
+pub(crate) fn people() -> impl Iterator<Item = u64> {
+    (0..REQUESTERS).chain([APPROVER, ADMIN])
 }
 
 /// A group in the directory.
@@ -123,7 +130,7 @@ pub(crate) async fn seed(core: &Core) -> anyhow::Result<()> {
     let mut template = Template::new(application()?);
     let durations = ["1m", "2m", "3m", "5m", "1h"].map(str::parse);
     template.durations = durations.into_iter().collect::<Result<_, _>>()?;
-    template.default_approvers.users.insert(user(APPROVER));
+    template.default_approvers.groups.insert(GroupId::new(id(5, APPROVERS)));
     // The shortest time to live there is: the request that nobody decides lapses within the history.
     template.request_ttl_seconds = 300;
     change = with(change, &seal(&*core.seals, template).await?)?;
@@ -134,9 +141,26 @@ pub(crate) async fn seed(core: &Core) -> anyhow::Result<()> {
             "updated_at": now,
         }))?,
     )?;
-    for n in 0..GROUPS {
+    for n in (0..GROUPS).chain([APPROVERS]) {
         change = seed_group(change, n, now)?;
     }
+    let (group, user_id) = (GroupId::new(id(5, APPROVERS)), user(APPROVER));
+    change = with(
+        change,
+        &GroupMember {
+            application: application()?,
+            group,
+            user: user_id,
+        },
+    )?;
+    change = with(
+        change,
+        &UserGroup {
+            application: application()?,
+            user: user_id,
+            group,
+        },
+    )?;
     for person in (0..REQUESTERS).chain([APPROVER]) {
         change = seed_user(change, person, now)?;
     }

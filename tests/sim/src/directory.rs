@@ -11,13 +11,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hourglass_app::ports::Clock as _;
 use hourglass_app::ports::connector::{Connector, ConnectorError, Member, Members, NewMember, Place};
+use hourglass_app::ports::directory::{Account, Directory as People, Tenancy, Told};
 use hourglass_app::ports::secrets::{Freshness, Secrets};
 use hourglass_domain::Timestamp;
+use hourglass_domain::auth_context::ContextPolicy;
 use hourglass_domain::ids::{ApplicationId, ObjectId, TenantId};
 use hourglass_domain::protocol::membership::{Answer, Inspection};
 use hourglass_domain::target::{Cloud, Target, TargetFacts};
 
 use crate::checks;
+use crate::company;
 use crate::world::{Moved, Truth, World};
 
 /// How far, in milliseconds, a read may lag behind.
@@ -257,5 +260,44 @@ impl Connector for Directory {
 
     async fn test(&self, application: &ApplicationId, _: TenantId, _: Cloud) -> Result<(), ConnectorError> {
         self.sign_in(application).await
+    }
+}
+
+#[async_trait]
+impl People for Directory {
+    async fn accounts(&self, at: &Tenancy, accounts: &[ObjectId]) -> Result<Told<Vec<Account>>, ConnectorError> {
+        self.sign_in(&at.application).await?;
+        let known = |account: &ObjectId| company::people().any(|person| company::account(person) == *account);
+        let found = accounts.iter().map(|account| {
+            if known(account) {
+                Account::Enabled
+            } else {
+                Account::Missing
+            }
+        });
+        Ok(Told::Said(found.collect()))
+    }
+
+    async fn members_among(
+        &self,
+        at: &Tenancy,
+        group: ObjectId,
+        accounts: &[ObjectId],
+    ) -> Result<Told<BTreeSet<ObjectId>>, ConnectorError> {
+        self.sign_in(&at.application).await?;
+        let approver = company::account(company::APPROVER);
+        let belongs = |account: &&ObjectId| group == company::group(company::APPROVERS) && **account == approver;
+        Ok(Told::Said(accounts.iter().filter(belongs).copied().collect()))
+    }
+
+    async fn context_policies(&self, at: &Tenancy, _: &str) -> Result<Told<Vec<ContextPolicy>>, ConnectorError> {
+        self.sign_in(&at.application).await?;
+        Ok(Told::Said(vec![ContextPolicy {
+            name: "Require MFA for approvals".to_owned(),
+            problem: None,
+            excluded_users: BTreeSet::new(),
+            excluded_groups: BTreeSet::new(),
+            excludes_others: false,
+        }]))
     }
 }

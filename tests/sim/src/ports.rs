@@ -3,17 +3,20 @@
 //! Each wrapper and the list of its steps come from one table of the trait's methods. A method that a trait gets and
 //! this table does not have leaves the trait unimplemented, and the simulation does not compile.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use hourglass_app::ports::connector::{Connector, ConnectorError, Members, NewMember, Place};
 use hourglass_app::ports::delays::{DelayError, Delays};
+use hourglass_app::ports::directory::{Account, Directory as DirectoryPort, Tenancy, Told};
 use hourglass_app::ports::schedules::{Found, Listed, ScheduleError, Schedules};
 use hourglass_app::ports::seals::{SealError, Seals};
 use hourglass_app::ports::secrets::{AzureCredentials, Freshness, SecretError, SecretWriter, Secrets};
 use hourglass_app::ports::store::{CommitError, Item, Key, List, Page, Query, Store, StoreError, Write};
 use hourglass_domain::Timestamp;
+use hourglass_domain::auth_context::ContextPolicy;
 use hourglass_domain::grant::ScheduleName;
 use hourglass_domain::ids::{ApplicationId, GrantId, ObjectId, TenantId};
 use hourglass_domain::protocol::membership::{Answer, Inspection};
@@ -35,7 +38,16 @@ const HELD_UP: Duration = Duration::from_secs(50);
 const LATENCY_MILLIS: (u64, u64) = (1, 20);
 
 /// The methods of all ports: the steps are before and after each.
-pub(crate) const METHODS: [&[&str]; 7] = [STORE, SCHEDULES, DELAYS, SECRETS, SECRET_WRITER, SEALS, CONNECTOR];
+pub(crate) const METHODS: [&[&str]; 8] = [
+    STORE,
+    SCHEDULES,
+    DELAYS,
+    SECRETS,
+    SECRET_WRITER,
+    SEALS,
+    CONNECTOR,
+    DIRECTORY,
+];
 /// The methods whose answer can be a lie. An add that is no add gives nobody access, so that there is nothing to prove.
 pub(crate) const LIES: [&str; 2] = ["Connector::inspect", "Connector::remove"];
 
@@ -213,6 +225,18 @@ wrapped!(CONNECTOR: Connector {
     list(place: &Place, next: Option<&str>) -> Result<Members, ConnectorError> { lost: connector_lost, }
     preflight(place: &Place, now: Timestamp) -> Result<TargetFacts, ConnectorError> { lost: connector_lost, }
     test(application: &ApplicationId, tenant: TenantId, cloud: Cloud) -> Result<(), ConnectorError> {
+        lost: connector_lost,
+    }
+});
+
+wrapped!(DIRECTORY: DirectoryPort {
+    accounts(at: &Tenancy, accounts: &[ObjectId]) -> Result<Told<Vec<Account>>, ConnectorError> {
+        lost: connector_lost,
+    }
+    members_among(at: &Tenancy, group: ObjectId, accounts: &[ObjectId]) -> Result<Told<BTreeSet<ObjectId>>, ConnectorError> {
+        lost: connector_lost,
+    }
+    context_policies(at: &Tenancy, context: &str) -> Result<Told<Vec<ContextPolicy>>, ConnectorError> {
         lost: connector_lost,
     }
 });

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hourglass_app::ports::connector::Connector;
 use hourglass_app::ports::delays::Delays;
+use hourglass_app::ports::directory::Directory as DirectoryPort;
 use hourglass_app::ports::schedules::Schedules;
 use hourglass_app::ports::seals::Seals;
 use hourglass_app::ports::secrets::{SecretWriter, Secrets};
@@ -90,7 +91,9 @@ fn ports(world: &Arc<World>, process: &Arc<Process>) -> Ports {
     let secret_writer: Arc<dyn SecretWriter> = Arc::new(Vault);
     let secrets: Arc<Faulty<dyn Secrets>> = Arc::new(Faulty::new(secrets, Arc::clone(process)));
     let seals: Arc<dyn Seals> = Arc::new(Vault);
-    let connector: Arc<dyn Connector> = Arc::new(Directory::new(Arc::clone(world), secrets));
+    let directory = Arc::new(Directory::new(Arc::clone(world), secrets));
+    let connector: Arc<dyn Connector> = Arc::<Directory>::clone(&directory);
+    let directory: Arc<dyn DirectoryPort> = directory;
     Ports {
         workers: Workers {
             core: Core {
@@ -103,6 +106,7 @@ fn ports(world: &Arc<World>, process: &Arc<Process>) -> Ports {
                     confirm_after_seconds: CONFIRM_AFTER_SECONDS,
                     short_durations: false,
                     public_url: "https://hourglass.contoso.example".to_owned(),
+                    auth_context: "c1".to_owned(),
                     key_cool_down_seconds: 86_400,
                     set_up_code_sha256: None,
                 }),
@@ -111,6 +115,7 @@ fn ports(world: &Arc<World>, process: &Arc<Process>) -> Ports {
             delays: Arc::new(Faulty::new(delays, Arc::clone(process))),
             connector: Arc::new(Faulty::new(connector, Arc::clone(process))),
             passkeys: Arc::new(ceremonies()),
+            directory: Arc::new(Faulty::new(directory, Arc::clone(process))),
             crowds: Arc::default(),
         },
         secret_writer: Arc::new(Faulty::new(secret_writer, Arc::clone(process))),

@@ -246,11 +246,12 @@ fn check_queues(template: &Value) -> Vec<Finding> {
 }
 
 /// Metrics of which an operator has to hear: each is written by a function and has an alarm.
-const WATCHED: [&str; 17] = [
+const WATCHED: [&str; 18] = [
     "sweep_heartbeat",
     "overdue_grants",
     "convergence_failures",
     "evidence_failures",
+    "auth_context_unprotected",
     "orphan_trigger",
     "schedule_tampered",
     "revocation_lateness_seconds",

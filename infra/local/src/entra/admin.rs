@@ -11,6 +11,7 @@
 //! | `POST /objects/{id}/purge` | deletes it for good |
 //! | `PUT`, `DELETE /groups/{id}/members/{object id}` | adds or removes a member, whatever kind of group it is |
 //! | `PUT /connector/permissions` | body: list of Graph permissions that count in tokens issued from now on |
+//! | `GET`, `PUT /access-policies` | the Conditional Access policies; body: a list of them as Graph shows them |
 //! | `POST /connector/secret` | new client secret, answered as `{"client_secret"}`; `{"revoke_tokens": true}` ends issued tokens |
 //! | `POST /keys` | new signing key, answered as `{"kid"}`; `{"withdraw_old": true}` unpublishes the old ones |
 //! | `PUT /write-budget` | `{"capacity", "refill_per_second"}` |
@@ -52,6 +53,7 @@ pub(super) fn router() -> Router<Entra> {
         .route("/objects/{id}/purge", post(purge))
         .route("/groups/{id}/members/{member}", put(add_member).delete(remove_member))
         .route("/connector/permissions", put(set_permissions))
+        .route("/access-policies", get(access_policies).put(set_access_policies))
         .route("/connector/secret", post(rotate_secret))
         .route("/keys", post(rotate_key))
         .route("/write-budget", put(set_write_budget))
@@ -180,6 +182,17 @@ async fn remove_member(
     } else {
         Err(TenantError::not_found("member", member).into())
     }
+}
+
+async fn access_policies(State(entra): State<Entra>) -> Result<Json<Vec<Value>>, Refusal> {
+    let context = &entra.options().auth_context;
+    Ok(Json(entra.tenant().read(0, |view| view.access_policies(context))?))
+}
+
+async fn set_access_policies(State(entra): State<Entra>, body: Bytes) -> Result<StatusCode, Refusal> {
+    let policies: Vec<Value> = from_json(&body)?;
+    entra.tenant().set_access_policies(&policies)?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn set_permissions(State(entra): State<Entra>, body: Bytes) -> Result<StatusCode, Refusal> {

@@ -12,6 +12,7 @@
 //! | `POST /users/{id}/checkMemberGroups`, `/directoryObjects/{id}/checkMemberGroups`, `/directoryObjects/getByIds` | |
 //! | `DELETE /groups/{id}`, `/users/{id}`, `GET /directory/deletedItems/{id}`, `POST …/restore` | soft delete and restore |
 //! | `GET /identity/conditionalAccess/authenticationContextClassReferences` | the configured authentication context |
+//! | `GET /identity/conditionalAccess/policies` | the Conditional Access policies |
 //! | `POST /$batch` | up to 20 of the above |
 //!
 //! Every call needs an app-only bearer token of this tenant's token endpoint and the permission that Graph documents.
@@ -126,6 +127,7 @@ enum Route<'p> {
     DeletedItem(&'p str),
     Restore(&'p str),
     AuthContexts,
+    AccessPolicies,
     Batch,
     NotServed,
 }
@@ -157,6 +159,7 @@ impl<'p> Route<'p> {
             ["directory", "deletedItems", id] => Self::DeletedItem(id),
             ["directory", "deletedItems", id, "restore"] => Self::Restore(id),
             ["identity", "conditionalAccess", "authenticationContextClassReferences"] => Self::AuthContexts,
+            ["identity", "conditionalAccess", "policies"] => Self::AccessPolicies,
             ["$batch"] => Self::Batch,
             other => {
                 let segment = other.last().copied().unwrap_or_default();
@@ -185,6 +188,7 @@ impl<'p> Route<'p> {
             Self::DeletedItem(_) => "/directory/deletedItems/{id}",
             Self::Restore(_) => "/directory/deletedItems/{id}/restore",
             Self::AuthContexts => "/identity/conditionalAccess/authenticationContextClassReferences",
+            Self::AccessPolicies => "/identity/conditionalAccess/policies",
             Self::Batch => "/$batch",
             Self::NotServed => "(not served)",
         }
@@ -642,7 +646,7 @@ impl Desk<'_> {
                 self.caller.needs(READ_GROUPS)?;
                 self.caller.needs(CHECK_USERS)?;
             }
-            Route::AuthContexts => self.caller.needs(READ_POLICY)?,
+            Route::AuthContexts | Route::AccessPolicies => self.caller.needs(READ_POLICY)?,
             Route::GetByIds | Route::DeletedItem(_) if self.caller.has(READ_USERS) => {}
             _ => self.caller.needs(READ_GROUPS)?,
         }
@@ -676,6 +680,11 @@ impl Desk<'_> {
                 self.one(&object, Kinds::Any, "directoryObjects/$entity")
             }
             Route::AuthContexts => Ok(self.auth_contexts()),
+            Route::AccessPolicies => {
+                let context = self.context("identity/conditionalAccess/policies");
+                let value = view.access_policies(&self.entra.options().auth_context)?;
+                Ok(Answer::ok(json!({ "@odata.context": context, "value": value })))
+            }
             _ => Err(GraphError::ordered(500)),
         })
     }

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::keys::{KeySet, SigningKey};
@@ -27,8 +28,10 @@ pub const HISTORY_SECONDS: i64 = 3_600;
 /// Most objects that a walk through nested groups visits.
 const NESTING_LIMIT: usize = 20_000;
 
+/// Where the Conditional Access policies lie, once somebody has changed them.
+const ACCESS_POLICIES: &str = "access_policies";
 /// Graph permissions of the connector's app registration, as `docs/entra-setup.md` asks for them.
-const CONNECTOR_PERMISSIONS: &[&str] = &["GroupMember.ReadWrite.All", "User.Read.All"];
+const CONNECTOR_PERMISSIONS: &[&str] = &["GroupMember.ReadWrite.All", "User.Read.All", "Policy.Read.All"];
 
 /// Delegated scopes of the API.
 pub const API_SCOPES: &[&str] = &["Requests.ReadWrite", "Decisions.Write", "Admin.ReadWrite"];
@@ -529,6 +532,20 @@ impl Tenant {
         })
     }
 
+    /// Sets the Conditional Access policies, in the shape in which Graph shows them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn set_access_policies(&self, policies: &[Value]) -> Result<(), TenantError> {
+        self.write(|change| {
+            change.tx.execute(
+                "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)",
+                params![ACCESS_POLICIES, serde_json::to_string(policies)?],
+            )?;
+            Ok(())
+        })
+    }
+
     /// Replaces the connector's secret by a new random one and returns it. With `revoke_tokens`, access tokens issued
     /// until now are refused with 401 as well.
     ///
@@ -605,6 +622,40 @@ impl Tenant {
         })?;
         Ok(key)
     }
+}
+
+/// As an administrator makes it in the portal: require multifactor authentication, for everybody, every time.
+fn usual_policy(context: &str) -> Value {
+    json!({
+        "id": sim::stable_id("policy/approvals"),
+        "templateId": null,
+        "displayName": "Require MFA for privileged approvals",
+        "createdDateTime": "2026-01-12T08:00:00Z",
+        "modifiedDateTime": null,
+        "state": "enabled",
+        "sessionControls": {"signInFrequency": {
+            "value": null, "type": null, "authenticationType": "primaryAndSecondaryAuthentication",
+            "frequencyInterval": "everyTime", "isEnabled": true,
+        }},
+        "conditions": {
+            "userRiskLevels": [], "signInRiskLevels": [], "clientAppTypes": ["all"],
+            "servicePrincipalRiskLevels": [], "platforms": null, "locations": null, "devices": null,
+            "clientApplications": null,
+            "applications": {
+                "includeApplications": [], "excludeApplications": [], "includeUserActions": [],
+                "includeAuthenticationContextClassReferences": [context], "applicationFilter": null,
+            },
+            "users": {
+                "includeUsers": ["All"], "excludeUsers": [], "includeGroups": [], "excludeGroups": [],
+                "includeRoles": [], "excludeRoles": [], "includeGuestsOrExternalUsers": null,
+                "excludeGuestsOrExternalUsers": null,
+            },
+        },
+        "grantControls": {
+            "operator": "OR", "builtInControls": ["mfa"], "customAuthenticationFactors": [], "termsOfUse": [],
+            "authenticationStrength": null,
+        },
+    })
 }
 
 /// The signing key lies in this file, so nobody else on the computer may read it.
@@ -691,6 +742,20 @@ impl View<'_> {
     /// The moment up to which rows count; far in the future for the present.
     fn moment(&self) -> i64 {
         self.as_of.unwrap_or(i64::MAX - 1)
+    }
+
+    /// The Conditional Access policies; before somebody changes them, one that demands a second factor of everybody who
+    /// satisfies `context`.
+    pub(crate) fn access_policies(&self, context: &str) -> Result<Vec<Value>, TenantError> {
+        let stored: Option<String> = self
+            .connection
+            .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
+            .query_row([ACCESS_POLICIES], |row| row.get(0))
+            .optional()?;
+        Ok(match stored {
+            Some(stored) => serde_json::from_str(&stored)?,
+            None => vec![usual_policy(context)],
+        })
     }
 
     /// The object with this id, deleted or not.

@@ -9,6 +9,7 @@ use hourglass_domain::ids::{GrantId, ObjectId};
 use hourglass_domain::person::LinkSettings;
 
 use super::{require_admin, require_version};
+use crate::auth_context;
 use crate::caller::Who;
 use crate::change::{Change, personal, read};
 use crate::error::Result;
@@ -43,13 +44,14 @@ pub async fn get(core: &Core, who: &Who, id: GrantId) -> Result<ByHand> {
 }
 
 /// The caller's signature. Whoever says that access is gone without a proof signs with a fresh second factor.
-fn sign(core: &Core, who: &Who) -> Result<Signature> {
+async fn sign(core: &Core, who: &Who) -> Result<Signature> {
+    let context = auth_context::of(core, who).await?;
     let now = core.clock.now();
     Ok(Signature {
         by: who.actor(),
         object_id: who.caller.object_id,
         person: who.party().ok().map(|(_, party)| party.person),
-        factor: who.caller.factor.evidence(now)?,
+        factor: who.caller.factor.evidence(context, now)?,
         at: now,
     })
 }
@@ -75,7 +77,7 @@ async fn another(core: &Core, who: &Who, grant: &Grant, proposed_by: Option<Obje
 /// The rule that refuses it.
 pub async fn propose(core: &Core, who: &Who, id: GrantId, evidence: &str) -> Result<ByHand> {
     let ByHand { grant, closing } = get(core, who, id).await?;
-    let proposal = ClosingByHand::propose(&grant, evidence, sign(core, who)?)?;
+    let proposal = ClosingByHand::propose(&grant, evidence, sign(core, who).await?)?;
     let links = another(core, who, &grant, None).await?;
     let draft = Draft::new(proposal.proposed.at, who.actor(), "grant.closing_proposed")
         .fact("grant", id)
@@ -98,7 +100,7 @@ pub async fn confirm(core: &Core, who: &Who, id: GrantId, version: u64) -> Resul
     let closing = closing.ok_or(Refusal::NotFound { what: "proposal" })?;
     require_version(closing.version, Some(version))?;
     let proposed_by = closing.value.proposed.object_id;
-    let confirmed = closing.value.confirm(&grant, sign(core, who)?)?;
+    let confirmed = closing.value.confirm(&grant, sign(core, who).await?)?;
     let links = another(core, who, &grant, Some(proposed_by)).await?;
     let now = core.clock.now();
     let draft = Draft::new(now, who.actor(), "grant.closing_confirmed").fact("grant", id);

@@ -5,6 +5,7 @@
 
 pub mod connector;
 pub mod delays;
+pub mod directory;
 pub mod identity;
 pub mod passkeys;
 pub mod schedules;
@@ -61,6 +62,8 @@ pub struct Workers {
     pub connector: Arc<dyn connector::Connector>,
     /// Verifies what passkeys have signed.
     pub passkeys: Arc<dyn passkeys::Passkeys>,
+    /// What the directory says about people and policies.
+    pub directory: Arc<dyn directory::Directory>,
     /// What this instance remembers of crowds.
     pub crowds: Arc<crate::workers::crowds::Crowds>,
 }
@@ -76,6 +79,8 @@ pub struct Settings {
     pub short_durations: bool,
     /// Base of our own urls, without a trailing slash.
     pub public_url: String,
+    /// The authentication context that a step-up asks for, such as `c1`.
+    pub auth_context: String,
     /// How long a key cools down that no key of the same person vouches for, in seconds.
     pub key_cool_down_seconds: i64,
     /// SHA-256 of the code with which the very first admin confirms their key; nobody can without one.

@@ -72,6 +72,10 @@ pub(super) async fn perform(workers: &Workers, worker: &Worker, effect: Effect) 
     Ok(match effect {
         Effect::Verify => match verify(workers, &worker.grant).await? {
             Verdict::Good => Input::Verified,
+            Verdict::GoodUnconfirmed(why) => {
+                note_unconfirmed(workers, &worker.grant, &why).await?;
+                Input::Verified
+            }
             Verdict::Bad(why) => Input::NotVerified(why),
             Verdict::Unknown(why) => Input::VerifyFailed(why),
         },
@@ -93,6 +97,18 @@ pub(super) async fn perform(workers: &Workers, worker: &Worker, effect: Effect) 
         }
         Effect::Converge | Effect::Finish => Input::Start,
     })
+}
+
+/// Puts on record that a grant goes ahead on what was provisioned alone. Its stream says so before it says that anybody was
+/// added.
+async fn note_unconfirmed(workers: &Workers, grant: &Grant, why: &str) -> Result<()> {
+    tracing::warn!(grant.id = %grant.id, why, "the directory could not be asked about the people behind a grant");
+    let draft = Draft::new(workers.core.clock.now(), Actor::system("worker"), "grant.verified")
+        .fact("grant", grant.id)
+        .fact("directory_confirmation", "not_permitted")
+        .fact("directory_answered", why);
+    let change = Change::new().event(StreamId::request(grant.request), draft);
+    Ok(change.commit(&*workers.core.store).await?)
 }
 
 /// A grant as it is stored, and whether it was ordered to end.

@@ -5,8 +5,10 @@
 
 pub mod advance;
 mod assertions;
+mod auth_context;
 mod backlog;
 pub mod by_hand;
+mod confirm;
 pub mod converge;
 pub mod crowds;
 mod drain;

@@ -4,14 +4,16 @@ use hourglass_domain::application::Application;
 use hourglass_domain::audit::{Actor, Draft, StreamId};
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::entitlement::Entitlement;
-use hourglass_domain::ids::{ApplicationId, EntitlementId, ProbeId};
+use hourglass_domain::ids::{ApplicationId, EntitlementId, ObjectId, ProbeId};
 use hourglass_domain::target::{Target, TargetFacts};
 
+use super::auth_context;
 use crate::change::{Change, ChangeError, read};
 use crate::error::Result;
 use crate::keys;
 use crate::ports::Workers;
 use crate::ports::connector::Place;
+use crate::ports::directory::Told;
 use crate::records::{Probe, ProbeAnswer, ProbeQuestion, Stored};
 
 /// Answers a probe that has no answer yet.
@@ -29,7 +31,7 @@ pub async fn answer(workers: &Workers, id: ProbeId) -> Result<()> {
     let application: Option<Stored<Application>> = read(store, &keys::application(&stored.value.application)).await?;
     let Some(application) = application else { return Ok(()) };
     let (ok, detail) = match &stored.value.question {
-        ProbeQuestion::TestAzure => test_azure(workers, &application.value).await,
+        ProbeQuestion::TestAzure => test_azure(workers, &application.value).await?,
         ProbeQuestion::Preflight { targets } => preflight(workers, &application.value, targets).await?,
     };
     let now = workers.core.clock.now();
@@ -51,15 +53,45 @@ pub async fn answer(workers: &Workers, id: ProbeId) -> Result<()> {
     }
 }
 
-async fn test_azure(workers: &Workers, application: &Application) -> (bool, String) {
-    match workers
+/// Whether the credentials work at all, and which of the optional questions may be asked with them. Only the first decides
+/// whether the test passed.
+async fn test_azure(workers: &Workers, application: &Application) -> Result<(bool, String)> {
+    let works = workers
         .connector
         .test(&application.id, application.tenant, application.cloud)
-        .await
-    {
-        Ok(()) => (true, "Microsoft Graph accepts the credentials.".to_owned()),
-        Err(error) => (false, error.to_string()),
+        .await;
+    if let Err(error) = works {
+        return Ok((false, error.to_string()));
     }
+    let tenancy = auth_context::tenancy(application);
+    let mut lines = vec!["Microsoft Graph accepts the credentials.".to_owned()];
+    // Nobody's account: the answer is that there is none.
+    let nobody = [ObjectId::new(uuid::Uuid::nil())];
+    lines.push(match workers.directory.accounts(&tenancy, &nobody).await {
+        Ok(Told::Said(_)) => "Approvers and beneficiaries are confirmed with the directory before anybody is added.".to_owned(),
+        Ok(Told::NotPermitted(why)) => format!(
+            "Approvers and beneficiaries cannot be confirmed with the directory, so that what was provisioned decides alone: \
+             {why}"
+        ),
+        Err(error) => format!("Whether approvers and beneficiaries can be confirmed is not known: {error}"),
+    });
+    lines.push(match auth_context::look(workers, &tenancy).await? {
+        Ok(found) if found.holds() => {
+            format!("A Conditional Access policy stands behind the authentication context {}.", found.context)
+        }
+        Ok(found) if found.policies.is_some() => format!(
+            "No enabled Conditional Access policy demands a second factor of all users for the authentication context {}: \
+             step-ups of v2 tokens do not count.",
+            found.context
+        ),
+        Ok(found) => format!(
+            "The connector may not read Conditional Access policies (Policy.Read.All), so that step-ups of v2 tokens with the \
+             authentication context {} do not count.",
+            found.context
+        ),
+        Err(error) => format!("What stands behind the authentication context is not known: {error}"),
+    });
+    Ok((true, lines.join("\n")))
 }
 
 async fn preflight(workers: &Workers, application: &Application, targets: &[Target]) -> Result<(bool, String)> {

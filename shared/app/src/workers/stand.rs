@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hourglass_domain::Timestamp;
+use hourglass_domain::auth_context::ContextPolicy;
 use hourglass_domain::canonical::Digest;
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::{EndOrder, EndReason, Grant};
@@ -27,6 +28,7 @@ use uuid::Uuid;
 use crate::keys;
 use crate::ports::connector::{Connector, ConnectorError, Members, NewMember, Place};
 use crate::ports::delays::{DelayError, Delays};
+use crate::ports::directory::{Account, Directory, Tenancy, Told};
 use crate::ports::passkeys::{Asserted, Begun, CredentialId, KeyMaterial, Owner, PasskeyError, Passkeys, Registered};
 use crate::ports::schedules::{Found, Listed, ScheduleError, Schedules};
 use crate::ports::seals::{SealError, Seals};
@@ -156,6 +158,7 @@ impl Stand {
                     confirm_after_seconds: 60,
                     short_durations: false,
                     public_url: "https://hourglass.contoso.example".to_owned(),
+                    auth_context: "c1".to_owned(),
                     key_cool_down_seconds: 86_400,
                     set_up_code_sha256: None,
                 }),
@@ -164,6 +167,7 @@ impl Stand {
             delays: Arc::<Self>::clone(self),
             connector: Arc::<Self>::clone(self),
             passkeys: Arc::new(NoPasskeys),
+            directory: Arc::<Self>::clone(self),
             crowds: Arc::default(),
         }
     }
@@ -562,6 +566,29 @@ impl tracing::Subscriber for Measured {
     fn enter(&self, _: &tracing::span::Id) {}
 
     fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// Everybody is who they say, and belongs where they should.
+#[async_trait]
+impl Directory for Stand {
+    async fn accounts(&self, _: &Tenancy, accounts: &[ObjectId]) -> Result<Told<Vec<Account>>, ConnectorError> {
+        Ok(Told::Said(vec![Account::Enabled; accounts.len()]))
+    }
+
+    async fn members_among(
+        &self,
+        _: &Tenancy,
+        group: ObjectId,
+        accounts: &[ObjectId],
+    ) -> Result<Told<BTreeSet<ObjectId>>, ConnectorError> {
+        let members = lock(&self.members);
+        let among = accounts.iter().filter(|account| members.contains(&(group, **account)));
+        Ok(Told::Said(among.copied().collect()))
+    }
+
+    async fn context_policies(&self, _: &Tenancy, _: &str) -> Result<Told<Vec<ContextPolicy>>, ConnectorError> {
+        Ok(Told::Said(Vec::new()))
+    }
 }
 
 /// Here nobody forges: a hash without a key will do.

@@ -16,7 +16,7 @@ use super::backlog::Backlog;
 use super::drain::{self, Failing, Took};
 use super::memberships_gone::{self, Progress};
 use super::single_flight::Lease;
-use super::{by_hand, converge, drift, group_gone, kill, offboard, probes, timers};
+use super::{auth_context, by_hand, converge, drift, group_gone, kill, offboard, probes, timers};
 use crate::emergencies;
 use crate::error::Result;
 use crate::keys;
@@ -93,6 +93,12 @@ pub async fn sweep(workers: &Workers, deadline: Timestamp) -> Result<Swept> {
         && let Err(error) = timers::compare(workers, comparison, deadline).await
     {
         tracing::error!(%error, "the comparison with the scheduler failed");
+        count_failures(1);
+    }
+    if core.clock.now() < deadline
+        && let Err(error) = auth_context::refresh(workers).await
+    {
+        tracing::error!(%error, "what stands behind the authentication context could not be kept");
         count_failures(1);
     }
     Ok(swept)

@@ -1,6 +1,7 @@
 //! Re-verifies a grant from its evidence before anything is added. Never before a removal.
 
 use hourglass_domain::Refusal;
+use hourglass_domain::application::Application;
 use hourglass_domain::decision::{Approved, Decision, verify_evidence, verify_rules};
 use hourglass_domain::directory::User;
 use hourglass_domain::entitlement::Entitlement;
@@ -10,6 +11,8 @@ use hourglass_domain::protocol::grant::MOST_EXTENSIONS;
 use hourglass_domain::request::Request;
 
 use super::assertions;
+use super::auth_context::tenancy;
+use super::confirm::{self, People};
 use crate::change::read;
 use crate::directory;
 use crate::error::{AppError, Result};
@@ -28,6 +31,8 @@ use crate::seals::{read_sealed, read_sealed_page};
 pub enum Verdict {
     /// Everything fits.
     Good,
+    /// Everything fits, and the directory could not be asked about the people: the connector may not.
+    GoodUnconfirmed(String),
     /// Something speaks against it for good.
     Bad(String),
     /// It could not be found out now.
@@ -53,24 +58,69 @@ pub async fn verify(workers: &Workers, grant: &Grant) -> Result<Verdict> {
         Verdict::Good => {}
         other => return Ok(other),
     }
-    match assertions::check(workers, grant, &evidence).await? {
-        Verdict::Good => {}
-        other => return Ok(other),
+    let judged = async {
+        match assertions::check(workers, grant, &evidence).await? {
+            Verdict::Good => {}
+            other => return Ok(other),
+        }
+        let people = match confirmed(workers, grant, &evidence).await? {
+            Ok(people) => people,
+            Err(ConnectorError::Unavailable(why) | ConnectorError::Refused(why)) => return Ok(Verdict::Unknown(why)),
+        };
+        judge(workers, grant, &evidence, people).await
+    };
+    match judged.await {
+        Err(AppError::Refused(refusal @ Refusal::SealBroken { .. })) => {
+            alarm(grant.id, &refusal.to_string());
+            Ok(Verdict::Bad(refusal.to_string()))
+        }
+        Err(AppError::Refused(refusal @ Refusal::NotConfigured { .. })) => Ok(Verdict::Bad(refusal.to_string())),
+        Err(AppError::Seal(error)) => Ok(Verdict::Unknown(error.to_string())),
+        other => other,
     }
+}
+
+/// What the directory says about the people behind the grant, by the rules in force.
+async fn confirmed(
+    workers: &Workers,
+    grant: &Grant,
+    evidence: &Found,
+) -> Result<std::result::Result<People, ConnectorError>> {
+    let core = &workers.core;
+    let application: Option<Stored<Application>> = read(&*core.store, &keys::application(&grant.application)).await?;
+    let key = keys::entitlement(&grant.application, grant.entitlement);
+    let entitlement = read_sealed::<Entitlement>(core, &key).await?;
+    let (Some(application), Some(entitlement)) = (application, entitlement) else {
+        // The rules say so when they are read for judgement.
+        return Ok(Ok(People::default()));
+    };
+    let template = policy::template_sealed(core, &grant.application).await?;
+    let approvers = entitlement.value.approvers_in_force(&template.value);
+    let tenancy = tenancy(&application.value);
+    confirm::people(workers, grant, evidence, approvers, &tenancy).await
+}
+
+/// Judges people and rules, as they are now, with what the directory said about the people.
+async fn judge(workers: &Workers, grant: &Grant, evidence: &Found, people: People) -> Result<Verdict> {
+    let store = &*workers.core.store;
     let beneficiary = directory::provisioned_user(store, &grant.application, grant.beneficiary.user).await?;
     let as_then = |user: &User| user.active && user.object_id() == Some(grant.beneficiary.object_id);
     if !beneficiary.is_some_and(|user| as_then(&user.value)) {
         return Ok(Verdict::Bad("the beneficiary is no longer active".to_owned()));
     }
-    match rules_changed(workers, grant, &evidence).await {
-        Ok(changed) => Ok(changed.map_or(Verdict::Good, Verdict::Bad)),
-        Err(AppError::Refused(refusal @ Refusal::SealBroken { .. })) => {
-            alarm(grant.id, &refusal.to_string());
-            Ok(Verdict::Bad(refusal.to_string()))
-        }
-        Err(AppError::Seal(error)) => Ok(Verdict::Unknown(error.to_string())),
-        Err(error) => Err(error),
+    if let Some(why) = people.refuted.get(&grant.beneficiary.object_id) {
+        return Ok(Verdict::Bad(format!("the beneficiary: {why}")));
     }
+    if let Some(why) = rules_changed(workers, grant, evidence, &people).await? {
+        // Whose word the directory takes away may be an intruder's.
+        if let Some((account, said)) = people.refuted.first_key_value() {
+            let why = format!("{why}; of the approver {account} {said}");
+            alarm(grant.id, &why);
+            return Ok(Verdict::Bad(why));
+        }
+        return Ok(Verdict::Bad(why));
+    }
+    Ok(people.not_permitted.map_or(Verdict::Good, Verdict::GoodUnconfirmed))
 }
 
 /// What a grant came from.
@@ -161,7 +211,7 @@ pub(super) fn alarm(grant: GrantId, why: &str) {
 }
 
 /// Rules that were tightened after the approval count as well, and so does whoever may no longer approve or ask.
-async fn rules_changed(workers: &Workers, grant: &Grant, evidence: &Found) -> Result<Option<String>> {
+async fn rules_changed(workers: &Workers, grant: &Grant, evidence: &Found, people: &People) -> Result<Option<String>> {
     let store = &*workers.core.store;
     let key = keys::entitlement(&grant.application, grant.entitlement);
     let Some(entitlement) = read_sealed::<Entitlement>(&workers.core, &key).await? else {
@@ -179,6 +229,7 @@ async fn rules_changed(workers: &Workers, grant: &Grant, evidence: &Found) -> Re
         let standing: Vec<&Decision> = decisions
             .iter()
             .filter(|decision| standing.iter().any(|standing| standing.party == decision.approver))
+            .filter(|decision| !people.refutes(decision))
             .collect();
         let approvers = decisions.iter().flat_map(|decision| decision.hand().parties());
         let taking_part = [&request.requester, &request.beneficiary].into_iter().chain(approvers);
