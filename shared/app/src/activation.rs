@@ -3,7 +3,7 @@
 
 use hourglass_domain::Refusal;
 use hourglass_domain::activation::{ActivationFacts, activate as judge, form};
-use hourglass_domain::audit::{Draft, StreamId};
+use hourglass_domain::audit::StreamId;
 use hourglass_domain::decision::Decided;
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::ids::{DecisionId, GrantId, RequestId};
@@ -145,7 +145,6 @@ async fn prepare(core: &Core, who: &Who, id: RequestId, signed: &Signed) -> Resu
     change = OpenRequest::gone(request, signed.used(change)?);
     change = pause::checked(change, &approvals::not_paused(core, request, user.value.id).await?);
     removals::check_none_overdue(store, &request.application).await?;
-    change = change.check(&removals::check(store, &request.application, grant.expires_at).await?);
     if let Some(may_have) = may_have {
         change = may_have.checked(change, &request.application, request.beneficiary.user);
     }
@@ -153,18 +152,13 @@ async fn prepare(core: &Core, who: &Who, id: RequestId, signed: &Signed) -> Resu
         let last = emergencies::check_path(core, &request.application, request.beneficiary.person).await?;
         change = emergencies::noted(change, last, request, grant, now)?;
     }
-    change = match &extends {
-        None => approvals::grant_writes(core, change, grant).await?,
-        Some((before, _)) => {
-            let draft = Draft::new(now, who.actor(), "grant.extended")
-                .fact("grant", grant.id)
-                .fact("request", id)
-                .fact("expires_at", grant.expires_at)
-                .fact("expired_before_at", before.value.expires_at);
-            approvals::extension_writes(core, change, before, grant)
-                .await?
-                .event(StreamId::request(grant.request), draft)
-        }
-    };
+    change = approvals::given(
+        core,
+        who,
+        change,
+        (id, grant),
+        extends.as_ref().map(|(before, _)| before),
+    )
+    .await?;
     Ok((change, decided))
 }

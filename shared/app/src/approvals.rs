@@ -281,10 +281,7 @@ async fn prepare(
         loop_group,
         target_facts: &in_force.facts,
         factor: match signed {
-            Some(signed) => Factor::Passkey {
-                key: &signed.key.value.key,
-                proof: &signed.proof,
-            },
+            Some(signed) => signed.factor(),
             None => Factor::SignIn {
                 claims: &who.caller.factor,
                 context,
@@ -307,33 +304,11 @@ async fn prepare(
         decided.grant = decided.grant.map(|grant| first_promises(grant, now));
     }
 
-    let decision = &decided.decision;
-    let draft = event(core, who, &decided);
-    let mut change = Change::new()
-        .replace(stored.version, &decided.request)?
-        .create(&seals::seal(&*core.seals, decision.clone()).await?)?
-        .check(approver)
-        .check(&in_force.entitlement)
-        .check(&in_force.template)
-        .event(StreamId::request(id), draft);
-    // Whoever is linked meanwhile with somebody who takes part makes this be judged again.
-    change = persons::checked(change, &links);
-    if decision.verdict == Verdict::Approve {
-        change = pause::checked(change, &not_paused(core, request, approver.value.id).await?);
-        removals::check_none_overdue(store, &request.application).await?;
-    }
-    if let Some(signed) = signed {
-        change = signed.used(change)?;
-    }
+    let mut change = recorded(core, who, &stored, &decided, (&in_force, &links), signed).await?;
     if let Some(right) = &right {
         change = right.checked(change, &request.application, approver.value.id);
     }
-    if decided.request.status != RequestStatus::Pending {
-        change = OpenRequest::gone(request, change)
-            .due(&[DueEntry::new(request.lapses_at, DueKind::Lapse, request.id)], &[])?;
-    }
     if let Some(grant) = &decided.grant {
-        change = change.check(&removals::check(store, &request.application, grant.expires_at).await?);
         for other in &standing {
             let user = other.user.value.id;
             change = other
@@ -343,21 +318,74 @@ async fn prepare(
         if let Some(eligible) = eligible {
             change = eligible.checked(change, &request.application, beneficiary);
         }
-        change = match &extends {
-            None => grant_writes(core, change, grant).await?,
-            Some((before, _)) => {
-                let draft = Draft::new(now, who.actor(), "grant.extended")
-                    .fact("grant", grant.id)
-                    .fact("request", id)
-                    .fact("expires_at", grant.expires_at)
-                    .fact("expired_before_at", before.value.expires_at);
-                extension_writes(core, change, before, grant)
-                    .await?
-                    .event(StreamId::request(grant.request), draft)
-            }
-        };
+        change = given(
+            core,
+            who,
+            change,
+            (id, grant),
+            extends.as_ref().map(|(before, _)| before),
+        )
+        .await?;
     }
     Ok((change, decided))
+}
+
+/// The decision and the request as it leaves it, relying on the caller, the rules, the links and, for a yes, on nothing
+/// being paused or overdue.
+async fn recorded(
+    core: &Core,
+    who: &Who,
+    stored: &Stored<Request>,
+    decided: &Decided,
+    (in_force, links): (&policy::InForce, &Stored<hourglass_domain::person::LinkSettings>),
+    signed: Option<&Signed>,
+) -> Result<Change> {
+    let (request, decision) = (&stored.value, &decided.decision);
+    let (approver, _) = who.party()?;
+    let draft = event(core, who, decided);
+    let mut change = Change::new()
+        .replace(stored.version, &decided.request)?
+        .create(&seals::seal(&*core.seals, decision.clone()).await?)?
+        .check(approver)
+        .check(&in_force.entitlement)
+        .check(&in_force.template)
+        .event(StreamId::request(request.id), draft);
+    // Whoever is linked meanwhile with somebody who takes part makes this be judged again.
+    change = persons::checked(change, links);
+    if decision.verdict == Verdict::Approve {
+        change = pause::checked(change, &not_paused(core, request, approver.value.id).await?);
+        removals::check_none_overdue(&*core.store, &request.application).await?;
+    }
+    if let Some(signed) = signed {
+        change = signed.used(change)?;
+    }
+    if decided.request.status != RequestStatus::Pending {
+        change = OpenRequest::gone(request, change)
+            .due(&[DueEntry::new(request.lapses_at, DueKind::Lapse, request.id)], &[])?;
+    }
+    Ok(change)
+}
+
+/// What a request leads to: a new grant, or more time for the one that it extends. Nothing is given that cannot be taken
+/// back in time (invariant I11).
+pub(crate) async fn given(
+    core: &Core,
+    who: &Who,
+    change: Change,
+    (request, grant): (RequestId, &Grant),
+    extends: Option<&Stored<Grant>>,
+) -> Result<Change> {
+    let change = change.check(&removals::check(&*core.store, &grant.application, grant.expires_at).await?);
+    let Some(before) = extends else {
+        return grant_writes(core, change, grant).await;
+    };
+    let draft = Draft::new(core.clock.now(), who.actor(), "grant.extended")
+        .fact("grant", grant.id)
+        .fact("request", request)
+        .fact("expires_at", grant.expires_at)
+        .fact("expired_before_at", before.value.expires_at);
+    let change = extension_writes(core, change, before, grant).await?;
+    Ok(change.event(StreamId::request(grant.request), draft))
 }
 
 /// Verifies that each approval that a request names was decided.
@@ -460,12 +488,7 @@ async fn holds_of(core: &Core, grant: &Grant) -> Result<Vec<(Holds, u64)>> {
 /// The grant and its holds with their new end, the promises of that end, and that the beneficiary is still active. The
 /// promises of the old end stay: this function deletes nothing that a grant's end hangs on, and the worker that makes the
 /// new schedule takes them away.
-pub(crate) async fn extension_writes(
-    core: &Core,
-    change: Change,
-    before: &Stored<Grant>,
-    grant: &Grant,
-) -> Result<Change> {
+async fn extension_writes(core: &Core, change: Change, before: &Stored<Grant>, grant: &Grant) -> Result<Change> {
     let beneficiary = active_beneficiary(core, grant).await?;
     let mut change = change
         .replace(before.version, grant)?
@@ -482,7 +505,7 @@ pub(crate) async fn extension_writes(
 }
 
 /// The grant, its holds (waiting), its promises, and that the beneficiary is still active.
-pub(crate) async fn grant_writes(core: &Core, mut change: Change, grant: &Grant) -> Result<Change> {
+async fn grant_writes(core: &Core, mut change: Change, grant: &Grant) -> Result<Change> {
     let store = &*core.store;
     let beneficiary = active_beneficiary(core, grant).await?;
     for (holds, version) in holds_of(core, grant).await? {

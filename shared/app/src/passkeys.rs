@@ -9,6 +9,7 @@
 
 use hourglass_domain::audit::{Draft, StreamId};
 use hourglass_domain::canonical::Digest;
+use hourglass_domain::decision::Factor;
 use hourglass_domain::directory::{Party, User};
 use hourglass_domain::ids::{ApplicationId, PersonId, UserId};
 use hourglass_domain::limit::Counted;
@@ -220,6 +221,14 @@ pub struct Signed {
 }
 
 impl Signed {
+    /// What the rules look at.
+    pub(crate) const fn factor(&self) -> Factor<'_> {
+        Factor::Passkey {
+            key: &self.key.value.key,
+            proof: &self.proof,
+        }
+    }
+
     /// `change`, taking the ceremony away and storing the key's counter.
     ///
     /// # Errors

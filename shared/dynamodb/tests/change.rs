@@ -23,6 +23,8 @@ use crate::support::{Table, put};
 fn open(user: u128, request: u128) -> OpenRequest {
     OpenRequest {
         user: UserId::new(Uuid::from_u128(user)),
+        requester: None,
+        beneficiary: None,
         entitlement: EntitlementId::new(Uuid::from_u128(1)),
         extends: None,
         request: RequestId::new(Uuid::from_u128(request)),

@@ -123,6 +123,7 @@ fn ports(world: &Arc<World>, process: &Arc<Process>) -> Ports {
 }
 
 /// Verifies what passkeys have signed: nothing outside is called, so that nothing can go wrong there.
+#[expect(clippy::expect_used, reason = "the address is written here")]
 fn ceremonies() -> CorePasskeys {
     CorePasskeys::new("https://hourglass.contoso.example").expect("an origin")
 }

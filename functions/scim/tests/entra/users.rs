@@ -516,7 +516,9 @@ async fn pending(world: &World, user: &str) -> RequestId {
     }))
     .unwrap();
     let change = Change::new().create(&request).unwrap();
-    let change = change.create(&OpenRequest::of(&request)).unwrap();
+    let change = OpenRequest::of(&request)
+        .iter()
+        .fold(change, |change, open| change.create(open).unwrap());
     change.commit(world.store.inner.as_ref()).await.unwrap();
     id
 }

@@ -70,7 +70,8 @@ pub(super) async fn run(workers: &Workers, loaded: Loaded) -> Result<()> {
 /// When the table does not answer.
 pub(super) async fn perform(workers: &Workers, worker: &Worker, effect: Effect) -> Result<Input> {
     Ok(match effect {
-        Effect::Verify => match verify(workers, &worker.grant).await? {
+        // Boxed: it is large, and most triggers never come here.
+        Effect::Verify => match Box::pin(verify(workers, &worker.grant)).await? {
             Verdict::Good => Input::Verified,
             Verdict::GoodUnconfirmed(why) => {
                 note_unconfirmed(workers, &worker.grant, &why).await?;

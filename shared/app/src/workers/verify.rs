@@ -136,7 +136,7 @@ pub struct Found {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Evidence {
     /// It fits together and each decision's seal holds.
-    Good(Found),
+    Good(Box<Found>),
     /// It does not; somebody may have written the grant by hand.
     Bad(String),
     /// The key of the seals cannot be had now: nobody is added, and whoever is there stays.
@@ -166,7 +166,7 @@ pub async fn evidence(core: &Core, grant: &Grant) -> Result<Evidence> {
         Err(error) => return Err(error),
     };
     Ok(match found {
-        Ok(found) => Evidence::Good(found),
+        Ok(found) => Evidence::Good(Box::new(found)),
         Err(why) => {
             alarm(grant.id, &why);
             Evidence::Bad(why)
