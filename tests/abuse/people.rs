@@ -340,7 +340,7 @@ async fn case_04_requester_beneficiary_and_approver_are_three() -> anyhow::Resul
         assert_eq!(seen["beneficiary"]["id"], tomasz_id.as_str());
         assert_eq!(
             stage.own_history(concerned).await?,
-            [request.clone()],
+            std::slice::from_ref(&request),
             "{}",
             concerned.name
         );
@@ -408,7 +408,7 @@ async fn case_04_ones_own_linked_account_is_ones_own() -> anyhow::Result<()> {
     assert_eq!(me["linked"][0]["user"], freya_id.as_str(), "{me}");
     let request = stage.ask_on_behalf(&dana, &freya_id).await?.ok()?;
     let id = request["id"].as_str().expect("an id").to_owned();
-    assert_eq!(stage.own_history(&freya).await?, [id.clone()]);
+    assert_eq!(stage.own_history(&freya).await?, std::slice::from_ref(&id));
     let decided = stage.decide(&stage.approver().await?, &id, "approve").await?.ok()?;
     let grant = decided["grant"].as_str().expect("a grant").to_owned();
     let active = stage

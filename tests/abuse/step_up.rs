@@ -68,6 +68,20 @@ impl Stage {
     }
 }
 
+/// The policy for our context in this state, and an enabled one for another context.
+fn in_state(state: &str) -> Vec<Value> {
+    let policy = json!({
+        "id": "p", "displayName": "MFA", "state": state,
+        "conditions": {"users": {"includeUsers": ["All"]},
+            "applications": {"includeAuthenticationContextClassReferences": ["c1"]}},
+        "grantControls": {"operator": "OR", "builtInControls": ["mfa"]},
+    });
+    let mut other = policy.clone();
+    other["conditions"]["applications"]["includeAuthenticationContextClassReferences"] = json!(["c2"]);
+    other["state"] = json!("enabled");
+    vec![policy, other]
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_15_an_acrs_claim_without_a_policy_behind_it() -> anyhow::Result<()> {
     let stage = stage().await?;
@@ -88,23 +102,8 @@ async fn case_15_an_acrs_claim_without_a_policy_behind_it() -> anyhow::Result<()
         .unproved(&kim, &request, "no enabled Conditional Access policy")
         .await?;
     assert_eq!(holds().await?["holds"], false);
-    let policy = |state: &'static str| {
-        move |policies: &mut Vec<Value>| {
-            let mut policy = json!({
-                "id": "p", "displayName": "MFA", "state": state,
-                "conditions": {"users": {"includeUsers": ["All"]},
-                    "applications": {"includeAuthenticationContextClassReferences": ["c1"]}},
-                "grantControls": {"operator": "OR", "builtInControls": ["mfa"]},
-            });
-            let mut other = policy.clone();
-            other["conditions"]["applications"]["includeAuthenticationContextClassReferences"] = json!(["c2"]);
-            other["state"] = json!("enabled");
-            std::mem::swap(&mut policy, &mut other);
-            *policies = vec![other, policy];
-        }
-    };
     for state in ["disabled", "enabledForReportingButNotEnforced"] {
-        stage.policies(policy(state)).await?;
+        stage.policies(|policies| *policies = in_state(state)).await?;
         stage
             .unproved(&kim, &request, "no enabled Conditional Access policy")
             .await?;

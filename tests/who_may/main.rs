@@ -40,7 +40,12 @@ fn row(method: Method, path: &'static str, body: Option<Value>, let_in: &'static
 
 /// All rows.
 fn rows() -> Vec<Row> {
-    table().into_iter().chain(by_hand()).chain(kill_switch()).collect()
+    table()
+        .into_iter()
+        .chain(administration())
+        .chain(by_hand())
+        .chain(kill_switch())
+        .collect()
 }
 
 /// The rows of closing by hand. There is no proposal that could be confirmed.
@@ -82,7 +87,6 @@ fn kill_switch() -> Vec<Row> {
 fn table() -> Vec<Row> {
     let get = |path, let_in| row(Method::GET, path, None, let_in);
     let post = |path, body: Value, let_in| row(Method::POST, path, Some(body), let_in);
-    let put = |path, body: Value, let_in| row(Method::PUT, path, Some(body), let_in);
     vec![
         //                                                                      no   foreign stranger
         //                                                                      requester approver admin auditor
@@ -94,7 +98,7 @@ fn table() -> Vec<Row> {
         get("/v1/requests/{request}/events", "---yyyy"),
         get("/v1/requests/{request}/decisions", "-----yy"),
         // Nobody has decided on it with a passkey.
-        get("/v1/requests/{request}/decisions/{request}", "-------"),
+        get("/v1/requests/{request}/decisions/{decision}", "-------"),
         get("/v1/grants/{grant}", "---yyyy"),
         get("/v1/approvals", "----y--"),
         post(
@@ -128,6 +132,15 @@ fn table() -> Vec<Row> {
             json!({"duration": "9h", "justification": "x"}),
             "---y---",
         ),
+    ]
+}
+
+/// The rows of the configuration.
+fn administration() -> Vec<Row> {
+    let get = |path, let_in| row(Method::GET, path, None, let_in);
+    let post = |path, body: Value, let_in| row(Method::POST, path, Some(body), let_in);
+    let put = |path, body: Value, let_in| row(Method::PUT, path, Some(body), let_in);
+    vec![
         get("/v1/admin/applications", "-----y-"),
         post(
             "/v1/admin/applications",
