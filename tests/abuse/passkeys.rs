@@ -3,13 +3,18 @@
 //! That every mutated ceremony is refused by the ceremony itself, and by a verifier of its own, is shown in
 //! `tests/ceremony`; here is what becomes of it in the whole system.
 
+use hourglass_app::keys;
+use hourglass_app::ports::store::Query;
+use hourglass_app::seals;
+use hourglass_domain::decision::Decision;
+use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::{ApplicationId, PersonId};
 use hourglass_tests::authenticator::{FLAGS, SoftKey, USER_VERIFIED};
 use hourglass_tests::desk::Desk;
 use hourglass_tests::keyholders::{
     change, company, company_without_cool_down, everyday, first_admin, request, request_of, user_of, with_key,
 };
-use hourglass_tests::stage::Stage;
+use hourglass_tests::stage::{Stage, logged};
 use serde_json::{Value, json};
 
 /// Kim, who may approve and has a key, and a request that waits for her.
@@ -60,6 +65,54 @@ async fn case_08_a_key_that_is_removed_between_challenge_and_answer() -> anyhow:
     assert_eq!(refused, (403, "ceremony-failed".to_owned()));
     still_pending(&stage, &id).await?;
     drop(ola);
+    stage.stop().await;
+    Ok(())
+}
+
+/// Even who can seal decisions gives nobody more than what was signed.
+#[tokio::test(flavor = "multi_thread")]
+async fn case_06_a_decision_that_says_more_than_was_signed() -> anyhow::Result<()> {
+    let (stage, _ola, mut kim, _) = approver().await?;
+    let other = stage.person(&stage.company.second_admin.user_name).await?;
+    let starts_at = stage.now().plus_seconds(8);
+    let asked = json!({"entitlement": stage.entitlement(), "duration": "1h", "starts_at": starts_at,
+        "justification": "INC-42: restart the pool"});
+    let asked = stage.post(&other, "/v1/requests", &asked).await?.ok()?;
+    let id = asked["id"].as_str().unwrap_or_default().to_owned();
+    let page = format!("/inbox/{id}");
+    let vote = json!({"decision": "approve", "duration": "30m"});
+    let decided = kim
+        .sign(&page, &format!("{page}/challenge"), &vote, "/inbox/signed")
+        .await?;
+    assert_eq!(decided.status, 200, "{decided}");
+
+    // The decision and its grant as they would be had Kim signed for an hour, sealed with the right key.
+    let core = &stage.services.core;
+    let query = Query::partition(keys::decisions(id.parse()?));
+    let decisions = seals::read_sealed_page::<Decision>(core, &query).await?.items;
+    let mut decision = decisions[0].value.clone();
+    decision.duration = "1h".parse()?;
+    stage.forge(&seals::seal(&*core.seals, decision.clone()).await?).await?;
+    let seen = stage.get(&other, &format!("/v1/requests/{id}")).await?.ok()?;
+    let grant_id = seen["grant"].as_str().unwrap_or_default().to_owned();
+    let mut grant = stage.read::<Grant>(&keys::grant(grant_id.parse()?)).await?.value;
+    grant.expires_at = decision.duration.end_from(grant.starts_at);
+    stage.forge(&grant).await?;
+
+    stage
+        .until("the grant fails", || async {
+            let seen = stage.get(&other, &format!("/v1/grants/{grant_id}")).await?.ok()?;
+            Ok(if seen["ended_because"] == "failed" {
+                Ok(())
+            } else {
+                Err(seen.to_string())
+            })
+        })
+        .await?;
+    let group = stage.company.prod_admins.id.to_string();
+    let account = stage.company.second_admin.id.to_string();
+    anyhow::ensure!(!stage.members(&group).await?.contains(&account), "somebody was added");
+    assert!(!logged(&["a passkey signed something else"]).is_empty());
     stage.stop().await;
     Ok(())
 }
@@ -213,7 +266,6 @@ async fn case_14_a_key_that_is_added_with_a_stolen_session() -> anyhow::Result<(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn case_47_emergencies_that_nobody_reviews() -> anyhow::Result<()> {
-    use hourglass_app::keys;
     use hourglass_domain::activation::{EmergencyUse, REVIEW_SECONDS};
     let stage = company_without_cool_down().await?;
     let mut ola = first_admin(&stage).await?;

@@ -149,7 +149,7 @@ async fn prepare(core: &Core, who: &Who, id: RequestId, signed: &Signed) -> Resu
         change = may_have.checked(change, &request.application, request.beneficiary.user);
     }
     if request.activation == Activation::Emergency {
-        let last = emergencies::check_path(core, &request.application, request.beneficiary.person).await?;
+        let last = emergencies::check_path(core, &user.value).await?;
         change = emergencies::noted(change, last, request, grant, now)?;
     }
     change = approvals::given(

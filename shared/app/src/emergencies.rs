@@ -2,6 +2,7 @@
 
 use hourglass_domain::activation::{EmergencyUse, MOST_EMERGENCIES, REVIEW_SECONDS, check_emergency_path};
 use hourglass_domain::audit::{Actor, Draft, StreamId};
+use hourglass_domain::directory::User;
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::entitlement::Entitlement;
 use hourglass_domain::grant::{Grant, GrantStatus};
@@ -15,6 +16,7 @@ use crate::caller::Who;
 use crate::change::{Change, ChangeError, DECIDE_AGAIN, personal, read, read_page};
 use crate::error::Result;
 use crate::keys;
+use crate::persons;
 use crate::policy;
 use crate::ports::Core;
 use crate::ports::store::{Key, Page, Query};
@@ -60,29 +62,50 @@ impl Record for EmergencyUse {
 ///
 /// # Errors
 /// What keeps it closed.
-pub(crate) async fn check_path(core: &Core, application: &ApplicationId, person: PersonId) -> Result<u64> {
+pub(crate) async fn check_path(core: &Core, user: &User) -> Result<u64> {
     let store = &*core.store;
-    let last: Option<Stored<LastEmergency>> = read(store, &keys::last_emergency(application, person)).await?;
-    let live = match &last {
-        None => None,
-        Some(last) => read::<Grant>(store, &keys::grant(last.value.grant)).await?,
-    };
-    // A grant that two admins closed by hand is over as far as anybody can tell.
-    let live = live.filter(|grant| !matches!(grant.value.status, GrantStatus::Ended | GrantStatus::ClosedByHand));
+    let application = &user.application;
+    // What was noted before accounts were linked lies under the persons that they were then: under their own ids.
+    let accounts = persons::others(store, user).await?.into_iter().map(|other| other.value.id);
+    let before = accounts.chain([user.id]).map(|id| PersonId::new(id.uuid()));
+    let mut persons: Vec<PersonId> = before.filter(|person| *person != user.person).collect();
+    persons.push(user.person);
+    let (mut live, mut uses, mut version) = (None, Vec::new(), 0);
+    for person in persons {
+        let last: Option<Stored<LastEmergency>> = read(store, &keys::last_emergency(application, person)).await?;
+        // The person's own comes last.
+        version = last.as_ref().map_or(0, |last| last.version);
+        if let Some(last) = last
+            && let Some(grant) = read::<Grant>(store, &keys::grant(last.value.grant)).await?
+            // A grant that two admins closed by hand is over as far as anybody can tell.
+            && !matches!(grant.value.status, GrantStatus::Ended | GrantStatus::ClosedByHand)
+        {
+            live = Some(grant.value.id);
+        }
+        unreviewed(core, application, person, &mut uses).await?;
+    }
+    check_emergency_path(&uses, live, core.clock.now())?;
+    Ok(version)
+}
+
+/// Adds the emergencies of a person that nobody has reviewed.
+async fn unreviewed(
+    core: &Core,
+    application: &ApplicationId,
+    person: PersonId,
+    uses: &mut Vec<EmergencyUse>,
+) -> Result<()> {
     let query = Query::partition(keys::emergencies(application)).prefix(keys::emergencies_of(person));
-    let mut uses: Vec<EmergencyUse> = Vec::new();
     let mut after = None;
     loop {
-        let page = read_page::<EmergencyUse>(store, &query.clone().after(after)).await?;
+        let page = read_page::<EmergencyUse>(&*core.store, &query.clone().after(after)).await?;
         let waiting = page.items.into_iter().map(|stored| stored.value);
         uses.extend(waiting.filter(|emergency| emergency.review.is_none()));
         after = page.next;
         if after.is_none() || uses.len() >= MOST_EMERGENCIES {
-            break;
+            return Ok(());
         }
     }
-    check_emergency_path(&uses, live.map(|grant| grant.value.id), core.clock.now())?;
-    Ok(last.map_or(0, |last| last.version))
 }
 
 /// `change`, with the emergency, that it is the person's last one, and the promise that its review is asked for again. A

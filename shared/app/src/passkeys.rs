@@ -29,6 +29,7 @@ use crate::directory;
 use crate::error::Result;
 use crate::keys;
 use crate::limits;
+use crate::persons;
 use crate::ports::Core;
 use crate::ports::passkeys::{AttestationKind, KeyMaterial, Owner, PasskeyError, Passkeys, Registered};
 use crate::ports::store::{Key, LARGEST_PAGE, Page, Query};
@@ -886,11 +887,17 @@ async fn recover(
         let draft = Draft::new(now, who.actor(), "passkey.recovery_proposed");
         return Ok((change.replace(version, &recovery)?, draft));
     };
+    // The first and the second are two people now, whatever accounts they use.
+    let proposer = recovery.proposed_by.object_id;
+    let (same, links) = persons::is_any(&*core.store, application, signer.object_id, &[proposer]).await?;
+    if same {
+        return Err(Refusal::SecondAdmin.into());
+    }
     let recovery = Recovery {
         done: Some((signer.clone(), now)),
         ..recovery
     };
-    let mut change = change.replace(version, &recovery)?;
+    let mut change = persons::checked(change.replace(version, &recovery)?, &links);
     for stored in all_of(core, application, owner.user).await? {
         if stored.value.key.status != KeyStatus::Removed {
             let mut after = stored.value.clone();

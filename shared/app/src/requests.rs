@@ -141,7 +141,7 @@ async fn prepare(core: &Core, who: &Who, wanted: Wanted<'_>, now: Timestamp) -> 
         }
     };
     if request.activation == Activation::Emergency {
-        emergencies::check_path(core, application, person).await?;
+        emergencies::check_path(core, &beneficiary.value).await?;
     }
     // After the rules: who may not ask learns nothing about the state of things.
     let allowed = limits::check(core, FUNCTION, application, Counted::Requests, person).await?;

@@ -65,7 +65,8 @@ impl<W> EmbeddedMetrics<W> {
         for (key, text) in fields.dimensions {
             line.insert(key.to_owned(), json!(text));
         }
-        let dimensions: Vec<String> = line.keys().cloned().collect();
+        let mut dimensions: Vec<String> = line.keys().cloned().collect();
+        dimensions.sort();
         let mut metric = json!({ "Name": name });
         if let (Some(unit), Value::Object(metric)) = (fields.unit, &mut metric) {
             metric.insert("Unit".to_owned(), json!(unit));

@@ -370,11 +370,12 @@ impl TokenOrder {
         let refuse = |text: String| OauthError::plain(StatusCode::BAD_REQUEST, text);
         let fields: Map<String, Value> =
             serde_json::from_slice(body).map_err(|error| refuse(format!("the body must be a JSON object: {error}")))?;
-        let unknown: Vec<&str> = fields
+        let mut unknown: Vec<&str> = fields
             .keys()
             .map(String::as_str)
             .filter(|name| !FIELDS.contains(name))
             .collect();
+        unknown.sort_unstable();
         if !unknown.is_empty() {
             return Err(refuse(format!(
                 "unknown fields: {}; known are {}",

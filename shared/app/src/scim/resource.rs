@@ -268,8 +268,10 @@ fn member_json(member: UserId, base: &str) -> Value {
 fn resource(kind: Kind, id: &str, mut body: Attributes, meta: (String, String, u64), base: &str) -> Resource {
     let (created, modified, version) = meta;
     let location = format!("{base}{}/{id}", kind.endpoint());
+    let mut extensions: Vec<String> = body.keys().filter(|key| key.contains(':')).cloned().collect();
+    extensions.sort();
     let mut schemas = vec![kind.urn().to_owned()];
-    schemas.extend(body.keys().filter(|key| key.contains(':')).cloned());
+    schemas.append(&mut extensions);
     body.insert("schemas".to_owned(), schemas.into());
     body.insert("id".to_owned(), id.into());
     body.insert(

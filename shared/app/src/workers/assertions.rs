@@ -4,12 +4,14 @@
 //! counted then, and that nobody has taken away since.
 
 use hourglass_domain::Refusal;
+use hourglass_domain::activation;
 use hourglass_domain::canonical::Digest;
-use hourglass_domain::decision::{Approved, Decision, Evidence as Proven};
+use hourglass_domain::decision::{Approved, Decision, Evidence as Proven, Verdict as Said, Vote};
 use hourglass_domain::entitlement::Entitlement;
 use hourglass_domain::grant::Grant;
 use hourglass_domain::passkey::{KeyStatus, Proof};
 use hourglass_domain::request::{Activation, Request};
+use hourglass_domain::signed::{CHALLENGE_SECONDS, Form};
 
 use super::verify::{Found, Verdict, alarm};
 use crate::error::{AppError, Result};
@@ -55,6 +57,26 @@ async fn wrong(workers: &Workers, grant: &Grant, found: &Found) -> Result<Option
     Ok(None)
 }
 
+/// Whether the text under an assertion is exactly what its decision says of its request, within the life of its challenge.
+fn says_what_was_decided(request: &Request, decision: &Decision, proof: &Proof) -> bool {
+    let Ok(signed) = Form::from_bytes(proof.form.as_bytes()) else {
+        return false;
+    };
+    let at = (request, decision.request_version);
+    let left = signed.expires_at().start().seconds_since(decision.at);
+    let said = if decision.verdict == Said::Activate {
+        activation::form(at, &decision.policy, signed.expires_at()).ok()
+    } else {
+        let vote = Vote {
+            verdict: decision.verdict,
+            duration: Some(decision.duration),
+            comment: None,
+        };
+        Some(vote.form(at, decision.hand(), &decision.policy, signed.expires_at()))
+    };
+    said.as_ref() == Some(&signed) && (-1..=CHALLENGE_SECONDS).contains(&left)
+}
+
 async fn assertion(
     workers: &Workers,
     entitlement: &Entitlement,
@@ -83,6 +105,9 @@ async fn assertion(
         return Ok(Some(
             "a decision was signed by a key that its entitlement does not take",
         ));
+    }
+    if !says_what_was_decided(request, decision, proof) {
+        return Ok(Some("a passkey signed something else than its decision says"));
     }
     if let Err(error) = workers.passkeys.verify_again(&record.material(), proof) {
         tracing::error!(request.id = %request.id, why = error.code(), "an assertion does not verify any more");
