@@ -20,6 +20,7 @@ use crate::emergencies;
 use crate::error::Result;
 use crate::passkeys::{self, Begun, Signed};
 use crate::pause;
+use crate::persons;
 use crate::policy;
 use crate::ports::Core;
 use crate::ports::passkeys::Passkeys;
@@ -149,7 +150,9 @@ async fn prepare(core: &Core, who: &Who, id: RequestId, signed: &Signed) -> Resu
         change = may_have.checked(change, &request.application, request.beneficiary.user);
     }
     if request.activation == Activation::Emergency {
+        let links = persons::settings(store, &request.application).await?;
         let last = emergencies::check_path(core, &user.value).await?;
+        change = persons::checked(change, &links);
         change = emergencies::noted(change, last, request, grant, now)?;
     }
     change = approvals::given(

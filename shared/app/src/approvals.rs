@@ -260,7 +260,7 @@ async fn prepare(
     let loop_group = policy::loop_group(store, &in_force).await?;
     let policy = in_force.policy()?;
     let extends = extended_grant(core, request).await?;
-    let has_passkey = signed.is_none() && passkeys::has_usable(core, &request.application, party.user).await?;
+    let has_passkey = signed.is_none() && passkeys::person_has_usable(core, &approver.value).await?;
     let context = auth_context::of(core, who).await?;
     let (persons, links) = persons::now(
         store,

@@ -7,6 +7,7 @@ use hourglass_domain::decision_file::{DecisionContent, DecisionFile, FileAsserti
 use hourglass_domain::ids::{DecisionId, RequestId};
 use hourglass_domain::roles::Role;
 use hourglass_domain::signed::Form;
+use hourglass_domain::webauthn::ClientDataFields;
 
 use crate::caller::Who;
 use crate::change::{read, read_page};
@@ -65,7 +66,9 @@ pub async fn file(core: &Core, who: &Who, request: RequestId, id: DecisionId) ->
         nonce: proof.nonce,
         decided_at: decision.at,
         rp_id: record.key.rp_id,
-        origin: core.settings.public_url.clone(),
+        // That of then: the console may have moved since.
+        origin: ClientDataFields::read(&proof.client_data)
+            .map_or_else(|| core.settings.public_url.clone(), |said| said.origin),
         key: FileKey {
             user: decision.approver.user,
             credential: registered.credential,

@@ -66,7 +66,10 @@ pub(crate) async fn check_path(core: &Core, user: &User) -> Result<u64> {
     let store = &*core.store;
     let application = &user.application;
     // What was noted before accounts were linked lies under the persons that they were then: under their own ids.
-    let accounts = persons::others(store, user).await?.into_iter().map(|other| other.value.id);
+    let accounts = persons::others(store, user)
+        .await?
+        .into_iter()
+        .map(|other| other.value.id);
     let before = accounts.chain([user.id]).map(|id| PersonId::new(id.uuid()));
     let mut persons: Vec<PersonId> = before.filter(|person| *person != user.person).collect();
     persons.push(user.person);

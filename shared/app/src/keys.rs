@@ -202,6 +202,12 @@ pub fn recovery(application: &ApplicationId, user: UserId) -> Key {
     Key::new(passkeys(application), format!("RECOVERY#{user}"))
 }
 
+/// That somebody got a passkey that none of theirs vouches for.
+#[must_use]
+pub fn first_passkey(application: &ApplicationId, user: UserId) -> Key {
+    Key::new(passkeys(application), format!("FIRST#{user}"))
+}
+
 /// The host that passkeys are made for.
 #[must_use]
 pub fn relying_party() -> Key {

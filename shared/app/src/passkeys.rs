@@ -24,7 +24,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::caller::Who;
-use crate::change::{Change, ChangeError, read};
+use crate::change::{Change, ChangeError, read, read_page};
 use crate::directory;
 use crate::error::Result;
 use crate::keys;
@@ -136,6 +136,7 @@ impl Record for SetUpDone {
 
 impl Record for Recovery {
     const KIND: &'static str = "recovery";
+    const SEALED_WITH: Option<SealKey> = Some(SealKey::Decisions);
     fn key(&self) -> Key {
         keys::recovery(&self.application, self.user)
     }
@@ -289,12 +290,76 @@ pub async fn usable_of(core: &Core, application: &ApplicationId, user: UserId) -
     Ok(keys)
 }
 
-/// Whether a user has a key that can sign now: then they cannot use the weaker path.
+/// Whether a user has a key: then they cannot use the weaker path. A key whose seal does not hold signs nothing, and is one
+/// all the same: whoever damaged it gains nothing by that.
 ///
 /// # Errors
 /// Only when the table does not answer.
 pub async fn has_usable(core: &Core, application: &ApplicationId, user: UserId) -> Result<bool> {
-    Ok(!usable_of(core, application, user).await?.is_empty())
+    let query = Query::partition(keys::passkeys(application)).prefix(keys::passkeys_of(user));
+    any_usable(core, query).await
+}
+
+/// Whether the person of a user has a key, with whatever account.
+///
+/// # Errors
+/// Only when the table does not answer.
+pub async fn person_has_usable(core: &Core, user: &User) -> Result<bool> {
+    let mut accounts = vec![user.id];
+    let others = persons::others(&*core.store, user).await?;
+    accounts.extend(others.into_iter().map(|other| other.value.id));
+    for account in accounts {
+        if has_usable(core, &user.application, account).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+async fn any_usable(core: &Core, query: Query) -> Result<bool> {
+    let rp_id = core.settings.rp_id();
+    let mut after = None;
+    loop {
+        let page =
+            read_page::<Sealed<KeyRecord>>(&*core.store, &query.clone().after(after).limit(LARGEST_PAGE)).await?;
+        let usable = |stored: &Stored<Sealed<KeyRecord>>| stored.value.unverified().key.is_usable(&rp_id);
+        if page.items.iter().any(usable) {
+            return Ok(true);
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(false);
+        }
+    }
+}
+
+/// That somebody got a key that no key of theirs vouches for: two at the same moment would both be a first.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FirstKey {
+    /// The application.
+    pub application: ApplicationId,
+    /// Whose.
+    pub owner: UserId,
+}
+
+impl Record for FirstKey {
+    const KIND: &'static str = "first_passkey";
+    fn key(&self) -> Key {
+        keys::first_passkey(&self.application, self.owner)
+    }
+    fn audit_id(&self) -> String {
+        self.owner.to_string()
+    }
+}
+
+/// `change`, as one that gives a user a first key: of two, one comes first, and the other looks again.
+async fn first_of(core: &Core, application: &ApplicationId, owner: UserId, change: Change) -> Result<Change> {
+    let stored: Option<Stored<FirstKey>> = read(&*core.store, &keys::first_passkey(application, owner)).await?;
+    let first = FirstKey {
+        application: application.clone(),
+        owner,
+    };
+    Ok(change.replace(stored.map_or(0, |stored| stored.version), &first)?)
 }
 
 /// # Errors
@@ -725,7 +790,11 @@ pub async fn finish_key_change(
         .ok_or(Refusal::NotFound { what: "user" })?;
     let owner_id = owner.value.id;
     let now = core.clock.now();
-    let change = signed.used(Change::new())?.check(&owner);
+    // Whoever signs is still active, and still another person where that matters, when it happens.
+    let (signed_by, _) = who.party()?;
+    let links = persons::settings(&*core.store, application).await?;
+    let change = signed.used(Change::new())?.check_same(&owner).check_same(signed_by);
+    let change = persons::checked(change, &links);
     let (change, draft) = match &form.action {
         KeyAction::Recover => recover(core, who, &signer, owner_id, change, &signed, now).await?,
         KeyAction::Confirm {
@@ -735,10 +804,11 @@ pub async fn finish_key_change(
             let other = other_person(core, who, owner_id).await?;
             check_admin_key(&signed, now)?;
             let key = waiting(core, application, other.user, credential).await?;
-            if !usable_of(core, application, other.user).await?.is_empty() {
+            if has_usable(core, application, other.user).await? {
                 // Who has a key vouches for the next one with it.
                 return Err(Refusal::PasskeyExpected.into());
             }
+            let change = first_of(core, application, other.user, change).await?;
             let voucher = Voucher::Admin {
                 user: signer.user,
                 credential: signed.proof.credential.clone(),
@@ -871,11 +941,18 @@ async fn recover(
     let owner = other_person(core, who, user).await?;
     check_admin_key(signed, now)?;
     let application = &who.application.value.id;
-    let stored: Option<Stored<Recovery>> = read(&*core.store, &keys::recovery(application, user)).await?;
+    let stored: Option<Stored<Recovery>> = read_sealed(core, &keys::recovery(application, user)).await?;
     let version = stored.as_ref().map_or(0, |stored| stored.version);
-    let proposed = stored
+    let mut proposed = stored
         .map(|stored| stored.value)
         .filter(|recovery| recovery.check_second(signer, now).is_ok());
+    if let Some(recovery) = &proposed {
+        // Whoever proposed it has to be there still.
+        let proposer = directory::user(&*core.store, application, recovery.proposed_by.user).await?;
+        if !proposer.is_some_and(|proposer| proposer.value.active) {
+            proposed = None;
+        }
+    }
     let Some(recovery) = proposed else {
         let recovery = Recovery {
             application: application.clone(),
@@ -885,11 +962,12 @@ async fn recover(
             done: None,
         };
         let draft = Draft::new(now, who.actor(), "passkey.recovery_proposed");
+        let recovery = seal(&*core.seals, recovery).await?;
         return Ok((change.replace(version, &recovery)?, draft));
     };
     // The first and the second are two people now, whatever accounts they use.
     let proposer = recovery.proposed_by.object_id;
-    let (same, links) = persons::is_any(&*core.store, application, signer.object_id, &[proposer]).await?;
+    let (same, _) = persons::is_any(&*core.store, application, signer.object_id, &[proposer]).await?;
     if same {
         return Err(Refusal::SecondAdmin.into());
     }
@@ -897,7 +975,8 @@ async fn recover(
         done: Some((signer.clone(), now)),
         ..recovery
     };
-    let mut change = persons::checked(change.replace(version, &recovery)?, &links);
+    let proposed_by = recovery.proposed_by.user;
+    let mut change = change.replace(version, &seal(&*core.seals, recovery).await?)?;
     for stored in all_of(core, application, owner.user).await? {
         if stored.value.key.status != KeyStatus::Removed {
             let mut after = stored.value.clone();
@@ -905,25 +984,17 @@ async fn recover(
             change = change.replace(stored.version, &seal(&*core.seals, after).await?)?;
         }
     }
-    let draft = Draft::new(now, who.actor(), "passkey.recovered").fact("proposed_by", recovery.proposed_by.user);
+    let draft = Draft::new(now, who.actor(), "passkey.recovered").fact("proposed_by", proposed_by);
     Ok((change, draft))
 }
 
 /// Whether anybody in the application has a key that can sign now.
 async fn anybody_has_usable(core: &Core, application: &ApplicationId) -> Result<bool> {
-    let rp_id = core.settings.rp_id();
-    let query = Query::partition(keys::passkeys(application)).prefix(keys::PASSKEYS);
-    let mut after = None;
-    loop {
-        let page = keys_of(core, &query.clone().after(after).limit(LARGEST_PAGE)).await?;
-        if page.items.iter().any(|stored| stored.value.key.is_usable(&rp_id)) {
-            return Ok(true);
-        }
-        after = page.next;
-        if after.is_none() {
-            return Ok(false);
-        }
-    }
+    any_usable(
+        core,
+        Query::partition(keys::passkeys(application)).prefix(keys::PASSKEYS),
+    )
+    .await
 }
 
 /// Confirms the key of the very first admin by the code from set-up. A code counts once, and only while nobody has a key
@@ -948,7 +1019,8 @@ pub async fn use_set_up_code(core: &Core, who: &Who, credential: &CredentialId, 
     let key = waiting(core, application, party.user, credential).await?;
     let now = core.clock.now();
     let public_key = key.value.public_key_sha256();
-    let (change, draft) = confirmed(core, who, Change::new(), &key, &public_key, Voucher::SetUp, None, now).await?;
+    let change = first_of(core, application, party.user, Change::new()).await?;
+    let (change, draft) = confirmed(core, who, change, &key, &public_key, Voucher::SetUp, None, now).await?;
     let done = SetUpDone {
         application: application.clone(),
         code: Digest::of(code.trim().as_bytes()),

@@ -56,6 +56,7 @@ pub async fn check(store: &dyn Store, template: &Template, approvers: &Principal
     for keys in waiting.chunks(MOST_KEYS) {
         for Stored { value: request, .. } in read_many::<Request>(store, keys).await?.into_iter().flatten() {
             let waits = request.status == RequestStatus::Pending && now < request.lapses_at;
+            let waits = waits && request.activation.is_approved();
             if !waits || now.seconds_since(request.created_at) >= window.seconds {
                 continue;
             }

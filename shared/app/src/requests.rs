@@ -145,7 +145,9 @@ async fn prepare(core: &Core, who: &Who, wanted: Wanted<'_>, now: Timestamp) -> 
     }
     // After the rules: who may not ask learns nothing about the state of things.
     let allowed = limits::check(core, FUNCTION, application, Counted::Requests, person).await?;
-    prompts::check(store, &in_force.template.value, in_force.approvers(), now).await?;
+    if request.activation.is_approved() {
+        prompts::check(store, &in_force.template.value, in_force.approvers(), now).await?;
+    }
     let pause = pause::passed(store, application, request.entitlement, &[party.user, for_whom.user]).await?;
     Ok(Prepared {
         request,

@@ -121,6 +121,7 @@ pub fn activate(ids: (DecisionId, GrantId), facts: &ActivationFacts<'_>, now: Ti
         comment: None,
         policy: facts.policy.clone(),
         evidence: factor.evidence(facts.entitlement, now)?,
+        starts_at: request.starts_at,
         at: now,
     };
     let grant = granted(ids.1, request, facts.entitlement, facts.extends.as_ref(), now)?;

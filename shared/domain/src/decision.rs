@@ -189,6 +189,10 @@ pub struct Decision {
     pub policy: PolicyRef,
     /// What proved the approver's presence.
     pub evidence: Evidence,
+    /// From when the access was to begin, as the request says it: a decision is sealed and a request is not, so that an
+    /// approval that was used cannot be used for a later time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<Timestamp>,
     /// When.
     pub at: Timestamp,
 }
@@ -347,6 +351,7 @@ pub fn decide(
         comment: vote.comment,
         policy: facts.policy.clone(),
         evidence,
+        starts_at: request.starts_at,
         at: now,
     };
     if vote.verdict == Verdict::Deny {
@@ -584,7 +589,10 @@ fn verify_approved<'a>(
         }
         let pinned = Persons::default();
         let own = concerned(request, decision.hand(), &pinned);
-        if own || decision.policy.hash != request.policy.hash || decision.duration > request.duration {
+        let fits = decision.policy.hash == request.policy.hash
+            && decision.duration <= request.duration
+            && decision.starts_at == request.starts_at;
+        if own || !fits {
             return Err("a decision does not fit its request");
         }
         if !counted
@@ -620,7 +628,8 @@ fn verify_activated<'a>(
     let own = activation.verdict == Verdict::Activate
         && activation.request == request.id
         && activation.approver == request.beneficiary
-        && activation.beneficiary == request.beneficiary;
+        && activation.beneficiary == request.beneficiary
+        && activation.starts_at == request.starts_at;
     if !own || activation.policy.hash != request.policy.hash || activation.duration > request.duration {
         return Err("the activation does not fit its request");
     }
@@ -1251,6 +1260,28 @@ mod tests {
         let key = crate::passkey::tests::usable(11);
         let proof = crate::passkey::tests::proof(&key);
         Some((key, proof))
+    }
+
+    #[test]
+    fn an_approval_that_was_used_does_not_count_for_a_later_start() {
+        let decided = run(&case()).unwrap();
+        let grant = decided.grant.unwrap();
+        let approved = |starts_at: Option<Timestamp>| Approved {
+            request: Request {
+                starts_at,
+                ..decided.request.clone()
+            },
+            decisions: vec![decided.decision.clone()],
+        };
+        assert_eq!(verify_evidence(&grant, &approved(None), &[]), Ok(()));
+        // Somebody writes request and grant anew, around a decision that they cannot seal.
+        let later = NOW.plus_seconds(100_000);
+        let again = Grant {
+            starts_at: later,
+            expires_at: decided.decision.duration.end_from(later),
+            ..grant
+        };
+        assert!(verify_evidence(&again, &approved(Some(later)), &[]).is_err());
     }
 
     #[test]

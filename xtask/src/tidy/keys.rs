@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Beginnings of sort keys, which no role can be limited by.
-const SORT_KEYS: [&str; 5] = ["TEMPLATE", "INTEGRATION", "LAST", "RECOVERY", "SETUP"];
+const SORT_KEYS: [&str; 6] = ["TEMPLATE", "INTEGRATION", "LAST", "RECOVERY", "SETUP", "FIRST"];
 
 /// Holds the kinds of item in `keys.rs`, in the roles and in the document's table against one another.
 pub(super) fn check(template: &Value, document: &str, keys: &str) -> Vec<Finding> {

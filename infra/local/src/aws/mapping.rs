@@ -184,11 +184,11 @@ impl Mapping {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use super::super::State;
     use super::super::lambda::{FunctionConfig, FunctionError, function};
     use super::super::testing::{any_port, base, base_on, eventually};
     use super::*;
+    use std::collections::BTreeSet;
     use std::sync::Mutex;
 
     fn options(visibility: Duration) -> MappingOptions {

@@ -35,7 +35,7 @@ impl People {
 }
 
 /// Asks whether beneficiary and approvers may sign in, and whether each approver who is named through groups is a direct
-/// member of one of them. What the connector may not ask is left to what was provisioned.
+/// member of one of them; where the beneficiary activated it, whether they are among `takers` likewise. What the connector may not ask is left to what was provisioned.
 ///
 /// # Errors
 /// When the table does not answer; inside, when the directory does not.
@@ -44,6 +44,7 @@ pub(super) async fn people(
     grant: &Grant,
     evidence: &Found,
     approvers: &Principals,
+    takers: Option<&Principals>,
     tenancy: &Tenancy,
 ) -> Result<std::result::Result<People, ConnectorError>> {
     let approvals: Vec<&Decision> = approvals(evidence).collect();
@@ -71,6 +72,13 @@ pub(super) async fn people(
     }
     if let Err(error) = belonging(workers, grant, &entitled(&approvals), approvers, tenancy, &mut found).await? {
         return Ok(Err(error));
+    }
+    if let Some(takers) = takers {
+        // Nobody else looked: whoever activates for themselves has to belong as an approver has to.
+        let beneficiary = BTreeMap::from([(grant.beneficiary.object_id, &grant.beneficiary)]);
+        if let Err(error) = belonging(workers, grant, &beneficiary, takers, tenancy, &mut found).await? {
+            return Ok(Err(error));
+        }
     }
     Ok(Ok(found))
 }
@@ -122,7 +130,7 @@ async fn belonging(
         return Ok(Ok(()));
     }
     for account in through.keys().filter(|account| !belong.contains(account)) {
-        let why = "the directory says that the account is in no group that approves";
+        let why = "the directory says that the account is in none of the groups that count here";
         found.refuted.entry(*account).or_insert(why);
     }
     Ok(Ok(()))

@@ -4,11 +4,11 @@ use hourglass_domain::Refusal;
 use hourglass_domain::application::Application;
 use hourglass_domain::decision::{Approved, Decision, verify_evidence, verify_rules};
 use hourglass_domain::directory::User;
-use hourglass_domain::entitlement::Entitlement;
+use hourglass_domain::entitlement::{Eligibility, Entitlement};
 use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::{GrantId, RequestId};
 use hourglass_domain::protocol::grant::MOST_EXTENSIONS;
-use hourglass_domain::request::Request;
+use hourglass_domain::request::{Activation, Request};
 
 use super::assertions;
 use super::auth_context::tenancy;
@@ -97,7 +97,16 @@ async fn confirmed(
     let template = policy::template_sealed(core, &grant.application).await?;
     let approvers = entitlement.value.approvers_in_force(&template.value);
     let tenancy = tenancy(&application.value);
-    confirm::people(workers, grant, evidence, approvers, &tenancy).await
+    let takers = match (
+        grant.activation,
+        &entitlement.value.emergency,
+        &entitlement.value.eligible,
+    ) {
+        (Activation::Emergency, Some(emergency), _) => Some(&emergency.people),
+        (Activation::SelfApproved, _, Eligibility::Only(people)) => Some(people),
+        _ => None,
+    };
+    confirm::people(workers, grant, evidence, approvers, takers, &tenancy).await
 }
 
 /// Judges people and rules, as they are now, with what the directory said about the people.
