@@ -510,6 +510,8 @@ async fn t13_no_answer_that_a_requester_can_get_holds_a_secret() -> anyhow::Resu
         let id = if path.contains("/requests/") { &request } else { &grant };
         let path = path
             .replace("{id}", id)
+            .replace("{decision}", id)
+            .replace("{user}", id)
             .replace("{group}", &group(&stage, "prod-admins"))
             .replace("{account}", &stage.company.requester.id.to_string());
         assert!(!path.contains('{'), "{path}");

@@ -154,9 +154,9 @@ pub(crate) async fn list(
     Ok(Json(ListView::new(items, page.next.as_deref())))
 }
 
-/// Take a delegation back
+/// Take back the delegation for an entitlement
 #[utoipa::path(
-    delete, path = "/v1/delegations/{entitlement}", tag = "Decisions", params(("entitlement" = String, Path)),
+    delete, path = "/v1/delegations/{id}", tag = "Decisions", params(("id" = String, Path)),
     responses((status = 204, description = "Taken back"), (status = 404, body = Problem))
 )]
 pub(crate) async fn end(
