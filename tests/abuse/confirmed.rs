@@ -54,8 +54,16 @@ async fn case_29_who_writes_themselves_into_an_approvers_group_adds_nobody() -> 
     assert!(matches!(answer.status, 200 | 204), "{answer}");
     let order = json!({"user": FREYA, "claims": {"roles": ["Requester", "Approver"]}});
     let freya = stage.person_with(order).await?;
-    stage.ends_for(&dana, &freya, "in none of the groups that count here").await?;
-    assert!(!logged(&["does not verify from its evidence", "in none of the groups that count here"]).is_empty());
+    stage
+        .ends_for(&dana, &freya, "in none of the groups that count here")
+        .await?;
+    assert!(
+        !logged(&[
+            "does not verify from its evidence",
+            "in none of the groups that count here"
+        ])
+        .is_empty()
+    );
 
     // An account that exists in what was provisioned only.
     let made_up = "00000000-0000-4000-8000-00000000abcd";
