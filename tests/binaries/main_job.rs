@@ -3,6 +3,7 @@
 use hourglass_local::company::Company;
 use hourglass_local::functions::{HTTP, TRIGGERED};
 use hourglass_local::system::{FUNCTION_FAILURES, SCHEDULE_FAILURES};
+use hourglass_tests::browser::Browser;
 use hourglass_tests::{Running, SHORT};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -58,6 +59,9 @@ async fn the_binaries_do_the_main_job_and_tell_no_secret() -> anyhow::Result<()>
     let provisioner = running.system.world.entra.provisioner().expect("a provisioner");
     provisioner.disable_user(company.requester.id).await?;
     running.member_is(&group, &account, false).await?;
+
+    // And somebody signs in to the console.
+    Browser::new(&running)?.sign_in(&company.approver.user_name).await?;
 
     nothing_crashed(&running);
     everything_took_part(&running)?;
