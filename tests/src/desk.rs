@@ -59,7 +59,7 @@ impl Desk {
             object_id: person.id.to_string().parse()?,
             roles,
             signed_in_at: core.clock.now().plus_seconds(-seconds_ago),
-            acrs_context: false,
+            acrs_context: true,
             token_id: None,
             browser: "a test".to_owned(),
         };

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use hourglass_domain::auth_context::{Among, AuthContext};
+use hourglass_domain::decision::Evidence;
 use hourglass_domain::ids::{ApplicationId, ObjectId, UserId};
 use hourglass_domain::refusal::StepUpProblem;
 
@@ -41,6 +42,15 @@ pub async fn of(core: &Core, who: &Who) -> Result<std::result::Result<(), StepUp
     Ok(found
         .value
         .proves(context, who.caller.object_id, among, core.clock.now()))
+}
+
+/// What proves the caller's second factor, a moment ago, by their sign-in: for what is signed in no other way.
+///
+/// # Errors
+/// [`hourglass_domain::Refusal::StepUpRequired`] with what is missing.
+pub async fn step_up(core: &Core, who: &Who) -> Result<Evidence> {
+    let context = of(core, who).await?;
+    Ok(who.caller.factor.evidence(context, core.clock.now())?)
 }
 
 /// Whether a user is in a directory group, by what was provisioned.

@@ -12,6 +12,7 @@ use hourglass_domain::ids::{ApplicationId, EntitlementId, UserId};
 use hourglass_domain::roles::{Role, Scope};
 use hourglass_domain::{Refusal, Timestamp};
 
+use crate::auth_context;
 use crate::caller::Who;
 use crate::change::{Change, ChangeError, DECIDE_AGAIN, read, read_many, read_page};
 use crate::directory;
@@ -141,6 +142,8 @@ pub async fn name(
 ) -> Result<Stored<Delegation>> {
     who.require_scope(Scope::DecisionsWrite)?;
     who.require_role(Role::Approver)?;
+    // Whoever decides in somebody's place does so by this: it takes what a decision takes.
+    auth_context::step_up(core, who).await?;
     let (store, application) = (&*core.store, &who.application.value.id);
     for _ in 0..DECIDE_AGAIN {
         let (user, party) = who.party()?;

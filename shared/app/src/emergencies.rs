@@ -12,6 +12,7 @@ use hourglass_domain::roles::{Role, Scope};
 use hourglass_domain::{Refusal, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::auth_context;
 use crate::caller::Who;
 use crate::change::{Change, ChangeError, DECIDE_AGAIN, personal, read, read_page};
 use crate::error::Result;
@@ -206,6 +207,7 @@ pub async fn review(core: &Core, who: &Who, grant: GrantId, justified: bool, com
     who.require_scope(Scope::DecisionsWrite)?;
     let store = &*core.store;
     let (_, party) = who.party()?;
+    auth_context::step_up(core, who).await?;
     let unknown = Refusal::NotFound { what: "emergency" };
     for _ in 0..DECIDE_AGAIN {
         let stored: Stored<Grant> = read(store, &keys::grant(grant)).await?.ok_or_else(|| unknown.clone())?;

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::auth_context;
 use crate::caller::Who;
 use crate::change::{Change, ChangeError, read, read_page};
 use crate::directory;
@@ -237,6 +238,14 @@ impl Signed {
     /// As [`Change::replace`].
     pub fn used(&self, change: Change) -> Result<Change> {
         Ok(change.delete(&self.ceremony).replace(self.key.version, &self.after)?)
+    }
+
+    /// As [`Self::used`], where `credential` is what is changed: a key that signs for itself is written once, by the change.
+    fn used_for(&self, change: Change, credential: &CredentialId) -> Result<Change> {
+        if *credential == self.proof.credential {
+            return Ok(change.delete(&self.ceremony));
+        }
+        self.used(change)
     }
 }
 
@@ -645,6 +654,11 @@ pub(crate) async fn finish_signing(
         client_data: asserted.client_data,
         signature: asserted.signature,
     };
+    // A ceremony's item is not sealed: that its form is what the challenge was made of is checked, not believed.
+    if let Err(error) = passkeys.verify_again(&key.value.material(), &proof) {
+        burn(core, &stored, party.person, error).await;
+        return Err(failed(error).into());
+    }
     let after = KeyRecord {
         counter: asserted.counter,
         backed_up: asserted.backed_up,
@@ -793,10 +807,12 @@ pub async fn finish_key_change(
     // Whoever signs is still active, and still another person where that matters, when it happens.
     let (signed_by, _) = who.party()?;
     let links = persons::settings(&*core.store, application).await?;
-    let change = signed.used(Change::new())?.check_same(&owner).check_same(signed_by);
-    let change = persons::checked(change, &links);
+    let relied = persons::checked(Change::new().check_same(&owner).check_same(signed_by), &links);
     let (change, draft) = match &form.action {
-        KeyAction::Recover => recover(core, who, &signer, owner_id, change, &signed, now).await?,
+        KeyAction::Recover => {
+            let change = signed.used(relied)?;
+            recover(core, who, &signer, owner_id, change, &signed, now).await?
+        }
         KeyAction::Confirm {
             credential,
             public_key_sha256,
@@ -808,7 +824,7 @@ pub async fn finish_key_change(
                 // Who has a key vouches for the next one with it.
                 return Err(Refusal::PasskeyExpected.into());
             }
-            let change = first_of(core, application, other.user, change).await?;
+            let change = first_of(core, application, other.user, signed.used(relied)?).await?;
             let voucher = Voucher::Admin {
                 user: signer.user,
                 credential: signed.proof.credential.clone(),
@@ -824,27 +840,28 @@ pub async fn finish_key_change(
             let voucher = Voucher::OwnKey {
                 credential: signed.proof.credential.clone(),
             };
+            let change = signed.used(relied)?;
             confirmed(core, who, change, &key, public_key_sha256, voucher, Some(&signed), now).await?
         }
         KeyAction::Rename { credential, name } => {
-            let owner = own_only(owner_id, &signer)?;
-            let (change, stored) = of_own(core, application, owner, credential, &signed, change).await?;
-            let mut after = stored.value.clone();
+            let stored = of_own(core, application, own_only(owner_id, &signer)?, credential, &signed).await?;
+            let mut after = stored.value;
             after.key.name.clone_from(name);
             let draft = key_event(who, &after, "passkey.renamed", now);
+            let after = seal(&*core.seals, after).await?;
             (
-                change.replace(stored.version, &seal(&*core.seals, after).await?)?,
+                signed.used_for(relied, credential)?.replace(stored.version, &after)?,
                 draft,
             )
         }
         KeyAction::Remove { credential } => {
-            let owner = own_only(owner_id, &signer)?;
-            let (change, stored) = of_own(core, application, owner, credential, &signed, change).await?;
-            let mut after = stored.value.clone();
+            let stored = of_own(core, application, own_only(owner_id, &signer)?, credential, &signed).await?;
+            let mut after = stored.value;
             after.key = after.key.remove(now)?;
             let draft = key_event(who, &after, "passkey.removed", now).fact("because", "removed by its owner");
+            let after = seal(&*core.seals, after).await?;
             (
-                change.replace(stored.version, &seal(&*core.seals, after).await?)?,
+                signed.used_for(relied, credential)?.replace(stored.version, &after)?,
                 draft,
             )
         }
@@ -866,23 +883,21 @@ fn own_only(owner: UserId, signer: &Party) -> Result<UserId, Refusal> {
     }
 }
 
-/// The key that is changed, and the change without a second write of the same key where it signed for itself.
+/// The key that is changed: where it signed for itself, as it is after that.
 async fn of_own(
     core: &Core,
     application: &ApplicationId,
     owner: UserId,
     credential: &CredentialId,
     signed: &Signed,
-    change: Change,
-) -> Result<(Change, Stored<KeyRecord>)> {
+) -> Result<Stored<KeyRecord>> {
     if *credential == signed.proof.credential {
-        let stored = Stored {
+        return Ok(Stored {
             value: signed.after.unverified().clone(),
             version: signed.key.version,
-        };
-        return Ok((Change::new().delete(&signed.ceremony), stored));
+        });
     }
-    Ok((change, own(core, application, owner, credential).await?))
+    own(core, application, owner, credential).await
 }
 
 /// # Errors
@@ -939,7 +954,7 @@ async fn recover(
     now: Timestamp,
 ) -> Result<(Change, Draft)> {
     let owner = other_person(core, who, user).await?;
-    check_admin_key(signed, now)?;
+    signed.key.value.key.counts(now)?;
     let application = &who.application.value.id;
     let stored: Option<Stored<Recovery>> = read_sealed(core, &keys::recovery(application, user)).await?;
     let version = stored.as_ref().map_or(0, |stored| stored.version);
@@ -977,11 +992,19 @@ async fn recover(
     };
     let proposed_by = recovery.proposed_by.user;
     let mut change = change.replace(version, &seal(&*core.seals, recovery).await?)?;
-    for stored in all_of(core, application, owner.user).await? {
-        if stored.value.key.status != KeyStatus::Removed {
-            let mut after = stored.value.clone();
+    // Those as well whose seal does not hold: they would keep the person from a first key for ever.
+    let query = Query::partition(keys::passkeys(application)).prefix(keys::passkeys_of(owner.user));
+    for stored in read_page::<Sealed<KeyRecord>>(&*core.store, &query.limit(LARGEST_PAGE))
+        .await?
+        .items
+    {
+        let Stored {
+            value: mut after,
+            version,
+        } = stored.unverified();
+        if after.key.status != KeyStatus::Removed {
             after.key = after.key.remove(now)?;
-            change = change.replace(stored.version, &seal(&*core.seals, after).await?)?;
+            change = change.replace(version, &seal(&*core.seals, after).await?)?;
         }
     }
     let draft = Draft::new(now, who.actor(), "passkey.recovered").fact("proposed_by", proposed_by);
@@ -1004,7 +1027,7 @@ async fn anybody_has_usable(core: &Core, application: &ApplicationId) -> Result<
 /// When the code is not the one, was used, or none was set up.
 pub async fn use_set_up_code(core: &Core, who: &Who, credential: &CredentialId, code: &str) -> Result<()> {
     who.require_role(Role::Admin)?;
-    let (_, party) = who.party()?;
+    let (user, party) = who.party()?;
     let application = &who.application.value.id;
     limits::check(core, FUNCTION, application, Counted::FailedCeremonies, party.person).await?;
     let expected = core.settings.set_up_code_sha256;
@@ -1019,7 +1042,7 @@ pub async fn use_set_up_code(core: &Core, who: &Who, credential: &CredentialId, 
     let key = waiting(core, application, party.user, credential).await?;
     let now = core.clock.now();
     let public_key = key.value.public_key_sha256();
-    let change = first_of(core, application, party.user, Change::new()).await?;
+    let change = first_of(core, application, party.user, Change::new().check_same(user)).await?;
     let (change, draft) = confirmed(core, who, change, &key, &public_key, Voucher::SetUp, None, now).await?;
     let done = SetUpDone {
         application: application.clone(),
@@ -1115,6 +1138,7 @@ pub async fn accept_relying_party(core: &Core, who: &Who, voids: usize) -> Resul
         .into());
     };
     let now_void = voided(core, who).await?;
+    auth_context::step_up(core, who).await?;
     if now_void != voids {
         return Err(Refusal::invalid("voids", format!("must be {now_void}: so many keys become void")).into());
     }

@@ -45,14 +45,12 @@ pub async fn get(core: &Core, who: &Who, id: GrantId) -> Result<ByHand> {
 
 /// The caller's signature. Whoever says that access is gone without a proof signs with a fresh second factor.
 async fn sign(core: &Core, who: &Who) -> Result<Signature> {
-    let context = auth_context::of(core, who).await?;
-    let now = core.clock.now();
     Ok(Signature {
         by: who.actor(),
         object_id: who.caller.object_id,
         person: who.party().ok().map(|(_, party)| party.person),
-        factor: who.caller.factor.evidence(context, now)?,
-        at: now,
+        factor: auth_context::step_up(core, who).await?,
+        at: core.clock.now(),
     })
 }
 
