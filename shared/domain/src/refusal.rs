@@ -3,6 +3,10 @@
 //! Every refusal names the rule by a stable code (the last part of the problem `type` on the wire), says in one
 //! sentence what was refused and what would be allowed, and names the field at fault where there is one.
 
+mod parameters;
+
+pub use parameters::Parameter;
+
 use crate::duration::AccessDuration;
 use crate::grant::GrantStatus;
 use crate::limit::Counted;
