@@ -6,6 +6,7 @@
 //! session. Tokens are looked at and dropped. [`sessions`] shows a person their sessions.
 
 mod journey;
+mod look;
 mod sessions;
 
 use std::sync::Arc;
@@ -58,6 +59,7 @@ pub fn router(services: Services) -> Router {
         .route("/auth/sessions", get(sessions::list))
         .route("/auth/sessions/end-others", post(sessions::end_others))
         .route("/auth/sessions/{id}/end", post(sessions::end))
+        .route("/auth/look", post(look::choose))
         .route("/assets/{file}", get(asset));
     serve::finish(router.with_state(state))
 }

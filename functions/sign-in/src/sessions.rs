@@ -8,7 +8,7 @@ use hourglass_domain::ids::SessionId;
 use hourglass_domain::session::SessionEnd;
 use hourglass_web::cookies::{self, Names};
 use hourglass_web::csrf::{self, Form, FormToken};
-use hourglass_web::page::{Page, PageError, minute, see_other};
+use hourglass_web::page::{Page, PageError, see_other};
 use hourglass_web::problem::Problem;
 use hourglass_web::session::Console;
 use http::header;
@@ -42,6 +42,7 @@ pub(crate) async fn list(Injected(state): Injected<State>, console: Console) -> 
     let found = sessions::list(&state.api.core, &console.who)
         .await
         .map_err(|error| console.fail(&error))?;
+    let words = console.words();
     let rows: Vec<Row> = found
         .iter()
         .map(|present| {
@@ -49,9 +50,9 @@ pub(crate) async fn list(Injected(state): Injected<State>, console: Console) -> 
             Row {
                 id: session.id,
                 browser: session.browser.clone(),
-                began: minute(session.created_at),
-                seen: minute(present.last_seen()),
-                ends: minute(session.ends_at()),
+                began: words.minute(session.created_at),
+                seen: words.minute(present.last_seen()),
+                ends: words.minute(session.ends_at()),
                 here: session.id == console.session.id,
             }
         })

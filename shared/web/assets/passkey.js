@@ -4,6 +4,7 @@
 "use strict";
 
 (() => {
+  const words = JSON.parse(document.body.dataset.words);
   const token = () => document.querySelector("input[name=form_token]")?.value ?? "";
 
   async function call(place, body) {
@@ -19,9 +20,9 @@
       const here = encodeURIComponent(location.pathname + location.search);
       const recent = String(said.type ?? "").endsWith(":sign-in-recent") ? "recent=1&" : "";
       location.assign(`/auth/sign-in?${recent}returnTo=${here}`);
-      throw new Error("Signing in again …");
+      throw new Error(words["script-signing-in"]);
     }
-    throw new Error(said.detail ?? "Hourglass did not answer as expected. Nothing was changed; try again.");
+    throw new Error(said.detail ?? words["script-no-answer"]);
   }
 
   async function ceremony(form, submitter) {
@@ -40,10 +41,24 @@
     location.assign(done.place);
   }
 
-  function words(error) {
-    if (error.name === "NotAllowedError") return "The passkey was not used: it was cancelled, took too long, or did not verify you. Nothing was changed.";
-    if (error.name === "InvalidStateError") return "This device has a passkey for your account already.";
+  function said(error) {
+    if (error.name === "NotAllowedError") return words["script-not-used"];
+    if (error.name === "InvalidStateError") return words["script-known-already"];
     return error.message;
+  }
+
+  function unable(status) {
+    status.className = "warning";
+    const place = document.createElement("code");
+    place.textContent = location.href;
+    status.append(`${words["script-no-passkeys"]} `, place);
+    const copy = document.createElement("button");
+    copy.type = "button";
+    copy.className = "copy";
+    copy.textContent = "⧉";
+    copy.setAttribute("aria-label", location.href);
+    copy.addEventListener("click", () => navigator.clipboard?.writeText(location.href).then(() => { copy.textContent = words["script-copied"]; }));
+    status.append(copy);
   }
 
   function prepare(form) {
@@ -51,28 +66,25 @@
     status.setAttribute("role", "alert");
     form.append(status);
     const able = window.PublicKeyCredential?.parseRequestOptionsFromJSON && navigator.credentials;
-    if (!able) {
-      status.className = "warning";
-      status.textContent = "This browser cannot use passkeys. Open this address in your usual browser: ";
-      const place = document.createElement("code");
-      place.textContent = location.href;
-      status.append(place);
-      return;
-    }
+    if (!able) return unable(status);
     for (const button of form.querySelectorAll("button[disabled]")) button.disabled = false;
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       status.className = "";
-      status.textContent = "Waiting for your passkey …";
+      status.textContent = words["script-waiting"];
       const buttons = form.querySelectorAll("button");
       ceremony(form, event.submitter).catch((error) => {
         status.className = "error";
-        status.textContent = words(error);
+        status.textContent = said(error);
         for (const button of buttons) button.disabled = false;
       });
       for (const button of buttons) button.disabled = true;
     });
+    return undefined;
   }
 
-  for (const form of document.querySelectorAll("form[data-challenge]")) prepare(form);
+  const all = (root) => { for (const form of root.querySelectorAll("form[data-challenge]")) prepare(form); };
+  all(document);
+  // A live part of the page that was replaced brings new forms.
+  document.addEventListener("fresh", (event) => { if (event.detail !== document) all(event.detail); });
 })();

@@ -37,8 +37,17 @@ pub static PASSKEY: Asset = Asset {
     hash: LazyLock::new(|| short_hash(include_str!("../assets/passkey.js"))),
 };
 
+/// What every page does where script runs: times in the reader's zone, time left, news, sorting, copying.
+pub static CONSOLE: Asset = Asset {
+    name: "page",
+    extension: "js",
+    kind: "text/javascript; charset=utf-8",
+    text: include_str!("../assets/console.js"),
+    hash: LazyLock::new(|| short_hash(include_str!("../assets/console.js"))),
+};
+
 /// Everything that is served. A new file is a `static` above and a line here.
-static ALL: [&Asset; 2] = [&STYLE, &PASSKEY];
+static ALL: [&Asset; 3] = [&STYLE, &CONSOLE, &PASSKEY];
 
 /// How many characters of the hash a name carries: 64 bits.
 const HASH_CHARACTERS: usize = 16;

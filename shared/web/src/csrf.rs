@@ -136,6 +136,14 @@ pub async fn read_form<T: DeserializeOwned>(
     fields.read()
 }
 
+/// Reads a form that carries no token, because nothing of anybody's hangs on it. The route checks [`same_origin`] itself.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn read_open_form<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Box<Problem>> {
+    fields(headers, body).await?.read()
+}
+
 /// What a form sent: the token, and the fields without it.
 struct Fields {
     token: Option<String>,

@@ -4,18 +4,21 @@
 //! problem details (RFC 9457) with a stable `type`, a sentence, and the field at fault ([`problem`]).
 //!
 //! Routes under `/v1` take bearer tokens and answer JSON. Page routes take the session's cookie ([`session::Console`]),
-//! change something only for [`csrf::Form`]s of our own pages, and answer pages ([`page`]).
+//! change something only for [`csrf::Form`]s of our own pages, and answer pages ([`page`]) in the reader's language
+//! ([`words`]) and theme ([`look`]).
 
 pub mod assets;
 pub mod cookies;
 pub mod cors;
 pub mod csrf;
 pub mod extract;
+pub mod look;
 pub mod page;
 pub mod problem;
 pub mod serve;
 pub mod session;
 pub mod views;
+pub mod words;
 
 use std::sync::Arc;
 

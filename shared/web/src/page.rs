@@ -6,12 +6,13 @@
 
 use askama::Template;
 use axum::response::{IntoResponse, Response};
-use hourglass_domain::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use crate::assets::{Asset, STYLE};
+use crate::assets::{Asset, CONSOLE, STYLE};
 use crate::csrf::FormToken;
+use crate::look::{Look, Theme};
 use crate::problem::Problem;
+use crate::words::{Language, Words};
 
 /// What a browser may do with a page.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -32,26 +33,69 @@ const HEADERS: [(HeaderName, &str); 7] = [
 /// Who reads a page.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    name: String,
+    /// `None` for somebody who is signed in, and not provisioned.
+    name: Option<String>,
     token: FormToken,
+    /// Whether the frame shows the way to the configuration.
+    admin: bool,
+    /// The path of the page, so that the frame marks where they are.
+    place: String,
 }
 
 impl Reader {
-    /// Somebody by the name `name`.
+    /// Somebody by the name `name`; `None` for somebody who is signed in, and not provisioned.
     #[must_use]
-    pub fn new(name: &str, token: &FormToken) -> Self {
+    pub fn new(name: Option<&str>, token: &FormToken) -> Self {
         Self {
-            name: name.to_owned(),
+            name: name.map(str::to_owned),
             token: token.clone(),
+            admin: false,
+            place: String::new(),
         }
     }
 
-    /// Somebody who is signed in, and not provisioned.
+    /// Somebody who may configure things, or not.
     #[must_use]
-    pub fn nameless(token: &FormToken) -> Self {
-        Self::new("Signed in, not provisioned", token)
+    pub const fn admin(mut self, admin: bool) -> Self {
+        self.admin = admin;
+        self
+    }
+
+    /// Where they are.
+    #[must_use]
+    pub fn at(mut self, place: &str) -> Self {
+        place.clone_into(&mut self.place);
+        self
+    }
+
+    /// The links of the frame: address, message, and whether the reader is there.
+    fn links(&self) -> Vec<(&'static str, &'static str, bool)> {
+        LINKS
+            .iter()
+            .filter(|(place, ..)| self.admin || *place != ADMIN)
+            .map(|(place, message)| {
+                let here = self.place.strip_prefix(place);
+                (
+                    *place,
+                    *message,
+                    here.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_alphanumeric())),
+                )
+            })
+            .collect()
     }
 }
+
+/// Where the configuration begins.
+const ADMIN: &str = "/admin";
+
+/// The frame's links and their messages.
+const LINKS: [(&str, &str); 5] = [
+    ("/request", "nav-request"),
+    ("/access", "nav-access"),
+    ("/inbox", "nav-inbox"),
+    ("/history", "nav-history"),
+    (ADMIN, "nav-admin"),
+];
 
 /// A page.
 #[derive(Debug)]
@@ -60,7 +104,10 @@ pub struct Page {
     /// What a template made; `None` when it failed.
     content: Option<String>,
     reader: Option<Reader>,
+    look: Look,
     scripts: Vec<&'static Asset>,
+    live: bool,
+    wide: bool,
     status: StatusCode,
 }
 
@@ -75,9 +122,33 @@ impl Page {
             title: title.to_owned(),
             content: content.ok(),
             reader: None,
-            scripts: Vec::new(),
+            look: Look::default(),
+            scripts: vec![&CONSOLE],
+            live: false,
+            wide: false,
             status: StatusCode::OK,
         }
+    }
+
+    /// The page in this language and theme.
+    #[must_use]
+    pub const fn look(mut self, look: Look) -> Self {
+        self.look = look;
+        self
+    }
+
+    /// The page whose parts with `data-live` and an id a script asks for again every few seconds while somebody looks.
+    #[must_use]
+    pub const fn live(mut self) -> Self {
+        self.live = true;
+        self
+    }
+
+    /// The page over the whole width of the window: for timelines and wide tables.
+    #[must_use]
+    pub const fn wide(mut self) -> Self {
+        self.wide = true;
+        self
     }
 
     /// The page for `reader`.
@@ -105,6 +176,13 @@ impl Page {
 #[derive(Template)]
 #[template(path = "frame.html")]
 struct Frame<'a> {
+    w: Words,
+    look: Look,
+    themes: [Theme; 3],
+    languages: [Language; 2],
+    said: String,
+    live: bool,
+    wide: bool,
     title: &'a str,
     style: String,
     scripts: Vec<String>,
@@ -118,7 +196,15 @@ impl IntoResponse for Page {
         let Some(content) = &self.content else {
             return Problem::internal().into_response();
         };
+        let w = self.look.words();
         let frame = Frame {
+            w,
+            look: self.look,
+            themes: Theme::ALL,
+            languages: Language::ALL,
+            said: w.of_scripts(),
+            live: self.live,
+            wide: self.wide,
             title: &self.title,
             style: STYLE.path(),
             scripts: self.scripts.iter().map(|script| script.path()).collect(),
@@ -152,6 +238,8 @@ enum Inner {
         problem: Box<Problem>,
         page: bool,
         reader: Option<Reader>,
+        look: Look,
+        /// The message of a link to what would work, and where it leads.
         way: Option<(&'static str, String)>,
     },
     Redirect(String),
@@ -161,6 +249,7 @@ enum Inner {
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorContent<'a> {
+    w: Words,
     problem: &'a Problem,
     code: &'a str,
     way: Option<(&'a str, &'a str)>,
@@ -174,6 +263,7 @@ impl PageError {
             problem: problem.into(),
             page,
             reader: None,
+            look: Look::default(),
             way: None,
         }))
     }
@@ -199,7 +289,16 @@ impl PageError {
         self
     }
 
-    /// With a link to what would work.
+    /// The error page in this language and theme.
+    #[must_use]
+    pub fn look(mut self, of: Look) -> Self {
+        if let Inner::Problem { look, .. } = &mut *self.0 {
+            *look = of;
+        }
+        self
+    }
+
+    /// With a link to what would work: its message and its address.
     #[must_use]
     pub fn way(mut self, words: &'static str, place: String) -> Self {
         if let Inner::Problem { way, .. } = &mut *self.0 {
@@ -224,9 +323,14 @@ impl IntoResponse for PageError {
                 problem, page: false, ..
             } => problem.into_response(),
             Inner::Problem {
-                problem, reader, way, ..
+                problem,
+                reader,
+                way,
+                look,
+                ..
             } => {
                 let content = ErrorContent {
+                    w: look.words(),
                     problem: &problem,
                     code: problem.code(),
                     way: way.as_ref().map(|(words, place)| (*words, place.as_str())),
@@ -234,6 +338,7 @@ impl IntoResponse for PageError {
                 let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 let mut response = Page::new(&problem.title, &content)
                     .status(status)
+                    .look(look)
                     .reader(reader)
                     .into_response();
                 problem.put_headers(response.headers_mut());
@@ -252,15 +357,6 @@ pub fn see_other(place: &str) -> Response {
     let mut response = StatusCode::SEE_OTHER.into_response();
     response.headers_mut().insert(header::LOCATION, place);
     response
-}
-
-/// An instant as pages show it: `22 Nov 2026, 09:30 UTC`.
-#[must_use]
-pub fn minute(at: Timestamp) -> String {
-    match jiff::Timestamp::from_second(at.seconds()) {
-        Ok(instant) => instant.strftime("%-d %b %Y, %H:%M UTC").to_string(),
-        Err(_) => at.to_string(),
-    }
 }
 
 #[cfg(test)]
@@ -282,7 +378,7 @@ mod tests {
     async fn everything_that_is_shown_is_escaped() {
         let token = FormToken::of("secret");
         let evil = "<script>alert('x')</script>\"&";
-        let page = Page::new(evil, &Sample { text: evil }).reader(Some(Reader::new(evil, &token)));
+        let page = Page::new(evil, &Sample { text: evil }).reader(Some(Reader::new(Some(evil), &token)));
         let page = text(page.into_response()).await;
         assert!(!page.contains("<script>alert"), "{page}");
         assert_eq!(page.matches("alert(").count(), 4, "{page}");
@@ -313,7 +409,7 @@ mod tests {
     #[tokio::test]
     async fn an_error_is_a_page_for_a_person_and_a_problem_for_a_script() {
         let problem = || Problem::bad_request("malformed", Some("<b>".to_owned()), "It is <i>wrong</i>.");
-        let page = PageError::new(problem(), true).way("Sign in", "/auth/sign-in".to_owned());
+        let page = PageError::new(problem(), true).way("problem-way-sign-in", "/auth/sign-in".to_owned());
         let page = page.into_response();
         assert_eq!(page.status(), StatusCode::BAD_REQUEST);
         let page = text(page).await;
@@ -326,11 +422,5 @@ mod tests {
         assert_eq!(elsewhere.headers()[header::LOCATION], "/inbox");
         let broken = PageError::redirect("/inbox\r\nx: y".to_owned()).into_response();
         assert_eq!(broken.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    }
-
-    #[test]
-    fn an_instant_is_shown_with_its_zone() {
-        let at: Timestamp = "2026-11-22T09:30:59Z".parse().unwrap();
-        assert_eq!(minute(at), "22 Nov 2026, 09:30 UTC");
     }
 }

@@ -10,6 +10,7 @@ use hourglass_app::caller::Who;
 use hourglass_app::sessions::{self, Present};
 use hourglass_domain::Timestamp;
 use hourglass_domain::refusal::RefusalKind;
+use hourglass_domain::roles::Role;
 use hourglass_domain::session::{Session, is_own_path};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, header};
@@ -18,8 +19,10 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::Api;
 use crate::cookies::{self, Names};
 use crate::csrf::{self, FormToken};
+use crate::look::Look;
 use crate::page::{Page, PageError, Reader};
 use crate::problem::Problem;
+use crate::words::Words;
 
 /// Where people go who have no place of their own to return to: a page for everybody, whatever their roles.
 pub const HOME: &str = "/passkeys";
@@ -45,6 +48,9 @@ struct Call {
     place: String,
     /// Whether it only reads.
     reads: bool,
+    /// Whether a page that lies open asks for news: nobody used anything.
+    asks_for_news: bool,
+    look: Look,
 }
 
 impl Call {
@@ -61,9 +67,15 @@ impl Call {
             page: wants_page(&parts.headers),
             place: place.filter(|place| is_own_path(place)).unwrap_or(HOME).to_owned(),
             reads,
+            asks_for_news: reads && parts.headers.contains_key(NEWS),
+            look: Look::of(&parts.headers),
         }
     }
 }
+
+/// The header by which the console's script says that it asks for news. It keeps no session alive, so that a page which
+/// lies open on a desk ends like one that is closed.
+pub const NEWS: &str = "x-news";
 
 /// Whether a person waits for a page. A script's call says that it is none (Fetch Metadata).
 pub(crate) fn wants_page(headers: &HeaderMap) -> bool {
@@ -149,11 +161,13 @@ impl Console {
             Ok(Some(who)) => who,
             Ok(None) => return Err(sign_in(&call, Some(session))),
             Err(error) => {
-                let reader = Reader::nameless(&token);
+                let reader = Reader::new(None, &token);
                 return Err(failed(api, &call, &error, Some(reader)));
             }
         };
-        note_use(api, &present).await;
+        if !call.asks_for_news {
+            note_use(api, &present).await;
+        }
         Ok(Self {
             who,
             session: present.session.value,
@@ -169,6 +183,12 @@ impl Console {
         &self.token
     }
 
+    /// The texts in the caller's language.
+    #[must_use]
+    pub const fn words(&self) -> Words {
+        self.call.look.words()
+    }
+
     /// The present instant.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -178,7 +198,9 @@ impl Console {
     /// A page for this caller.
     #[must_use]
     pub fn page<T: askama::Template>(&self, title: &str, content: &T) -> Page {
-        Page::new(title, content).reader(Some(self.reader()))
+        Page::new(title, content)
+            .look(self.call.look)
+            .reader(Some(self.reader()))
     }
 
     /// An error of a use case, as this caller is told: as a page, or to a script as a problem. Who has to prove a second
@@ -198,7 +220,9 @@ impl Console {
     /// A problem, as this caller is told.
     #[must_use]
     pub fn problem(&self, problem: impl Into<Box<Problem>>) -> PageError {
-        PageError::new(problem, self.call.page).reader(Some(self.reader()))
+        PageError::new(problem, self.call.page)
+            .look(self.call.look)
+            .reader(Some(self.reader()))
     }
 
     /// Where to prove a second factor, and to go to `place` (a path of our own) afterwards.
@@ -213,14 +237,14 @@ impl Console {
         if self.call.page && self.call.reads {
             return PageError::redirect(place);
         }
-        self.problem(problem).way("Sign in again", place)
+        self.problem(problem).way("problem-way-sign-in-again", place)
     }
 
     fn reader(&self) -> Reader {
-        match &self.who.user {
-            Some(user) => Reader::new(user.value.name(), &self.token),
-            None => Reader::nameless(&self.token),
-        }
+        let name = self.who.user.as_ref().map(|user| user.value.name());
+        Reader::new(name, &self.token)
+            .admin(self.who.has(Role::Admin))
+            .at(&self.call.place)
     }
 }
 
@@ -272,11 +296,15 @@ fn sign_in(call: &Call, before: Option<&Session>) -> PageError {
     }
     let why = "You are not signed in any more. Sign in again and repeat what you did.";
     let problem = Problem::new(StatusCode::UNAUTHORIZED, "signed-out", why);
-    PageError::new(problem, call.page).way("Sign in", place)
+    PageError::new(problem, call.page)
+        .look(call.look)
+        .way("problem-way-sign-in", place)
 }
 
 fn failed(api: &Api, call: &Call, error: &AppError, reader: Option<Reader>) -> PageError {
-    PageError::new(Problem::from_error(error, &api.step_up, None), call.page).reader(reader)
+    PageError::new(Problem::from_error(error, &api.step_up, None), call.page)
+        .look(call.look)
+        .reader(reader)
 }
 
 fn quoted(place: &str) -> String {

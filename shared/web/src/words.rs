@@ -1,0 +1,472 @@
+//! The languages of the pages.
+//!
+//! Every text of a page is a message ([Fluent](https://projectfluent.org)) in `messages/<language>/<area>.ftl`; a template
+//! says its name: `{{ w.t("nav-inbox") }}`. English is complete; a test sees to it that every other language has the same
+//! messages with the same parameters, and that every name in a template or in code is one. Messages are plain text and are
+//! escaped like everything else that is put into a page.
+//!
+//! Times are written in UTC with their zone; the console's script shows them in the reader's own, with UTC on hover.
+
+use std::borrow::{Borrow, Cow};
+use std::fmt::{self, Write as _};
+use std::sync::LazyLock;
+
+use askama::filters::HtmlSafe;
+use fluent_bundle::concurrent::FluentBundle;
+use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
+use hourglass_domain::Timestamp;
+use hourglass_domain::duration::AccessDuration;
+use http::{HeaderMap, header};
+use unic_langid::LanguageIdentifier;
+
+/// A language of the pages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Language {
+    /// English.
+    #[default]
+    English,
+    /// German.
+    German,
+}
+
+/// Everything that is known of one language.
+struct Known {
+    language: Language,
+    tag: &'static str,
+    name: &'static str,
+    files: &'static [&'static str],
+}
+
+/// The files of one language, by area.
+macro_rules! files {
+    ($language:literal) => {
+        &[
+            include_str!(concat!("../messages/", $language, "/frame.ftl")),
+            include_str!(concat!("../messages/", $language, "/problems.ftl")),
+            include_str!(concat!("../messages/", $language, "/states.ftl")),
+            include_str!(concat!("../messages/", $language, "/events.ftl")),
+            include_str!(concat!("../messages/", $language, "/requests.ftl")),
+            include_str!(concat!("../messages/", $language, "/history.ftl")),
+            include_str!(concat!("../messages/", $language, "/inbox.ftl")),
+            include_str!(concat!("../messages/", $language, "/keys.ftl")),
+            include_str!(concat!("../messages/", $language, "/changes.ftl")),
+            include_str!(concat!("../messages/", $language, "/admin.ftl")),
+            include_str!(concat!("../messages/", $language, "/signin.ftl")),
+        ]
+    };
+}
+
+/// The languages. A new one is a folder of messages and a line here.
+static KNOWN: [Known; 2] = [
+    Known {
+        language: Language::English,
+        tag: "en",
+        name: "English",
+        files: files!("en"),
+    },
+    Known {
+        language: Language::German,
+        tag: "de",
+        name: "Deutsch",
+        files: files!("de"),
+    },
+];
+
+impl Language {
+    /// All languages.
+    pub const ALL: [Self; 2] = [Self::English, Self::German];
+
+    fn known(self) -> &'static Known {
+        let [english, german] = &KNOWN;
+        match self {
+            Self::English => english,
+            Self::German => german,
+        }
+    }
+
+    /// Its tag (BCP 47): `en`.
+    #[must_use]
+    pub fn tag(self) -> &'static str {
+        self.known().tag
+    }
+
+    /// Its own name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.known().name
+    }
+
+    /// The language with this tag.
+    #[must_use]
+    pub fn from_tag(tag: &str) -> Option<Self> {
+        KNOWN.iter().find(|known| known.tag == tag).map(|known| known.language)
+    }
+
+    /// The first language of `Accept-Language` that there is, in the order of their weights (RFC 9110 section 12.5.4).
+    #[must_use]
+    pub fn asked_for(headers: &HeaderMap) -> Option<Self> {
+        let asked = headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?;
+        let mut found: Vec<(f32, Self)> = Vec::new();
+        for range in asked.split(',') {
+            let (tag, weight) = range.split_once(';').unwrap_or((range, "q=1"));
+            let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse().ok());
+            let primary = tag.trim().split('-').next().unwrap_or_default().to_ascii_lowercase();
+            if let (Some(language), Some(weight)) = (Self::from_tag(&primary), weight)
+                && weight > 0.0
+            {
+                found.push((weight, language));
+            }
+        }
+        // Stable: of equal weights the first stays first.
+        found.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        found.first().map(|(_, language)| *language)
+    }
+}
+
+type Bundle = FluentBundle<FluentResource>;
+
+/// One bundle for each language, read when a page first needs it: functions that answer no page never do.
+static BUNDLES: [LazyLock<Bundle>; 2] = [
+    LazyLock::new(|| bundle(Language::English)),
+    LazyLock::new(|| bundle(Language::German)),
+];
+
+fn bundle(language: Language) -> Bundle {
+    let known = language.known();
+    let id: LanguageIdentifier = known.tag.parse().unwrap_or_default();
+    let mut bundle = FluentBundle::new_concurrent(vec![id]);
+    // The marks that Fluent puts around what is filled in would stand in what people copy.
+    bundle.set_use_isolating(false);
+    for file in known.files {
+        // Errors are a test's business: what can be read is there.
+        let resource = match FluentResource::try_new((*file).to_owned()) {
+            Ok(resource) | Err((resource, _)) => resource,
+        };
+        if bundle.add_resource(resource).is_err() {
+            tracing::error!(language = known.tag, "a message stands twice");
+        }
+    }
+    bundle
+}
+
+/// What a message is filled in with: text, or a number, which may decide between forms of it.
+pub trait Argument {
+    /// The value.
+    fn value(&self) -> FluentValue<'_>;
+}
+
+impl<T: Argument + ?Sized> Argument for &T {
+    fn value(&self) -> FluentValue<'_> {
+        (**self).value()
+    }
+}
+
+impl Argument for str {
+    fn value(&self) -> FluentValue<'_> {
+        FluentValue::String(Cow::Borrowed(self))
+    }
+}
+
+impl Argument for String {
+    fn value(&self) -> FluentValue<'_> {
+        self.as_str().value()
+    }
+}
+
+impl Argument for Cow<'_, str> {
+    fn value(&self) -> FluentValue<'_> {
+        (**self).value()
+    }
+}
+
+macro_rules! numbers {
+    ($($number:ty),*) => {
+        $(impl Argument for $number {
+            fn value(&self) -> FluentValue<'_> {
+                FluentValue::from(*self)
+            }
+        })*
+    };
+}
+
+numbers!(u8, u16, u32, u64, usize, i32, i64);
+
+/// The texts of a page in one language. Templates call it `w`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Words {
+    language: Language,
+}
+
+/// Markup that is safe to put into a page as it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Html(String);
+
+impl Html {
+    /// Markup from a template of ours.
+    ///
+    /// # Errors
+    /// When it cannot be rendered.
+    pub fn of<T: askama::Template>(template: &T) -> Result<Self, askama::Error> {
+        template.render().map(Self)
+    }
+}
+
+impl fmt::Display for Html {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl HtmlSafe for Html {}
+
+impl Words {
+    /// The texts in `language`.
+    #[must_use]
+    pub const fn new(language: Language) -> Self {
+        Self { language }
+    }
+
+    /// The language.
+    #[must_use]
+    pub const fn language(self) -> Language {
+        self.language
+    }
+
+    fn bundle(self) -> &'static Bundle {
+        let [english, german] = &BUNDLES;
+        match self.language {
+            Language::English => english,
+            Language::German => german,
+        }
+    }
+
+    fn message(self, name: &str, arguments: Option<&FluentArgs<'_>>) -> Option<String> {
+        let bundle = self.bundle();
+        let pattern = bundle.get_message(name)?.value()?;
+        let mut errors = Vec::new();
+        let text = bundle.format_pattern(pattern, arguments, &mut errors).into_owned();
+        if !errors.is_empty() {
+            tracing::error!(name, ?errors, "a message was not filled in");
+        }
+        Some(text)
+    }
+
+    fn text(self, name: &str, arguments: Option<&FluentArgs<'_>>) -> String {
+        self.message(name, arguments).unwrap_or_else(|| {
+            tracing::error!(name, language = self.language.tag(), "there is no such message");
+            name.to_owned()
+        })
+    }
+
+    /// The message `name`.
+    #[must_use]
+    pub fn t(self, name: &str) -> String {
+        self.text(name, None)
+    }
+
+    /// The message `name` if there is one: for texts that only some things have.
+    #[must_use]
+    pub fn maybe(self, name: &str) -> Option<String> {
+        self.message(name, None)
+    }
+
+    /// The message `name` with one thing filled in.
+    #[must_use]
+    pub fn t1(self, name: &str, a: &str, first: impl Argument) -> String {
+        self.with(name, [(a, first.value())])
+    }
+
+    /// The message `name` with two things filled in.
+    #[must_use]
+    pub fn t2(self, name: &str, a: &str, first: impl Argument, b: &str, second: impl Argument) -> String {
+        self.with(name, [(a, first.value()), (b, second.value())])
+    }
+
+    /// The message `name` with three things filled in.
+    #[must_use]
+    pub fn t3(
+        self,
+        name: &str,
+        a: &str,
+        first: impl Argument,
+        b: &str,
+        second: impl Argument,
+        c: &str,
+        third: impl Argument,
+    ) -> String {
+        self.with(name, [(a, first.value()), (b, second.value()), (c, third.value())])
+    }
+
+    /// The message `name` with any number of things filled in.
+    #[must_use]
+    pub fn with<'a>(self, name: &str, arguments: impl IntoIterator<Item = (&'a str, FluentValue<'a>)>) -> String {
+        let arguments: FluentArgs<'a> = arguments.into_iter().collect();
+        self.text(name, Some(&arguments))
+    }
+
+    /// The message `name` with texts filled in, if there is one.
+    #[must_use]
+    pub fn maybe_with(self, name: &str, arguments: &[(&str, String)]) -> Option<String> {
+        let arguments: FluentArgs<'_> = arguments.iter().map(|(name, text)| (*name, text.value())).collect();
+        self.message(name, Some(&arguments))
+    }
+
+    /// An instant: `22 Nov 2026, 09:30 UTC`; in the reader's own zone where script runs.
+    #[must_use]
+    pub fn time(self, at: impl Borrow<Timestamp>) -> Html {
+        let at = *at.borrow();
+        self.element(at, "minute", &self.minute(at))
+    }
+
+    /// An instant in plain text, always in UTC and saying so: for messages and titles.
+    #[must_use]
+    pub fn minute(self, at: impl Borrow<Timestamp>) -> String {
+        format!("{} UTC", self.format(*at.borrow(), "format-minute"))
+    }
+
+    /// An instant of which the time of day is enough when it is within a day of `now`: `09:30 UTC`.
+    #[must_use]
+    pub fn clock(self, at: impl Borrow<Timestamp>, now: impl Borrow<Timestamp>) -> Html {
+        const DAY_SECONDS: i64 = 86_400;
+        let (at, now) = (*at.borrow(), *now.borrow());
+        if at.seconds_since(now).abs() < DAY_SECONDS {
+            let text = format!("{} UTC", self.format(at, "format-clock"));
+            self.element(at, "clock", &text)
+        } else {
+            self.time(at)
+        }
+    }
+
+    /// The day of an instant, in UTC.
+    #[must_use]
+    pub fn day(self, at: impl Borrow<Timestamp>) -> Html {
+        let at = *at.borrow();
+        self.element(at, "day", &self.format(at, "format-day"))
+    }
+
+    fn element(self, at: Timestamp, shape: &str, text: &str) -> Html {
+        let hover = self.minute(at);
+        Html(format!(
+            "<time datetime=\"{}\" data-shape=\"{shape}\" title=\"{hover}\">{text}</time>",
+            whole(at)
+        ))
+    }
+
+    fn format(self, at: Timestamp, how: &str) -> String {
+        match jiff::Timestamp::from_second(at.seconds()) {
+            Ok(instant) => instant.strftime(&self.t(how)).to_string(),
+            Err(_) => at.to_string(),
+        }
+    }
+
+    /// How long it is from `now` until `until`: `1 h 12 min left`, or that it is over. Script counts it down.
+    #[must_use]
+    pub fn left(self, until: impl Borrow<Timestamp>, now: impl Borrow<Timestamp>) -> Html {
+        let (until, now) = (*until.borrow(), *now.borrow());
+        let text = self.t1("left", "time", self.span(until.seconds_since(now)));
+        let over = self.t("left-none");
+        let text = if until <= now { &over } else { &text };
+        Html(format!(
+            "<span class=\"left\" data-until=\"{}\" data-over=\"{over}\">{text}</span>",
+            whole(until)
+        ))
+    }
+
+    /// A length of time in words, rounded up to minutes: `1 h 12 min`. Beyond a day in days and hours.
+    #[must_use]
+    pub fn span(self, seconds: impl Borrow<i64>) -> String {
+        let seconds = *seconds.borrow();
+        if (1..60).contains(&seconds) {
+            return self.t1("span-seconds", "seconds", seconds);
+        }
+        let minutes = seconds.max(0).saturating_add(59) / 60;
+        let (days, hours, minutes) = (minutes / 1_440, minutes / 60 % 24, minutes % 60);
+        match (days, hours, minutes) {
+            (0, 0, _) => self.t1("span-minutes", "minutes", minutes),
+            (0, _, 0) => self.t1("span-hours", "hours", hours),
+            (0, _, _) => self.t2("span-hours-minutes", "hours", hours, "minutes", minutes),
+            (_, 0, _) => self.t1("span-days", "days", days),
+            _ => self.t2("span-days-hours", "days", days, "hours", hours),
+        }
+    }
+
+    /// How long access is asked for: `2 h`.
+    #[must_use]
+    pub fn duration(self, duration: impl Borrow<AccessDuration>) -> String {
+        self.span(duration.borrow().seconds())
+    }
+
+    /// The ring that empties between `start` and `end`. It says nothing that the words beside it do not say.
+    #[must_use]
+    pub fn ring(self, start: impl Borrow<Timestamp>, end: impl Borrow<Timestamp>, now: impl Borrow<Timestamp>) -> Html {
+        const AROUND: i64 = 100;
+        let (start, end, now) = (*start.borrow(), *end.borrow(), *now.borrow());
+        let whole_length = end.millis().saturating_sub(start.millis()).max(1);
+        let left = end.millis().saturating_sub(now.millis()).clamp(0, whole_length);
+        let part = left.saturating_mul(AROUND) / whole_length;
+        let soon = if soon(start, end, now) { " soon" } else { "" };
+        let mut svg = String::new();
+        // Its circumference is 100, so that the dash is a percentage.
+        let _ = write!(
+            svg,
+            "<svg class=\"ring{soon}\" viewBox=\"0 0 36 36\" width=\"28\" height=\"28\" aria-hidden=\"true\" \
+             data-from=\"{}\" data-to=\"{}\"><circle class=\"track\" cx=\"18\" cy=\"18\" r=\"15.9155\"/>\
+             <circle class=\"rest\" cx=\"18\" cy=\"18\" r=\"15.9155\" stroke-dasharray=\"{part} 100\" \
+             transform=\"rotate(-90 18 18)\"/></svg>",
+            self::whole(start),
+            self::whole(end)
+        );
+        Html(svg)
+    }
+
+    /// What the console's scripts say, as JSON for the frame.
+    pub(crate) fn of_scripts(self) -> String {
+        let said: serde_json::Map<String, serde_json::Value> = OF_SCRIPTS
+            .iter()
+            .map(|name| ((*name).to_owned(), self.raw(name).into()))
+            .collect();
+        serde_json::Value::Object(said).to_string()
+    }
+
+    /// A message with its parameters left in braces, for scripts to fill in.
+    fn raw(self, name: &str) -> String {
+        self.with(
+            name,
+            ["time", "hours", "minutes", "days", "seconds"].map(|name| (name, format!("{{{name}}}").into())),
+        )
+    }
+}
+
+/// The messages that scripts say.
+const OF_SCRIPTS: [&str; 14] = [
+    "left",
+    "span-seconds",
+    "span-minutes",
+    "span-hours",
+    "span-hours-minutes",
+    "span-days",
+    "span-days-hours",
+    "script-copied",
+    "script-signing-in",
+    "script-no-answer",
+    "script-not-used",
+    "script-known-already",
+    "script-no-passkeys",
+    "script-waiting",
+];
+
+/// Whether a grant ends soon: within 15 minutes, or the last tenth of its time, whichever is less.
+#[must_use]
+pub fn soon(start: Timestamp, end: Timestamp, now: Timestamp) -> bool {
+    const SOON_SECONDS: i64 = 900;
+    let tenth = end.seconds_since(start) / 10;
+    end.seconds_since(now) <= SOON_SECONDS.min(tenth.max(60))
+}
+
+/// An instant for machines, in whole seconds: `2026-11-22T09:30:00Z`.
+fn whole(at: Timestamp) -> String {
+    jiff::Timestamp::from_second(at.seconds()).map_or_else(|_| at.to_string(), |instant| instant.to_string())
+}
+
+#[cfg(test)]
+mod tests;

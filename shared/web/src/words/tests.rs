@@ -1,0 +1,208 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use fluent_bundle::FluentResource;
+use fluent_syntax::ast;
+
+use super::*;
+
+/// The messages of a language, each with its parameters.
+fn messages(language: Language) -> BTreeMap<String, BTreeSet<String>> {
+    let mut found = BTreeMap::new();
+    for file in language.known().files {
+        let resource = FluentResource::try_new((*file).to_owned())
+            .unwrap_or_else(|(_, errors)| panic!("{}: {errors:?}", language.tag()));
+        for entry in resource.entries() {
+            let ast::Entry::Message(message) = entry else { continue };
+            let mut parameters = BTreeSet::new();
+            let value = message
+                .value
+                .as_ref()
+                .unwrap_or_else(|| panic!("{} is empty", message.id.name));
+            of_pattern(value, &mut parameters);
+            let twice = found.insert(message.id.name.to_owned(), parameters);
+            assert!(
+                twice.is_none(),
+                "{} stands twice in {}",
+                message.id.name,
+                language.tag()
+            );
+        }
+    }
+    found
+}
+
+fn of_pattern(pattern: &ast::Pattern<&str>, parameters: &mut BTreeSet<String>) {
+    for element in &pattern.elements {
+        if let ast::PatternElement::Placeable { expression } = element {
+            of_expression(expression, parameters);
+        }
+    }
+}
+
+fn of_expression(expression: &ast::Expression<&str>, parameters: &mut BTreeSet<String>) {
+    match expression {
+        ast::Expression::Inline(inline) => of_inline(inline, parameters),
+        ast::Expression::Select { selector, variants } => {
+            of_inline(selector, parameters);
+            variants
+                .iter()
+                .for_each(|variant| of_pattern(&variant.value, parameters));
+        }
+    }
+}
+
+fn of_inline(inline: &ast::InlineExpression<&str>, parameters: &mut BTreeSet<String>) {
+    match inline {
+        ast::InlineExpression::VariableReference { id } => {
+            parameters.insert(id.name.to_owned());
+        }
+        ast::InlineExpression::Placeable { expression } => of_expression(expression, parameters),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_language_has_the_same_messages_with_the_same_parameters() {
+    let english = messages(Language::English);
+    assert!(!english.is_empty());
+    let german = messages(Language::German);
+    // The sentences of refusals stand in the domain in English.
+    let own = |name: &&String| !name.starts_with("refusal-");
+    let names = |of: &BTreeMap<String, BTreeSet<String>>| of.keys().filter(own).cloned().collect::<BTreeSet<_>>();
+    let (english_names, german_names) = (names(&english), names(&german));
+    let missing: Vec<_> = english_names.symmetric_difference(&german_names).collect();
+    assert!(missing.is_empty(), "in one language only: {missing:?}");
+    for name in english_names {
+        assert_eq!(english[&name], german[&name], "{name}");
+    }
+}
+
+/// The files below `folder` that may name messages.
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        let kind = path.extension().and_then(|kind| kind.to_str());
+        if path.is_dir() {
+            sources(&path, found);
+        } else if matches!(kind, Some("rs" | "html")) {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_message_that_is_named_exists() {
+    let english = messages(Language::English);
+    let web = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    for folder in ["templates", "src", "../../functions"] {
+        sources(&web.join(folder), &mut found);
+    }
+    let mut named = 0;
+    for path in found {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for call in [
+            "w.t(\"",
+            "w.t1(\"",
+            "w.t2(\"",
+            "w.t3(\"",
+            "w.with(\"",
+            "words().t(\"",
+            "words().t1(\"",
+        ] {
+            for rest in text.split(call).skip(1) {
+                let name = rest.split('"').next().unwrap();
+                named += 1;
+                assert!(
+                    english.contains_key(name),
+                    "{}: there is no message {name}",
+                    path.display()
+                );
+            }
+        }
+    }
+    assert!(named > 20, "{named}");
+}
+
+#[test]
+fn what_scripts_say_is_a_message_of_every_language() {
+    for language in Language::ALL {
+        let said: BTreeMap<String, String> = serde_json::from_str(&Words::new(language).of_scripts()).unwrap();
+        assert_eq!(said.len(), OF_SCRIPTS.len());
+        for name in OF_SCRIPTS {
+            assert_ne!(said[name], name);
+        }
+        assert!(said["span-hours-minutes"].contains("{hours}"), "{said:?}");
+    }
+}
+
+const NOW: &str = "2026-11-22T09:30:59Z";
+
+#[test]
+fn an_instant_is_shown_with_its_zone_and_read_by_machines() {
+    let at: Timestamp = NOW.parse().unwrap();
+    let words = Words::new(Language::English);
+    assert_eq!(
+        words.time(at).to_string(),
+        "<time datetime=\"2026-11-22T09:30:59Z\" data-shape=\"minute\" title=\"22 Nov 2026, 09:30 UTC\">22 Nov 2026, 09:30 UTC</time>"
+    );
+    assert!(words.clock(at, at.plus_seconds(60)).to_string().contains(">09:30 UTC<"));
+    assert!(
+        words
+            .clock(at, at.plus_seconds(90_000))
+            .to_string()
+            .contains(">22 Nov 2026, 09:30 UTC<")
+    );
+    assert_eq!(Words::new(Language::German).minute(at), "22.11.2026, 09:30 UTC");
+}
+
+#[test]
+fn a_length_of_time_is_rounded_up_so_that_nobody_has_less_than_it_says() {
+    let words = Words::new(Language::English);
+    for (seconds, text) in [
+        (5, "5 s"),
+        (60, "1 min"),
+        (61, "2 min"),
+        (3_600, "1 h"),
+        (4_261, "1 h 12 min"),
+        (86_400, "1 d"),
+        (180_000, "2 d 2 h"),
+        (0, "0 min"),
+        (-7, "0 min"),
+    ] {
+        assert_eq!(words.span(seconds), text, "{seconds}");
+    }
+}
+
+#[test]
+fn a_ring_empties() {
+    let start: Timestamp = NOW.parse().unwrap();
+    let end = start.plus_seconds(7_200);
+    let words = Words::default();
+    let ring = |at: i64| words.ring(start, end, start.plus_seconds(at)).to_string();
+    assert!(ring(0).contains("\"100 100\""));
+    assert!(ring(3_600).contains("\"50 100\"") && !ring(3_600).contains("soon"));
+    assert!(ring(6_900).contains("soon"));
+    assert!(ring(9_999).contains("\"0 100\""));
+    assert!(words.left(end, end).to_string().contains(">over<"));
+}
+
+#[test]
+fn what_is_filled_in_is_escaped_by_the_template() {
+    #[derive(askama::Template)]
+    #[template(source = "{{ w.t1(\"left\", \"time\", name) }} {{ w.time(at) }}", ext = "html")]
+    struct Sample {
+        w: Words,
+        name: String,
+        at: Timestamp,
+    }
+    let sample = Sample {
+        w: Words::default(),
+        name: "<b>".to_owned(),
+        at: NOW.parse().unwrap(),
+    };
+    let text = askama::Template::render(&sample).unwrap();
+    assert!(text.starts_with("&#60;b&#62; left <time "), "{text}");
+}
