@@ -11,7 +11,7 @@ use hourglass_app::seals::Looked;
 use hourglass_domain::Refusal;
 use hourglass_domain::duration::AccessDuration;
 use hourglass_domain::entitlement::{
-    ApprovalMode, Eligibility, Emergency, Entitlement, FactorPolicy, Principals, TicketRule,
+    ApprovalMode, Eligibility, Emergency, Entitlement, FactorPolicy, HowTo, Principals, TicketRule,
 };
 use hourglass_domain::ids::{EntitlementId, GroupId, ObjectId, UserId};
 use hourglass_domain::passkey::Attestation;
@@ -187,6 +187,35 @@ pub(crate) struct TicketView {
     prefix: Option<String>,
 }
 
+/// How whoever has the access uses it: text for people, and no rule.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HowToView {
+    /// What to do once the access is there, in at most 500 characters.
+    text: String,
+    /// Where to read more: an `https` address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
+}
+
+impl HowToView {
+    fn read(&self) -> HowTo {
+        HowTo {
+            text: self.text.clone(),
+            link: self.link.clone(),
+        }
+    }
+}
+
+impl From<&HowTo> for HowToView {
+    fn from(how_to: &HowTo) -> Self {
+        Self {
+            text: how_to.text.clone(),
+            link: how_to.link.clone(),
+        }
+    }
+}
+
 const fn one() -> u8 {
     1
 }
@@ -259,6 +288,9 @@ pub(crate) struct EntitlementBody {
     /// Whom its approvers may name as their delegates, for at most 30 days; nobody where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     delegates: Option<PrincipalsView>,
+    /// How it is used; requests that wait are not affected by a change of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    how_to: Option<HowToView>,
     /// The version that was read, for changes: refused when another is stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     version: Option<u64>,
@@ -327,6 +359,7 @@ impl EntitlementBody {
                 .as_ref()
                 .map(|delegates| delegates.read("delegates"))
                 .transpose()?,
+            how_to: self.how_to.as_ref().map(HowToView::read),
             version: self.version,
         })
     }
@@ -400,6 +433,7 @@ impl From<&Stored<Entitlement>> for EntitlementView {
                 emergency: entitlement.emergency.as_ref().map(EmergencyView::from),
                 on_behalf: entitlement.on_behalf,
                 delegates: entitlement.delegates.as_ref().map(PrincipalsView::from),
+                how_to: entitlement.how_to.as_ref().map(HowToView::from),
                 version: Some(stored.version),
             },
         }

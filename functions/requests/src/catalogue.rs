@@ -37,11 +37,24 @@ pub(crate) struct OfferView {
     critical: bool,
     /// Whether it can be asked for on behalf of others who may have it.
     on_behalf: bool,
+    /// How it is used once one has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    how_to: Option<UseView>,
     /// Whether it can be asked for now.
     requestable: bool,
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
+}
+
+/// How an entitlement is used.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UseView {
+    /// What to do once the access is there.
+    text: String,
+    /// Where to read more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
 }
 
 impl From<&Offer> for OfferView {
@@ -60,6 +73,10 @@ impl From<&Offer> for OfferView {
             ticket_prefix: entitlement.ticket.prefix.clone(),
             critical: entitlement.critical,
             on_behalf: entitlement.on_behalf,
+            how_to: entitlement.how_to.as_ref().map(|how_to| UseView {
+                text: how_to.text.clone(),
+                link: how_to.link.clone(),
+            }),
             requestable: offer.problem.is_none(),
             problem: offer.problem.as_ref().map(ToString::to_string),
         }

@@ -70,6 +70,12 @@ pub fn pause(application: &ApplicationId) -> Key {
     Key::new(format!("CFG#{application}"), "PAUSE")
 }
 
+/// Which state an application's entitlements are in: another one after each change of any of them.
+#[must_use]
+pub fn catalogue(application: &ApplicationId) -> Key {
+    Key::new(format!("CFG#{application}"), "CATALOGUE")
+}
+
 /// What a directory group is used for in the configuration.
 #[must_use]
 pub fn group_use(application: &ApplicationId, group: ObjectId) -> Key {

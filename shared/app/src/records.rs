@@ -239,6 +239,12 @@ record!(
     |l| keys::live_grant_in_application(&l.application, l.entitlement, l.grant),
     l.grant
 );
+record!(
+    CatalogueState,
+    "catalogue_state",
+    |c| keys::catalogue(&c.application),
+    c.application
+);
 record!(Pause, "pause", |p| keys::pause(&p.application), p.application);
 record!(
     GroupGoneOrder,
@@ -700,6 +706,16 @@ pub struct LiveInApplication {
     pub grant: GrantId,
     /// From when it gives access.
     pub starts_at: Timestamp,
+}
+
+/// Which state an application's entitlements are in. Whoever changes one of them writes a new one in the same transaction
+/// ([`Change::put_any`]), so that a list of them that is kept somewhere is known to be old.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CatalogueState {
+    /// The application.
+    pub application: ApplicationId,
+    /// A random number.
+    pub state: uuid::Uuid,
 }
 
 /// That the removal of a grant's access is overdue.

@@ -120,6 +120,60 @@ const fn emergency_maximum() -> AccessDuration {
     AccessDuration::HOUR
 }
 
+/// Longest text on how an entitlement is used, in characters.
+pub const LONGEST_HOW_TO: usize = 500;
+/// Longest link, in characters.
+pub const LONGEST_LINK: usize = 500;
+
+/// How whoever has the access uses it: text for people, and no rule, so that no policy's hash depends on it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HowTo {
+    /// What to do once the access is there; at most [`LONGEST_HOW_TO`] characters.
+    pub text: String,
+    /// Where to read more, or where to go: an `https` address of at most [`LONGEST_LINK`] characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+}
+
+impl HowTo {
+    /// # Errors
+    /// Names the field and the rule that is broken.
+    pub fn check(&self) -> Result<(), Refusal> {
+        check_free_text("how_to.text", &self.text, 1, LONGEST_HOW_TO)?;
+        self.link
+            .as_deref()
+            .map_or(Ok(()), |link| check_link("how_to.link", link))
+    }
+}
+
+/// Checks an address that people follow from a page. Only the plain form passes: an address in which a reader takes the
+/// wrong part for the host (`https://portal.contoso.example@fabrikam.example`) is refused.
+fn check_link(field: &'static str, link: &str) -> Result<(), Refusal> {
+    check_line(field, link, 1, LONGEST_LINK)?;
+    let rule = || {
+        Refusal::invalid(
+            field,
+            "must be an address such as https://portal.contoso.example/how-to",
+        )
+    };
+    let rest = link.strip_prefix("https://").ok_or_else(rule)?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, _) = rest.split_at_checked(end).ok_or_else(rule)?;
+    let (host, port) = authority.split_once(':').unwrap_or((authority, "443"));
+    let host_fits = host
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
+    let plain = link
+        .bytes()
+        .all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'));
+    if plain && host_fits && !host.is_empty() && port.parse::<u16>().is_ok() {
+        Ok(())
+    } else {
+        Err(rule())
+    }
+}
+
 /// What can be requested.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Entitlement {
@@ -172,6 +226,9 @@ pub struct Entitlement {
     /// Whom its approvers may name as their delegates; nobody where `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delegates: Option<Principals>,
+    /// How it is used. No part of the policy; see [`Entitlement::policy`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub how_to: Option<HowTo>,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -313,6 +370,7 @@ impl Entitlement {
         self.check_absolute_maximum(short_durations)?;
         self.check_emergency(short_durations)?;
         self.check_delegates()?;
+        self.how_to.as_ref().map_or(Ok(()), HowTo::check)?;
         self.attestation.check()?;
         if usize::from(self.justification_min) > LONGEST_JUSTIFICATION {
             return Err(Refusal::invalid(
@@ -453,7 +511,8 @@ impl Entitlement {
         format!("{}1042", self.ticket.prefix.as_deref().unwrap_or("INC-"))
     }
 
-    /// The policy that entitlement and template make together, pinned by versions and hash.
+    /// The policy that entitlement and template make together, pinned by versions and hash. How the access is used is left
+    /// out: better words for it do not undo what waits for its approvers.
     ///
     /// # Errors
     /// Never for values that were read from the store; see [`CanonicalError`].
@@ -470,9 +529,13 @@ impl Entitlement {
             default_approvers: &'a Principals,
             durations: &'a BTreeSet<AccessDuration>,
         }
+        let without_how_to = self.how_to.is_some().then(|| Self {
+            how_to: None,
+            ..self.clone()
+        });
         let hash = canonical_hash(&Canonical {
             tag: "hourglass/policy/v1",
-            entitlement: self,
+            entitlement: without_how_to.as_ref().unwrap_or(self),
             default_approvers: &template.default_approvers,
             durations: &template.durations,
         })?;
@@ -517,6 +580,7 @@ pub(crate) mod tests {
             emergency: None,
             on_behalf: false,
             delegates: None,
+            how_to: None,
             created_at: Timestamp::EPOCH,
         }
     }
@@ -620,6 +684,53 @@ pub(crate) mod tests {
         let quorum = other.policy(2, &template, 1).unwrap().hash;
         assert_ne!(quorum, before);
         other.absolute_maximum = Some("2d".parse().unwrap());
-        assert_ne!(other.policy(2, &template, 1).unwrap().hash, quorum);
+        let maximum = other.policy(2, &template, 1).unwrap().hash;
+        assert_ne!(maximum, quorum);
+        other.how_to = Some(HowTo {
+            text: "Sign in to the portal again.".to_owned(),
+            link: Some("https://portal.contoso.example/how-to".to_owned()),
+        });
+        assert_eq!(
+            other.policy(3, &template, 1).unwrap().hash,
+            maximum,
+            "text, and no rule"
+        );
+    }
+
+    #[test]
+    fn a_link_is_https_and_shows_its_host() {
+        let how_to = |link: &str| HowTo {
+            text: "Sign in again.".to_owned(),
+            link: Some(link.to_owned()),
+        };
+        for good in [
+            "https://portal.contoso.example",
+            "https://portal.contoso.example:8443/a?b=c#d",
+            "https://portal.contoso.example/mail@contoso",
+        ] {
+            assert_eq!(how_to(good).check(), Ok(()), "{good}");
+        }
+        let long = format!("https://portal.contoso.example/{}", "a".repeat(LONGEST_LINK));
+        for bad in [
+            "",
+            "https://",
+            "https:///x",
+            "http://portal.contoso.example",
+            "javascript:alert(1)",
+            "https://portal.contoso.example@fabrikam.example/",
+            "https://portal.contoso.example\\@fabrikam.example/",
+            "https://portal.contoso.example/a b",
+            "https://portal.contoso.example:x/",
+            "https://pörtal.contoso.example/",
+            "https://portal.contoso.example/\"><script>",
+            &long,
+        ] {
+            assert_eq!(how_to(bad).check().unwrap_err().field(), Some("how_to.link"), "{bad}");
+        }
+        let silent = HowTo {
+            text: " ".to_owned(),
+            link: None,
+        };
+        assert_eq!(silent.check().unwrap_err().field(), Some("how_to.text"));
     }
 }

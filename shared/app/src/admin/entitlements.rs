@@ -8,7 +8,7 @@ use hourglass_domain::canonical::canonical_hash;
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::duration::AccessDuration;
 use hourglass_domain::entitlement::{
-    ApprovalMode, Eligibility, Emergency, Entitlement, FactorPolicy, Principals, TicketRule,
+    ApprovalMode, Eligibility, Emergency, Entitlement, FactorPolicy, HowTo, Principals, TicketRule,
 };
 use hourglass_domain::ids::{ApplicationId, EntitlementId, GroupId, ObjectId, ProbeId};
 use hourglass_domain::passkey::Attestation;
@@ -23,7 +23,7 @@ use crate::idempotency::{Answer, Once, replay};
 use crate::keys;
 use crate::ports::Core;
 use crate::ports::store::{Page, Query};
-use crate::records::{GroupUse, Probe, ProbeQuestion, Stored};
+use crate::records::{CatalogueState, GroupUse, Probe, ProbeQuestion, Stored};
 use crate::seals::{self, Looked, seal};
 
 /// How soon (seconds) the sweep asks what kind of groups the targets of a new or changed entitlement are.
@@ -70,6 +70,8 @@ pub struct EntitlementInput {
     pub on_behalf: bool,
     /// Whom its approvers may name as their delegates.
     pub delegates: Option<Principals>,
+    /// How it is used.
+    pub how_to: Option<HowTo>,
     /// The version that was read; refused when another is stored.
     pub version: Option<u64>,
 }
@@ -245,6 +247,7 @@ async fn build(
         emergency: input.emergency.clone(),
         on_behalf: input.on_behalf,
         delegates: input.delegates.clone(),
+        how_to: input.how_to.clone(),
         created_at,
     };
     entitlement.check(core.settings.short_durations)?;
@@ -383,8 +386,13 @@ async fn store(
         format!("{application}/{}", after.id),
     );
     let drift = super::drift::soon(application, after.id, now);
+    let catalogue = CatalogueState {
+        application: application.clone(),
+        state: core.ids.uuid(),
+    };
     change
         .create(&probe)?
+        .put_any(&catalogue)?
         .due(&[], &[again, drift])?
         .event(
             StreamId::config(application, "entitlement", &after.id.to_string()),
