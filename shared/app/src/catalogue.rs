@@ -1,10 +1,14 @@
 //! What the caller can ask for.
 
+pub mod search;
+
 use hourglass_domain::Refusal;
 use hourglass_domain::duration::AccessDuration;
 use hourglass_domain::entitlement::{Entitlement, Template};
+use hourglass_domain::ids::ApplicationId;
 use hourglass_domain::request::check_requestable;
 use hourglass_domain::roles::Scope;
+use hourglass_domain::target::TargetFacts;
 
 use crate::caller::Who;
 use crate::change::{read, read_page};
@@ -12,7 +16,7 @@ use crate::error::Result;
 use crate::keys;
 use crate::policy;
 use crate::ports::Core;
-use crate::ports::store::{Page, Query};
+use crate::ports::store::{Page, Query, Store};
 use crate::records::Stored;
 use crate::seals::Sealed;
 
@@ -43,10 +47,8 @@ pub async fn list(core: &Core, who: &Who, after: Option<String>, limit: usize) -
     let store = &*core.store;
     let template: Option<Stored<Sealed<Template>>> = read(store, &keys::template(application)).await?;
     let template = template.ok_or_else(policy::no_template)?;
-    let unsealed = template.clone().with_some_seal().err();
-    let template = template.unverified();
     let groups = policy::GroupsOf::read(store, application, user.value.id).await?;
-    let mut offers = Vec::new();
+    let mut found = Vec::new();
     let mut next = after;
     let mut looked_at = 0;
     loop {
@@ -62,33 +64,44 @@ pub async fn list(core: &Core, who: &Who, after: Option<String>, limit: usize) -
                 eligible.push(entitlement);
             }
         }
-        let named = eligible.iter().map(|stored| stored.value.unverified());
-        let mut facts = policy::facts_of_all(store, application, named).await?.into_iter();
-        for entitlement in eligible {
-            let facts = facts.next().unwrap_or_default();
-            // Whether a seal holds is for those to say who have its key; that there is none shows.
-            let broken = unsealed.clone().or(entitlement.clone().with_some_seal().err());
-            let entitlement = entitlement.unverified();
-            let problem = broken.or_else(|| check_requestable(&entitlement.value, &facts).err());
-            let durations = entitlement.value.durations_in_force(&template.value);
-            let absolute_maximum = entitlement.value.absolute_maximum_in_force(&template.value);
-            let at = entitlement.value.id.to_string();
-            offers.push(Offer {
-                entitlement,
-                durations,
-                absolute_maximum,
-                problem,
-            });
-            if offers.len() >= limit {
+        for offer in offers(store, application, &template, eligible).await? {
+            let at = offer.entitlement.value.id.to_string();
+            found.push(offer);
+            if found.len() >= limit {
                 // The next page begins after the last one shown, whatever else this read brought.
                 return Ok(Page {
-                    items: offers,
+                    items: found,
                     next: Some(at),
                 });
             }
         }
         if next.is_none() || looked_at >= MOST_READ {
-            return Ok(Page { items: offers, next });
+            return Ok(Page { items: found, next });
         }
     }
+}
+
+/// What may be asked for of some entitlements, in their order.
+async fn offers(
+    store: &dyn Store,
+    application: &ApplicationId,
+    template: &Stored<Sealed<Template>>,
+    entitlements: Vec<Stored<Sealed<Entitlement>>>,
+) -> Result<Vec<Offer>> {
+    let unsealed = template.clone().with_some_seal().err();
+    let template = template.clone().unverified();
+    let named = entitlements.iter().map(|stored| stored.value.unverified());
+    let facts = policy::facts_of_all(store, application, named).await?;
+    let offer = |(entitlement, facts): (Stored<Sealed<Entitlement>>, Vec<Option<TargetFacts>>)| {
+        // Whether a seal holds is for those to say who have its key; that there is none shows.
+        let broken = unsealed.clone().or(entitlement.clone().with_some_seal().err());
+        let entitlement = entitlement.unverified();
+        Offer {
+            problem: broken.or_else(|| check_requestable(&entitlement.value, &facts).err()),
+            durations: entitlement.value.durations_in_force(&template.value),
+            absolute_maximum: entitlement.value.absolute_maximum_in_force(&template.value),
+            entitlement,
+        }
+    };
+    Ok(entitlements.into_iter().zip(facts).map(offer).collect())
 }

@@ -449,16 +449,43 @@ impl GroupsOf {
         }
     }
 
+    /// A user who is in no group.
+    #[cfg(test)]
+    pub(crate) const fn none(user: UserId) -> Self {
+        Self {
+            user,
+            groups: BTreeSet::new(),
+            complete: true,
+        }
+    }
+
+    /// Whose groups.
+    #[must_use]
+    pub const fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// Whether the user is among those who may ask, as far as that is known without looking further.
+    #[must_use]
+    pub fn may(&self, eligible: &Eligibility) -> Option<bool> {
+        match eligible {
+            Eligibility::Everyone => Some(true),
+            Eligibility::Nobody => Some(false),
+            Eligibility::Only(who) => {
+                let named = who.users.contains(&self.user) || !who.groups.is_disjoint(&self.groups);
+                (named || self.complete).then_some(named)
+            }
+        }
+    }
+
     /// Whether the user may ask for an entitlement. Only for lists: a request itself is judged by [`eligible`].
     ///
     /// # Errors
     /// Only when the table does not answer.
     pub async fn may_ask(&self, store: &dyn Store, entitlement: &Entitlement) -> Result<bool> {
-        match &entitlement.eligible {
-            Eligibility::Only(who) if self.complete => {
-                Ok(who.users.contains(&self.user) || !who.groups.is_disjoint(&self.groups))
-            }
-            _ => Ok(eligible(store, entitlement, self.user).await?.is_some()),
+        match self.may(&entitlement.eligible) {
+            Some(may) => Ok(may),
+            None => Ok(eligible(store, entitlement, self.user).await?.is_some()),
         }
     }
 }
