@@ -409,7 +409,7 @@ mod tests {
     #[tokio::test]
     async fn an_error_is_a_page_for_a_person_and_a_problem_for_a_script() {
         let problem = || Problem::bad_request("malformed", Some("<b>".to_owned()), "It is <i>wrong</i>.");
-        let page = PageError::new(problem(), true).way("problem-way-sign-in", "/auth/sign-in".to_owned());
+        let page = PageError::new(problem(), true).way("error-way-sign-in", "/auth/sign-in".to_owned());
         let page = page.into_response();
         assert_eq!(page.status(), StatusCode::BAD_REQUEST);
         let page = text(page).await;

@@ -237,7 +237,7 @@ impl Console {
         if self.call.page && self.call.reads {
             return PageError::redirect(place);
         }
-        self.problem(problem).way("problem-way-sign-in-again", place)
+        self.problem(problem).way("error-way-sign-in-again", place)
     }
 
     fn reader(&self) -> Reader {
@@ -298,7 +298,7 @@ fn sign_in(call: &Call, before: Option<&Session>) -> PageError {
     let problem = Problem::new(StatusCode::UNAUTHORIZED, "signed-out", why);
     PageError::new(problem, call.page)
         .look(call.look)
-        .way("problem-way-sign-in", place)
+        .way("error-way-sign-in", place)
 }
 
 fn failed(api: &Api, call: &Call, error: &AppError, reader: Option<Reader>) -> PageError {

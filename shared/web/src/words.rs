@@ -43,6 +43,7 @@ macro_rules! files {
         &[
             include_str!(concat!("../messages/", $language, "/frame.ftl")),
             include_str!(concat!("../messages/", $language, "/problems.ftl")),
+            include_str!(concat!("../messages/", $language, "/refusals.ftl")),
             include_str!(concat!("../messages/", $language, "/states.ftl")),
             include_str!(concat!("../messages/", $language, "/events.ftl")),
             include_str!(concat!("../messages/", $language, "/requests.ftl")),
@@ -284,6 +285,7 @@ impl Words {
 
     /// The message `name` with three things filled in.
     #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "templates have no syntax for a list of pairs")]
     pub fn t3(
         self,
         name: &str,

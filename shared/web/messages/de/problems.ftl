@@ -1,6 +1,6 @@
 # Was schiefgeht.
-problem-field = Betroffen:
-problem-rule = Regel:
-problem-way-sign-in = Anmelden
-problem-way-sign-in-again = Erneut anmelden
-problem-way-request = Zugriff suchen
+error-field = Betroffen:
+error-rule = Regel:
+error-way-sign-in = Anmelden
+error-way-sign-in-again = Erneut anmelden
+error-way-request = Zugriff suchen

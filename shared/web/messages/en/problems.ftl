@@ -1,6 +1,6 @@
 # What goes wrong.
-problem-field = At fault:
-problem-rule = Rule:
-problem-way-sign-in = Sign in
-problem-way-sign-in-again = Sign in again
-problem-way-request = Search for access
+error-field = At fault:
+error-rule = Rule:
+error-way-sign-in = Sign in
+error-way-sign-in-again = Sign in again
+error-way-request = Search for access
