@@ -12,6 +12,7 @@ pub mod cookies;
 pub mod cors;
 pub mod csrf;
 pub mod extract;
+pub mod fields;
 pub mod look;
 pub mod page;
 pub mod problem;

@@ -14,8 +14,9 @@ use std::sync::LazyLock;
 use askama::filters::HtmlSafe;
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
-use hourglass_domain::Timestamp;
 use hourglass_domain::duration::AccessDuration;
+use hourglass_domain::refusal::Parameter;
+use hourglass_domain::{Refusal, Timestamp};
 use http::{HeaderMap, header};
 use unic_langid::LanguageIdentifier;
 
@@ -311,6 +312,32 @@ impl Words {
     pub fn maybe_with(self, name: &str, arguments: &[(&str, String)]) -> Option<String> {
         let arguments: FluentArgs<'_> = arguments.iter().map(|(name, text)| (*name, text.value())).collect();
         self.message(name, Some(&arguments))
+    }
+
+    /// The sentence of a refusal. In English it is the domain's own.
+    #[must_use]
+    pub fn refusal(self, refusal: &Refusal) -> String {
+        if self.language == Language::English {
+            return refusal.to_string();
+        }
+        let value = |parameter: Parameter| match parameter {
+            Parameter::Text(text) => FluentValue::from(text),
+            Parameter::Code(code) => FluentValue::from(code),
+            Parameter::Number(number) => FluentValue::from(number),
+            Parameter::At(at) => FluentValue::from(self.minute(at)),
+            Parameter::Durations(all) => {
+                let all: Vec<String> = all.into_iter().map(|duration| self.duration(duration)).collect();
+                FluentValue::from(all.join(", "))
+            }
+        };
+        let arguments: FluentArgs<'_> = refusal
+            .parameters()
+            .into_iter()
+            .map(|(name, parameter)| (name, value(parameter)))
+            .collect();
+        let name = format!("problem-{}", refusal.code());
+        self.message(&name, Some(&arguments))
+            .unwrap_or_else(|| refusal.to_string())
     }
 
     /// An instant: `22 Nov 2026, 09:30 UTC`; in the reader's own zone where script runs.

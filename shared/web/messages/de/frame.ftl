@@ -42,3 +42,4 @@ script-waiting = Warten auf Ihren Passkey …
 more = Mehr
 copy = Kopieren
 no-script-passkey = Ein Passkey braucht Skript, das in diesem Browser ausgeschaltet ist.
+form-wrong = Das wurde nicht gespeichert:

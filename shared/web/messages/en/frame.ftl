@@ -43,3 +43,4 @@ script-waiting = Waiting for your passkey …
 more = More
 copy = Copy
 no-script-passkey = A passkey needs script, which is switched off in this browser.
+form-wrong = This was not saved:
