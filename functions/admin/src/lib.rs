@@ -1,7 +1,7 @@
 //! `functions/admin`: applications, entitlements, the template, integrations, probes, drift, the synced directory, and
 //! the kill switch.
 //!
-//! HTTP API, JSON under `/v1/admin`. It can write credentials and never read them, and it can touch no target: what has
+//! HTTP API: JSON under `/v1/admin`, and pages under `/admin`. It can write credentials and never read them, and it can touch no target: what has
 //! to be tried outside is stored as a probe, which provisioning answers.
 
 mod applications;
@@ -13,6 +13,7 @@ mod entitlements;
 mod integrations;
 mod kill_switch;
 mod links;
+mod pages;
 mod probes;
 mod template;
 
@@ -77,7 +78,8 @@ pub fn router(services: Services) -> Router {
         secrets: Arc::clone(&services.secret_writer),
     };
     let (router, _) = api().split_for_parts();
-    serve::finish(router.with_state(state))
+    let pages = pages::router(state.clone());
+    serve::finish(router.with_state(state).merge(pages))
 }
 
 fn api_of(services: &Services) -> Api {

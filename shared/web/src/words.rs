@@ -7,7 +7,7 @@
 //!
 //! Times are written in UTC with their zone; the console's script shows them in the reader's own, with UTC on hover.
 
-use std::borrow::{Borrow, Cow};
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::sync::LazyLock;
 
@@ -193,6 +193,36 @@ macro_rules! numbers {
 
 numbers!(u8, u16, u32, u64, usize, i32, i64);
 
+/// A value of which templates give us the value itself or a reference, however often it was borrowed.
+pub trait Plain<T> {
+    /// The value.
+    fn plain(self) -> T;
+}
+
+impl<T, P: Plain<T> + Copy> Plain<T> for &P {
+    fn plain(self) -> T {
+        (*self).plain()
+    }
+}
+
+impl Plain<Self> for Timestamp {
+    fn plain(self) -> Self {
+        self
+    }
+}
+
+impl Plain<Self> for AccessDuration {
+    fn plain(self) -> Self {
+        self
+    }
+}
+
+impl Plain<Self> for i64 {
+    fn plain(self) -> Self {
+        self
+    }
+}
+
 /// The texts of a page in one language. Templates call it `w`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Words {
@@ -342,22 +372,22 @@ impl Words {
 
     /// An instant: `22 Nov 2026, 09:30 UTC`; in the reader's own zone where script runs.
     #[must_use]
-    pub fn time(self, at: impl Borrow<Timestamp>) -> Html {
-        let at = *at.borrow();
+    pub fn time(self, at: impl Plain<Timestamp>) -> Html {
+        let at = at.plain();
         self.element(at, "minute", &self.minute(at))
     }
 
     /// An instant in plain text, always in UTC and saying so: for messages and titles.
     #[must_use]
-    pub fn minute(self, at: impl Borrow<Timestamp>) -> String {
-        format!("{} UTC", self.format(*at.borrow(), "format-minute"))
+    pub fn minute(self, at: impl Plain<Timestamp>) -> String {
+        format!("{} UTC", self.format(at.plain(), "format-minute"))
     }
 
     /// An instant of which the time of day is enough when it is within a day of `now`: `09:30 UTC`.
     #[must_use]
-    pub fn clock(self, at: impl Borrow<Timestamp>, now: impl Borrow<Timestamp>) -> Html {
+    pub fn clock(self, at: impl Plain<Timestamp>, now: impl Plain<Timestamp>) -> Html {
         const DAY_SECONDS: i64 = 86_400;
-        let (at, now) = (*at.borrow(), *now.borrow());
+        let (at, now) = (at.plain(), now.plain());
         if at.seconds_since(now).abs() < DAY_SECONDS {
             let text = format!("{} UTC", self.format(at, "format-clock"));
             self.element(at, "clock", &text)
@@ -368,8 +398,8 @@ impl Words {
 
     /// The day of an instant, in UTC.
     #[must_use]
-    pub fn day(self, at: impl Borrow<Timestamp>) -> Html {
-        let at = *at.borrow();
+    pub fn day(self, at: impl Plain<Timestamp>) -> Html {
+        let at = at.plain();
         self.element(at, "day", &self.format(at, "format-day"))
     }
 
@@ -390,8 +420,8 @@ impl Words {
 
     /// How long it is from `now` until `until`: `1 h 12 min left`, or that it is over. Script counts it down.
     #[must_use]
-    pub fn left(self, until: impl Borrow<Timestamp>, now: impl Borrow<Timestamp>) -> Html {
-        let (until, now) = (*until.borrow(), *now.borrow());
+    pub fn left(self, until: impl Plain<Timestamp>, now: impl Plain<Timestamp>) -> Html {
+        let (until, now) = (until.plain(), now.plain());
         let text = self.t1("left", "time", self.span(until.seconds_since(now)));
         let over = self.t("left-none");
         let text = if until <= now { &over } else { &text };
@@ -403,8 +433,8 @@ impl Words {
 
     /// A length of time in words, rounded up to minutes: `1 h 12 min`. Beyond a day in days and hours.
     #[must_use]
-    pub fn span(self, seconds: impl Borrow<i64>) -> String {
-        let seconds = *seconds.borrow();
+    pub fn span(self, seconds: impl Plain<i64>) -> String {
+        let seconds = seconds.plain();
         if (1..60).contains(&seconds) {
             return self.t1("span-seconds", "seconds", seconds);
         }
@@ -421,15 +451,15 @@ impl Words {
 
     /// How long access is asked for: `2 h`.
     #[must_use]
-    pub fn duration(self, duration: impl Borrow<AccessDuration>) -> String {
-        self.span(duration.borrow().seconds())
+    pub fn duration(self, duration: impl Plain<AccessDuration>) -> String {
+        self.span(duration.plain().seconds())
     }
 
     /// The ring that empties between `start` and `end`. It says nothing that the words beside it do not say.
     #[must_use]
-    pub fn ring(self, start: impl Borrow<Timestamp>, end: impl Borrow<Timestamp>, now: impl Borrow<Timestamp>) -> Html {
+    pub fn ring(self, start: impl Plain<Timestamp>, end: impl Plain<Timestamp>, now: impl Plain<Timestamp>) -> Html {
         const AROUND: i64 = 100;
-        let (start, end, now) = (*start.borrow(), *end.borrow(), *now.borrow());
+        let (start, end, now) = (start.plain(), end.plain(), now.plain());
         let whole_length = end.millis().saturating_sub(start.millis()).max(1);
         let left = end.millis().saturating_sub(now.millis()).clamp(0, whole_length);
         let part = left.saturating_mul(AROUND) / whole_length;

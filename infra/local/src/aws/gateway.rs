@@ -69,7 +69,7 @@ pub struct Route {
 }
 
 /// All routes, the more specific ones first. The template has the same; a path that matches none is 404.
-pub const ROUTES: [Route; 15] = [
+pub const ROUTES: [Route; 17] = [
     Route {
         method: "POST",
         path: "/v1/requests/{id}/decisions",
@@ -134,6 +134,16 @@ pub const ROUTES: [Route; 15] = [
         method: "ANY",
         path: "/activate/{proxy+}",
         function: "approvals",
+    },
+    Route {
+        method: "ANY",
+        path: "/admin",
+        function: "admin",
+    },
+    Route {
+        method: "ANY",
+        path: "/admin/{proxy+}",
+        function: "admin",
     },
     Route {
         method: "ANY",
@@ -649,6 +659,8 @@ mod tests {
             ("GET", "/inbox", Some("approvals")),
             ("POST", "/inbox/7/approve", Some("approvals")),
             ("GET", "/passkeys", Some("approvals")),
+            ("GET", "/admin", Some("admin")),
+            ("POST", "/admin/entitlements", Some("admin")),
             ("GET", "/activate/7", Some("approvals")),
             ("GET", "/auth", None),
             ("GET", "/inboxes", None),

@@ -1,3 +1,5 @@
+//! Languages agree, every message that is named exists, and times are shown as they should be.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

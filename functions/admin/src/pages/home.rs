@@ -1,0 +1,100 @@
+//! `/admin`: what is still to be set up, and what needs somebody now.
+
+use askama::Template;
+use axum::extract::State;
+use hourglass_app::admin::overview::{self, Overview};
+use hourglass_domain::Timestamp;
+use hourglass_web::extract::Query;
+use hourglass_web::page::{Page, PageError};
+use hourglass_web::session::Console;
+
+use super::{Shown, Top};
+use crate::AdminApi;
+
+/// A step of the checklist.
+struct Step {
+    /// Whether it is done.
+    done: bool,
+    /// What it is.
+    text: String,
+    /// What is so at the moment.
+    state: String,
+    /// Where it is done.
+    place: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct Home<'a> {
+    top: Top<'a>,
+    steps: Vec<Step>,
+    found: &'a Overview,
+    now: Timestamp,
+}
+
+pub(crate) async fn home(
+    State(state): State<AdminApi>,
+    console: Console,
+    Query(shown): Query<Shown>,
+) -> Result<Page, PageError> {
+    let found = overview::of(&state.api.core, &console.who)
+        .await
+        .map_err(|error| console.fail(&error))?;
+    let steps = steps(&console, &found);
+    let content = Home {
+        top: Top::new(&console, "/admin", &shown),
+        steps,
+        found: &found,
+        now: console.now(),
+    };
+    let title = console.words().t("admin-title");
+    Ok(console.page(&title, &content))
+}
+
+/// The checklist; empty once everything is done.
+fn steps(console: &Console, found: &Overview) -> Vec<Step> {
+    let w = console.words();
+    let at = |name: &str, at: Option<Timestamp>| match at {
+        Some(at) => w.t1(name, "at", w.minute(at)),
+        None => w.t("admin-step-not-yet"),
+    };
+    let said = |done: bool| w.t(if done { "admin-step-done" } else { "admin-step-not-yet" });
+    let step = |name: &str, done: bool, state: String, place: &'static str| Step {
+        done,
+        text: w.t(name),
+        state,
+        place,
+    };
+    let steps = vec![
+        step(
+            "admin-step-scim",
+            found.scim_seen.is_some(),
+            at("admin-step-scim-at", found.scim_seen),
+            "/admin/scim",
+        ),
+        step(
+            "admin-step-azure",
+            found.azure_answered.is_some(),
+            at("admin-step-azure-at", found.azure_answered),
+            "/admin/integrations",
+        ),
+        step(
+            "admin-step-approvers",
+            found.default_approvers,
+            said(found.default_approvers),
+            "/admin/template",
+        ),
+        step(
+            "admin-step-entitlement",
+            found.entitlements,
+            said(found.entitlements),
+            "/admin/entitlements",
+        ),
+        step("admin-step-passkey", found.own_key, said(found.own_key), "/passkeys"),
+    ];
+    if steps.iter().all(|step| step.done) {
+        Vec::new()
+    } else {
+        steps
+    }
+}

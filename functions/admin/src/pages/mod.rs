@@ -1,0 +1,108 @@
+//! The pages on which admins configure an application: `/admin`.
+//!
+//! Everything here goes through the same use cases as `/v1/admin`; each of them asks for the role `Admin` itself. A change
+//! takes a [`hourglass_web::csrf::Form`] of somebody who signed in within 15 minutes.
+
+mod home;
+
+use axum::Router;
+use axum::routing::get;
+use hourglass_app::AppError;
+use hourglass_domain::Refusal;
+use hourglass_web::page::PageError;
+use hourglass_web::session::Console;
+use hourglass_web::words::Words;
+use serde::Deserialize;
+
+use crate::AdminApi;
+
+/// The routes.
+pub(crate) fn router(state: AdminApi) -> Router {
+    Router::new().route("/admin", get(home::home)).with_state(state)
+}
+
+/// The sections of the configuration: address, and the message with its name.
+const SECTIONS: [(&str, &str); 9] = [
+    ("/admin", "admin-tab-home"),
+    ("/admin/directory", "admin-tab-directory"),
+    ("/admin/entitlements", "admin-tab-entitlements"),
+    ("/admin/template", "admin-tab-template"),
+    ("/admin/integrations", "admin-tab-integrations"),
+    ("/admin/scim", "admin-tab-scim"),
+    ("/admin/drift", "admin-tab-drift"),
+    ("/admin/revocations", "admin-tab-revocations"),
+    ("/admin/kill-switch", "admin-tab-kill-switch"),
+];
+
+/// What stands above every page of the configuration.
+pub(crate) struct Top<'a> {
+    /// The texts.
+    pub(crate) w: Words,
+    /// Which section it is.
+    pub(crate) section: &'static str,
+    /// What was done a moment ago.
+    pub(crate) done: Option<String>,
+    /// The token of the page's forms.
+    pub(crate) token: &'a str,
+}
+
+impl<'a> Top<'a> {
+    pub(crate) fn new(console: &'a Console, section: &'static str, shown: &Shown) -> Self {
+        let w = console.words();
+        Self {
+            w,
+            section,
+            done: shown
+                .done
+                .as_deref()
+                .and_then(|done| w.maybe(&format!("admin-done-{done}"))),
+            token: console.form_token().as_str(),
+        }
+    }
+
+    /// The sections: address, name, and whether it is this one.
+    pub(crate) fn sections(&self) -> impl Iterator<Item = (&'static str, String, bool)> {
+        SECTIONS
+            .iter()
+            .map(|(place, name)| (*place, self.w.t(name), *place == self.section))
+    }
+}
+
+/// Parameters of a page.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Shown {
+    /// What was just done: shown as the message `admin-done-<name>`, and not at all when there is none of that name.
+    #[serde(default)]
+    pub(crate) done: Option<String>,
+    /// Which part of a list.
+    #[serde(default)]
+    pub(crate) cursor: Option<String>,
+    /// What is searched for.
+    #[serde(default)]
+    pub(crate) q: Option<String>,
+}
+
+impl Shown {
+    /// Where the list goes on. A cursor that is none of ours begins it anew.
+    pub(crate) fn paging(&self) -> (Option<String>, usize) {
+        let paging = hourglass_web::extract::Paging {
+            cursor: self.cursor.clone(),
+            limit: None,
+        };
+        paging.read().unwrap_or((None, MOST_ROWS))
+    }
+}
+
+/// Most rows of a page.
+pub(crate) const MOST_ROWS: usize = 50;
+
+/// The cursor after a part of a list.
+pub(crate) fn next(after: Option<&str>) -> Option<String> {
+    hourglass_web::extract::ListView::<u8>::new(Vec::new(), after).next_cursor
+}
+
+/// An id in a path; what is no id is not found.
+pub(crate) fn id<T: std::str::FromStr>(console: &Console, what: &'static str, text: &str) -> Result<T, PageError> {
+    text.parse()
+        .map_err(|_| console.fail(&AppError::from(Refusal::NotFound { what })))
+}

@@ -1,0 +1,104 @@
+//! What an admin sees first: what is set up, and what needs somebody.
+
+use hourglass_domain::Timestamp;
+use hourglass_domain::application::AzureIntegration;
+use hourglass_domain::auth_context::AuthContext;
+use hourglass_domain::entitlement::Entitlement;
+use hourglass_domain::ids::ApplicationId;
+
+use super::require_admin;
+use crate::caller::Who;
+use crate::change::{read, read_page};
+use crate::error::Result;
+use crate::keys;
+use crate::passkeys;
+use crate::pause;
+use crate::policy;
+use crate::ports::Core;
+use crate::ports::store::Query;
+use crate::records::{OverdueRemoval, ScimSeen, Stored};
+use crate::seals::Sealed;
+
+/// Most overdue removals that are named.
+const MOST_OVERDUE: usize = 50;
+/// After how long (seconds) without a call provisioning is silent: Entra calls every 40 minutes at the latest, also when
+/// there is nothing new (Microsoft Entra, "How application provisioning works": initial and incremental cycles).
+const SILENT_SECONDS: i64 = 3 * 3_600;
+/// How long before its end (seconds) a credential is warned of: 30 days.
+const SOON_SECONDS: i64 = 30 * 86_400;
+
+/// What is set up in an application.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    /// Which.
+    pub application: ApplicationId,
+    /// When provisioning was last heard of.
+    pub scim_seen: Option<Timestamp>,
+    /// Whether there are credentials for Azure.
+    pub azure: bool,
+    /// When Microsoft Graph last answered with these credentials: it is asked every hour.
+    pub azure_answered: Option<Timestamp>,
+    /// When the connector's secret ends, where it is known.
+    pub secret_expires_at: Option<Timestamp>,
+    /// Whether the template names approvers.
+    pub default_approvers: bool,
+    /// Whether there is an entitlement.
+    pub entitlements: bool,
+    /// Whether the caller has a passkey that counts.
+    pub own_key: bool,
+    /// Removals that are overdue, the oldest first; at most 50.
+    pub overdue: Vec<OverdueRemoval>,
+    /// In how many scopes approvals are paused.
+    pub paused: usize,
+}
+
+impl Overview {
+    /// Whether provisioning has been silent for three hours.
+    #[must_use]
+    pub fn scim_silent(&self, now: &Timestamp) -> bool {
+        self.scim_seen
+            .is_some_and(|seen| now.seconds_since(seen) > SILENT_SECONDS)
+    }
+
+    /// Whether the secret ends within 30 days.
+    #[must_use]
+    pub fn secret_ends_soon(&self, now: &Timestamp) -> bool {
+        self.secret_expires_at
+            .is_some_and(|end| end.seconds_since(*now) < SOON_SECONDS)
+    }
+}
+
+/// Looks at what is set up in the caller's application.
+///
+/// # Errors
+/// When the caller is no admin.
+pub async fn of(core: &Core, who: &Who) -> Result<Overview> {
+    require_admin(who)?;
+    let store = &*core.store;
+    let application = &who.application.value;
+    let id = &application.id;
+    let seen: Option<Stored<ScimSeen>> = read(store, &keys::scim_seen(id)).await?;
+    let azure: Option<Stored<AzureIntegration>> = read(store, &keys::azure(id)).await?;
+    let context: Option<Stored<AuthContext>> = read(store, &keys::auth_context(application.tenant)).await?;
+    let template = policy::template(store, id).await?;
+    let one = Query::partition(keys::entitlements(id)).limit(1);
+    let entitlements = read_page::<Sealed<Entitlement>>(store, &one).await?;
+    let overdue = Query::partition(keys::overdue_removals(id)).limit(MOST_OVERDUE);
+    let overdue = read_page::<OverdueRemoval>(store, &overdue).await?;
+    let own_key = match &who.user {
+        Some(user) => passkeys::has_usable(core, id, user.value.id).await?,
+        None => false,
+    };
+    Ok(Overview {
+        application: id.clone(),
+        scim_seen: seen.map(|seen| seen.value.at),
+        azure_answered: azure.as_ref().and(context).map(|context| context.value.checked_at),
+        secret_expires_at: azure.as_ref().and_then(|azure| azure.value.secret_expires_at),
+        azure: azure.is_some(),
+        default_approvers: !template.value.default_approvers.is_empty(),
+        entitlements: !entitlements.items.is_empty(),
+        own_key,
+        overdue: overdue.items.into_iter().map(|overdue| overdue.value).collect(),
+        paused: pause::of(store, id).await?.value.paused.len(),
+    })
+}
