@@ -1,5 +1,7 @@
 //! What happened: requests and grants with their timelines.
 
+pub mod search;
+
 use hourglass_domain::Refusal;
 use hourglass_domain::audit::{Event, StreamId};
 use hourglass_domain::grant::Grant;
@@ -38,6 +40,8 @@ pub struct Entry {
 pub enum Whose {
     /// The caller's own.
     Own,
+    /// What the caller may see: their own, and what they may decide or decided. Only for [`search::search`].
+    Seen,
     /// Everybody's in the application: auditors and admins only.
     All,
 }
@@ -55,7 +59,7 @@ pub async fn list(core: &Core, who: &Who, whose: Whose, cursor: Option<String>, 
             core.store.list(List::Owner, &query).await?
         }
         Whose::All if who.reads_all() => everybodys(core, who, cursor, limit).await?,
-        Whose::All => return Err(Refusal::RoleMissing { role: "Auditor" }.into()),
+        Whose::All | Whose::Seen => return Err(Refusal::RoleMissing { role: "Auditor" }.into()),
     };
     // What somebody else asked for on one's behalf is listed by a marker that lies beside the request.
     let found: Vec<Key> = page

@@ -20,6 +20,7 @@ pub mod history;
 pub mod idempotency;
 pub mod keys;
 pub mod limits;
+pub mod outlook;
 pub mod passkeys;
 pub mod pause;
 pub mod persons;

@@ -395,6 +395,37 @@ pub async fn cancel(core: &Core, who: &Who, id: RequestId) -> Result<Request> {
     Err(Refusal::Changed.into())
 }
 
+/// Reminds the approvers of a pending request: says in its history, and to whoever opens the inbox, that it is asked for
+/// again.
+///
+/// # Errors
+/// When the caller did not make it and would not get the access, it does not wait for approvers, or they were reminded too
+/// often.
+pub async fn remind(core: &Core, who: &Who, id: RequestId) -> Result<Request> {
+    who.require_scope(Scope::RequestsReadWrite)?;
+    let (_, party) = who.party()?;
+    for _ in 0..DECIDE_AGAIN {
+        let stored = find(core, who, id).await?;
+        if !mine(core, &stored.value, &party).await? {
+            return Err(visible_or_not_found(core, who, &stored.value).await);
+        }
+        let now = core.clock.now();
+        let request = stored.value.reminded(now)?;
+        let application = &who.application.value.id;
+        let allowed = limits::check(core, FUNCTION, application, Counted::Reminders, party.person).await?;
+        let draft = Draft::new(now, who.actor(), "request.reminded");
+        let change = Change::new()
+            .replace(stored.version, &request)?
+            .event(StreamId::request(request.id), draft);
+        match allowed.counted(change, now)?.commit(&*core.store).await {
+            Ok(()) => return Ok(request),
+            Err(ChangeError::Conflict(_)) => {}
+            Err(ChangeError::App(error)) => return Err(error),
+        }
+    }
+    Err(Refusal::Changed.into())
+}
+
 /// Someone who sees the request learns that only requester and beneficiary may; anyone else that there is none.
 async fn visible_or_not_found(core: &Core, who: &Who, request: &Request) -> crate::AppError {
     match may_see(core, who, request).await {

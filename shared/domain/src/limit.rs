@@ -22,6 +22,9 @@ pub const MOST_PROMPTS_AN_HOUR: usize = 100;
 /// Most ceremonies with a passkey that one person may fail within an hour.
 pub const MOST_FAILED_CEREMONIES_AN_HOUR: usize = 10;
 
+/// Most reminders that one person may send within an hour.
+pub const MOST_REMINDERS_AN_HOUR: usize = 20;
+
 /// What is counted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -32,6 +35,8 @@ pub enum Counted {
     Prompts,
     /// Ceremonies with a passkey that a person failed.
     FailedCeremonies,
+    /// Reminders of requests that wait.
+    Reminders,
 }
 
 /// At most so many within so long.
@@ -51,6 +56,7 @@ impl Counted {
             Self::Requests => "requests",
             Self::Prompts => "prompts",
             Self::FailedCeremonies => "failed-ceremonies",
+            Self::Reminders => "reminders",
         }
     }
 
@@ -61,6 +67,7 @@ impl Counted {
             Self::Requests => "too-many-requests",
             Self::Prompts => "too-many-prompts",
             Self::FailedCeremonies => "too-many-failed-ceremonies",
+            Self::Reminders => "too-many-reminders",
         }
     }
 
@@ -70,6 +77,7 @@ impl Counted {
             Self::Requests => "You have made too many requests",
             Self::Prompts => "Too many requests wait for the approvers of this already",
             Self::FailedCeremonies => "Too many attempts with a passkey have failed",
+            Self::Reminders => "You have reminded the approvers too often",
         }
     }
 
@@ -93,6 +101,10 @@ impl Counted {
             }],
             Self::FailedCeremonies => &[Window {
                 most: MOST_FAILED_CEREMONIES_AN_HOUR,
+                seconds: HOUR_SECONDS,
+            }],
+            Self::Reminders => &[Window {
+                most: MOST_REMINDERS_AN_HOUR,
                 seconds: HOUR_SECONDS,
             }],
         }

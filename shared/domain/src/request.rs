@@ -9,6 +9,7 @@ use crate::duration::AccessDuration;
 use crate::entitlement::{ApprovalMode, Entitlement, PolicyRef, Template};
 use crate::grant::{Grant, GrantStatus};
 use crate::ids::{ApplicationId, EntitlementId, GrantId, RequestId};
+use crate::limit::{Counted, Window};
 use crate::protocol::Production;
 use crate::protocol::grant::extended;
 use crate::target::{Target, TargetFacts};
@@ -19,6 +20,9 @@ use crate::time::Timestamp;
 pub const MOST_OPEN_REQUESTS: usize = 20;
 /// Longest time in seconds from request to a scheduled start.
 pub const LATEST_START_SECONDS: i64 = 30 * 86_400;
+
+/// Fewest seconds between two reminders of one request.
+pub const REMIND_AGAIN_SECONDS: i64 = 900;
 
 /// Where a request stands. `pending` is the only state that can change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -174,6 +178,9 @@ pub struct Request {
     /// Why, where the state does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_because: Option<CloseReason>,
+    /// When its approvers were last reminded of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reminded_at: Option<Timestamp>,
 }
 
 /// One approval that counts towards the quorum.
@@ -329,6 +336,7 @@ pub fn ask(id: RequestId, ask: Ask, facts: &AskFacts<'_>, now: Timestamp) -> Res
         lapses_at: now.plus_seconds(i64::from(template.request_ttl_seconds)),
         closed_at: None,
         closed_because: None,
+        reminded_at: None,
     })
 }
 
@@ -497,6 +505,29 @@ impl Request {
         Ok(())
     }
 
+    /// The request, of which its approvers are reminded at `now`.
+    ///
+    /// # Errors
+    /// When nobody has to approve it any more, or they were reminded less than [`REMIND_AGAIN_SECONDS`] ago.
+    pub fn reminded(&self, now: Timestamp) -> Result<Self, Refusal> {
+        self.check_open("reminded", now)?;
+        if !self.activation.is_approved() {
+            return Err(Refusal::OwnActivation);
+        }
+        let waited = now.seconds_since(self.reminded_at.unwrap_or(self.created_at));
+        if self.reminded_at.is_some() && waited < REMIND_AGAIN_SECONDS {
+            let once = Window {
+                most: 1,
+                seconds: REMIND_AGAIN_SECONDS,
+            };
+            return Err(Counted::Reminders.refused(once, REMIND_AGAIN_SECONDS - waited));
+        }
+        Ok(Self {
+            reminded_at: Some(now),
+            ..self.clone()
+        })
+    }
+
     /// The request, closed as `status` at `now`.
     ///
     /// # Errors
@@ -586,6 +617,23 @@ pub(crate) mod tests {
 
     pub(crate) fn request() -> Request {
         asked(&entitlement(), an_ask(), |_| {}).unwrap()
+    }
+
+    #[test]
+    fn approvers_are_reminded_once_in_a_quarter_of_an_hour_of_what_waits() {
+        let request = asked(&entitlement(), an_ask(), |_| {}).unwrap();
+        let now = request.created_at.plus_seconds(1);
+        let reminded = request.reminded(now).unwrap();
+        assert_eq!(reminded.reminded_at, Some(now));
+        let early = reminded.reminded(now.plus_seconds(899)).unwrap_err();
+        assert_eq!((early.code(), early.retry_after()), ("too-many-reminders", Some(1)));
+        assert!(reminded.reminded(now.plus_seconds(900)).is_ok());
+        assert_eq!(
+            request.reminded(request.lapses_at).unwrap_err().code(),
+            "request-lapsed"
+        );
+        let denied = request.close(RequestStatus::Denied, "denied", now).unwrap();
+        assert_eq!(denied.reminded(now).unwrap_err().code(), "request-not-pending");
     }
 
     #[test]

@@ -322,7 +322,12 @@ mod tests {
             },
             Refusal::NotConfigured { what: name() },
         ];
-        for what in [Counted::Requests, Counted::Prompts, Counted::FailedCeremonies] {
+        for what in [
+            Counted::Requests,
+            Counted::Prompts,
+            Counted::FailedCeremonies,
+            Counted::Reminders,
+        ] {
             all.extend(what.windows().iter().map(|window| what.refused(*window, 60)));
         }
         all
@@ -383,7 +388,15 @@ mod tests {
                     .map(|(_, code)| code)
             })
             .collect();
-        written.extend([Counted::Requests, Counted::Prompts, Counted::FailedCeremonies].map(Counted::code));
+        written.extend(
+            [
+                Counted::Requests,
+                Counted::Prompts,
+                Counted::FailedCeremonies,
+                Counted::Reminders,
+            ]
+            .map(Counted::code),
+        );
         let sampled: BTreeSet<&str> = samples().iter().map(Refusal::code).collect();
         assert_eq!(written, sampled);
     }

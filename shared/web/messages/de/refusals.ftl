@@ -66,6 +66,7 @@ problem-too-many-open-requests = Sie haben { $open } offene Anfragen; höchstens
 problem-too-many-requests = Sie haben zu viel angefragt: Höchstens { $most } Anfragen in { $minutes } Minuten sind erlaubt. Versuchen Sie es in { $seconds } Sekunden wieder.
 problem-too-many-prompts = Bei denen, die das genehmigen, warten schon zu viele Anfragen: Höchstens { $most } in { $minutes } Minuten sind erlaubt. Versuchen Sie es in { $seconds } Sekunden wieder.
 problem-too-many-failed-ceremonies = Zu viele Versuche mit einem Passkey sind gescheitert: Höchstens { $most } in { $minutes } Minuten sind erlaubt. Versuchen Sie es in { $seconds } Sekunden wieder.
+problem-too-many-reminders = Sie haben die Genehmigenden zu oft erinnert: Höchstens { $most } Erinnerungen in { $minutes } Minuten sind erlaubt. Versuchen Sie es in { $seconds } Sekunden wieder.
 problem-request-not-pending = Diese Anfrage { $status ->
         [approved] ist bereits genehmigt
         [denied] ist bereits abgelehnt
