@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hourglass_domain::Refusal;
 use hourglass_domain::audit::{Draft, StreamId};
 use hourglass_domain::canonical::canonical_hash;
 use hourglass_domain::due::{DueEntry, DueKind};
@@ -13,6 +12,7 @@ use hourglass_domain::entitlement::{
 use hourglass_domain::ids::{ApplicationId, EntitlementId, GroupId, ObjectId, ProbeId};
 use hourglass_domain::passkey::Attestation;
 use hourglass_domain::target::Target;
+use hourglass_domain::{Refusal, Timestamp};
 
 use super::{require_admin, require_version};
 use crate::caller::Who;
@@ -214,7 +214,7 @@ async fn build(
     who: &Who,
     id: EntitlementId,
     input: &EntitlementInput,
-    created_at: hourglass_domain::Timestamp,
+    created_at: Timestamp,
 ) -> Result<Entitlement> {
     let application = &who.application.value;
     let entitlement = Entitlement {
@@ -334,8 +334,34 @@ async fn store(
         asked_at: now,
         answer: None,
     };
-    let hash = canonical_hash(after).map_err(|error| ChangeError::App(error.into()))?;
-    let action = if before.is_none() {
+    let draft = told(who, before.is_none(), after, now).map_err(ChangeError::App)?;
+    // The probe answers within a second; the promise asks again when it could not, and from then on every few hours.
+    let again = DueEntry::new(
+        now.plus_seconds(FACTS_SOON_SECONDS),
+        DueKind::Facts,
+        format!("{application}/{}", after.id),
+    );
+    let drift = super::drift::soon(application, after.id, now);
+    let catalogue = CatalogueState {
+        application: application.clone(),
+        state: core.ids.uuid(),
+    };
+    change
+        .create(&probe)?
+        .put_any(&catalogue)?
+        .due(&[], &[again, drift])?
+        .event(
+            StreamId::config(application, "entitlement", &after.id.to_string()),
+            draft,
+        )
+        .commit(&*core.store)
+        .await
+}
+
+/// The event of a new or changed entitlement.
+fn told(who: &Who, new: bool, after: &Entitlement, now: Timestamp) -> Result<Draft> {
+    let hash = canonical_hash(after)?;
+    let action = if new {
         "entitlement.created"
     } else {
         "entitlement.changed"
@@ -379,27 +405,7 @@ async fn store(
                 .collect::<Vec<_>>()
                 .join(" "),
         );
-    // The probe answers within a second; the promise asks again when it could not, and from then on every few hours.
-    let again = DueEntry::new(
-        now.plus_seconds(FACTS_SOON_SECONDS),
-        DueKind::Facts,
-        format!("{application}/{}", after.id),
-    );
-    let drift = super::drift::soon(application, after.id, now);
-    let catalogue = CatalogueState {
-        application: application.clone(),
-        state: core.ids.uuid(),
-    };
-    change
-        .create(&probe)?
-        .put_any(&catalogue)?
-        .due(&[], &[again, drift])?
-        .event(
-            StreamId::config(application, "entitlement", &after.id.to_string()),
-            draft,
-        )
-        .commit(&*core.store)
-        .await
+    Ok(draft)
 }
 
 /// Who is named, by our ids, for audit events: the item itself keeps the last state only.
