@@ -293,7 +293,7 @@ pub async fn provisioned_users_with_email_page(
     })
 }
 
-/// Users who have the mark of a value that may link accounts, as provisioned, in order of their ids; at most `limit`
+/// Users who have the mark of a value that may link accounts, or of what a name looks like, as provisioned, in order of their ids; at most `limit`
 /// (1 to [`LARGEST_PAGE`]).
 ///
 /// # Errors
@@ -402,6 +402,33 @@ pub async fn provisioned_members_page(
             .flatten()
             .collect(),
     })
+}
+
+/// Ids of a group's members, as provisioned, at most `most`, and whether there are more. Those of users who were deleted a
+/// moment ago are among them: this is for counting. Ask [`group`] first whether it stands.
+///
+/// # Errors
+/// As [`Store::query`].
+pub async fn member_ids(
+    store: &dyn Store,
+    application: &ApplicationId,
+    group: GroupId,
+    most: usize,
+) -> Result<(Vec<UserId>, bool)> {
+    let mut ids: Vec<UserId> = Vec::new();
+    let mut after = None;
+    while ids.len() < most {
+        let query = Query::partition(keys::members(application, group))
+            .after(after)
+            .limit(LARGEST_PAGE.min(most - ids.len()));
+        let page: Page<Stored<GroupMember>> = read_page(store, &query).await?;
+        ids.extend(page.items.iter().map(|member| member.value.user));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok((ids, after.is_some()))
 }
 
 /// Groups of a user, in order of their ids, after `after`; of at most `limit` memberships (1 to [`LARGEST_PAGE`]). Ask

@@ -13,6 +13,7 @@ pub mod change;
 pub mod decisions;
 pub mod delegations;
 pub mod directory;
+pub mod dossier;
 pub mod emergencies;
 pub mod error;
 pub mod grants;

@@ -27,6 +27,7 @@ pub mod grant;
 pub mod ids;
 pub mod kill_switch;
 pub mod limit;
+pub mod look_alike;
 pub mod membership;
 pub mod passkey;
 pub mod person;

@@ -4,6 +4,7 @@ use hourglass_domain::Timestamp;
 use hourglass_domain::audit::{Draft, StreamId};
 use hourglass_domain::directory::{Gone, User};
 use hourglass_domain::ids::UserId;
+use hourglass_domain::look_alike::NameKind;
 use hourglass_domain::person::LinkAttribute;
 use serde_json::{Map, Value};
 
@@ -253,18 +254,21 @@ impl Scim {
     }
 
     /// Marks of the values that may link accounts, kept whichever attribute the application has chosen, so that choosing
-    /// another takes effect at once.
+    /// another takes effect at once; and of what names look like, by which an approver is warned.
     fn mark_writes(&self, before: Option<&User>, after: Option<&User>) -> Result<Vec<Write>> {
         let Some(id) = before.or(after).map(|user| user.id) else {
             return Ok(Vec::new());
         };
-        let mut writes = Vec::new();
-        for attribute in LinkAttribute::ALL {
+        let linking = LinkAttribute::ALL.map(|attribute| {
             let mark = |user: Option<&User>| Some(attribute.mark(attribute.of(user?)?));
-            let (old, new) = (mark(before), mark(after));
-            if old == new {
-                continue;
-            }
+            (mark(before), mark(after))
+        });
+        let looks = NameKind::ALL.map(|kind| {
+            let mark = |user: Option<&User>| kind.mark(kind.of(user?)?);
+            (mark(before), mark(after))
+        });
+        let mut writes = Vec::new();
+        for (old, new) in linking.into_iter().chain(looks).filter(|(old, new)| old != new) {
             if let Some(mark) = old {
                 writes.push(Write::Delete {
                     key: keys::user_mark(self.application(), mark, id),
