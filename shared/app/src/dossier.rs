@@ -595,7 +595,7 @@ mod tests {
         serde_json::from_value(serde_json::json!({
             "id": uuid::Uuid::from_u128(1), "application": "contoso.example", "entitlement": uuid::Uuid::from_u128(2),
             "entitlement_name": "prod-admins", "targets": [], "requester": party(1), "beneficiary": party(1),
-            "duration": 3600, "starts_at": null, "justification": "", "ticket": null, "quorum": 1,
+            "duration": "1h", "starts_at": null, "justification": "", "ticket": null, "quorum": 1,
             "policy": {"entitlement_version": 1, "template_version": 1, "hash": "0".repeat(64)},
             "status": "pending", "approvals": [], "grant": null, "created_at": "2026-11-22T09:30:00Z",
             "lapses_at": "2026-11-22T17:30:00Z", "closed_at": null,

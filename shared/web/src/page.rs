@@ -320,8 +320,11 @@ impl IntoResponse for PageError {
             Inner::Redirect(place) => see_other(&place),
             Inner::Page(page) => page.into_response(),
             Inner::Problem {
-                problem, page: false, ..
-            } => problem.into_response(),
+                problem,
+                page: false,
+                look,
+                ..
+            } => problem.in_words(look.words()).into_response(),
             Inner::Problem {
                 problem,
                 reader,
@@ -329,6 +332,10 @@ impl IntoResponse for PageError {
                 look,
                 ..
             } => {
+                let problem = problem.in_words(look.words());
+                // Whoever came to nothing is shown where there is something.
+                let search = || (problem.status == 404).then(|| ("error-way-request", "/request".to_owned()));
+                let way = way.or_else(search);
                 let content = ErrorContent {
                     w: look.words(),
                     problem: &problem,

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::StepUp;
+use crate::words::Words;
 
 /// Prefix of every problem type; what follows is the stable code of the rule.
 pub const TYPE_PREFIX: &str = "urn:hourglass:problem:";
@@ -37,6 +38,10 @@ pub struct Problem {
     /// gateways rename that header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claims: Option<String>,
+    /// The refusal behind it, for pages in other languages.
+    #[serde(skip)]
+    #[schema(ignore)]
+    refusal: Option<Box<Refusal>>,
     /// Further headers of the answer.
     #[serde(skip)]
     #[schema(ignore)]
@@ -54,6 +59,7 @@ impl Problem {
             detail: detail.into(),
             field: None,
             claims: None,
+            refusal: None,
             headers: Vec::new(),
         }
     }
@@ -119,6 +125,7 @@ impl Problem {
         };
         let mut problem = Self::new(status, refusal.code(), refusal.to_string());
         problem.field = refusal.field().map(str::to_owned);
+        problem.refusal = Some(Box::new(refusal.clone()));
         if let Some(seconds) = refusal.retry_after() {
             problem.headers.push(("retry-after".to_owned(), seconds.to_string()));
         }
@@ -142,6 +149,22 @@ impl Problem {
             ),
         ));
         self.claims = Some(claims);
+        self
+    }
+
+    /// The problem as people read it: title and sentence in their language.
+    #[must_use]
+    pub fn in_words(mut self, words: Words) -> Self {
+        let title = words.maybe(&format!("error-title-{}", self.status));
+        self.title = title.unwrap_or_else(|| words.t("error-title-other"));
+        match &self.refusal {
+            Some(refusal) => self.detail = words.refusal(refusal),
+            None => {
+                if let Some(detail) = words.maybe(&format!("error-{}", self.code())) {
+                    self.detail = detail;
+                }
+            }
+        }
         self
     }
 

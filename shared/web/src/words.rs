@@ -352,7 +352,7 @@ impl Words {
         }
         let value = |parameter: Parameter| match parameter {
             Parameter::Text(text) => FluentValue::from(text),
-            Parameter::Code(code) => FluentValue::from(code),
+            Parameter::Code(code) => FluentValue::from(variant(code)),
             Parameter::Number(number) => FluentValue::from(number),
             Parameter::At(at) => FluentValue::from(self.minute(at)),
             Parameter::Durations(all) => {
@@ -513,6 +513,15 @@ const OF_SCRIPTS: [&str; 14] = [
     "script-no-passkeys",
     "script-waiting",
 ];
+
+/// A code as the name of a variant in a message: nouns of more than one word get dashes.
+fn variant(code: &'static str) -> Cow<'static, str> {
+    if code.contains(' ') {
+        code.to_lowercase().replace(' ', "-").into()
+    } else {
+        code.into()
+    }
+}
 
 /// Whether a grant ends soon: within 15 minutes, or the last tenth of its time, whichever is less.
 #[must_use]

@@ -1,19 +1,5 @@
 # Ein Satz für jeden Code einer Ablehnung, mit den Angaben, die hourglass_domain::refusal::Refusal::parameters nennt. Auf
 # Englisch steht er im Code selbst.
-# Was vor jedem Anwendungsfall abgelehnt wird.
-problem-malformed = Was gesendet wurde, ist nicht zu lesen.
-problem-content-type = Senden Sie das Formular als application/x-www-form-urlencoded.
-problem-too-large = Das ist zu groß.
-problem-form-token = Dieses Formular gehört zu einer anderen Anmeldung. Öffnen Sie die Seite neu und wiederholen Sie, was Sie getan haben.
-problem-cross-origin = Dieser Aufruf kommt nicht von einer Seite von Hourglass und wurde deshalb nicht ausgeführt.
-problem-method-not-allowed = Diese Adresse nimmt solche Aufrufe nicht an.
-problem-unauthorized = Sie sind nicht angemeldet.
-problem-unavailable = Hourglass kann das gerade nicht. Versuchen Sie es in einigen Sekunden noch einmal.
-problem-internal = In Hourglass ist etwas schiefgegangen.
-problem-sign-in-recent = Sie haben sich vor mehr als 15 Minuten angemeldet, und das ist hierfür zu lange her. Melden Sie sich erneut an und wiederholen Sie es.
-problem-signed-out = Sie sind nicht mehr angemeldet. Melden Sie sich erneut an und wiederholen Sie, was Sie getan haben.
-
-# Ablehnungen der Regeln.
 problem-invalid-field = { $field }: { $rule }
 problem-not-found =
     { $what ->
