@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::canonical::{CanonicalError, Digest, canonical_hash};
 use crate::duration::AccessDuration;
 use crate::ids::{ApplicationId, EntitlementId, GroupId, UserId};
+use crate::message;
 use crate::passkey::Attestation;
 use crate::target::Target;
 use crate::text::{LONGEST_JUSTIFICATION, LONGEST_NAME, LONGEST_TICKET, check_free_text, check_line};
@@ -280,14 +281,11 @@ impl Template {
             ));
         }
         for (name, text) in &self.messages {
-            check_line("messages", name, 1, LONGEST_NAME)?;
-            check_free_text("messages", text, 0, LONGEST_JUSTIFICATION)?;
-        }
-        if self.messages.len() > MOST_PRINCIPALS {
-            return Err(Refusal::invalid(
-                "messages",
-                format!("may hold at most {MOST_PRINCIPALS} texts"),
-            ));
+            let known = || message::KINDS.map(|kind| kind.name).join(", ");
+            let kind = message::kind(name)
+                .ok_or_else(|| Refusal::invalid("messages", format!("has no text `{name}`; there are {}", known())))?;
+            check_free_text("messages", text, 1, LONGEST_JUSTIFICATION)?;
+            kind.check(text)?;
         }
         Ok(())
     }

@@ -29,6 +29,7 @@ pub mod kill_switch;
 pub mod limit;
 pub mod look_alike;
 pub mod membership;
+pub mod message;
 pub mod passkey;
 pub mod person;
 pub mod protocol;
