@@ -44,6 +44,24 @@ pub enum Refusal {
         /// The rule, as a clause.
         rule: String,
     },
+    /// What was typed names nobody and nothing.
+    #[error("{field}: there is no {} {text}", named(what))]
+    NobodyNamed {
+        /// The field, as the caller spells it.
+        field: &'static str,
+        /// `user`, `group`, or `principal` for either.
+        what: &'static str,
+        /// What was typed.
+        text: String,
+    },
+    /// What was typed names more than one user or group.
+    #[error("{field}: {text} names more than one user or group; give the object id")]
+    SeveralNamed {
+        /// The field, as the caller spells it.
+        field: &'static str,
+        /// What was typed.
+        text: String,
+    },
     /// Nothing by that id, or nothing the caller may see.
     #[error("There is no such {what}.")]
     NotFound {
@@ -472,6 +490,15 @@ impl StepUpProblem {
     }
 }
 
+/// By what a user or group is named.
+fn named(what: &str) -> &'static str {
+    match what {
+        "user" => "user with the user name, object id or id",
+        "group" => "group with the name, object id or id",
+        _ => "user or group with the name, object id or id",
+    }
+}
+
 fn list(durations: &[AccessDuration]) -> String {
     durations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
@@ -491,6 +518,8 @@ impl Refusal {
     pub const fn kind(&self) -> RefusalKind {
         match self {
             Self::InvalidField { .. }
+            | Self::NobodyNamed { .. }
+            | Self::SeveralNamed { .. }
             | Self::DurationNotAllowed { .. }
             | Self::DurationLonger { .. }
             | Self::BeyondMaximum { .. }
@@ -563,6 +592,8 @@ impl Refusal {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::InvalidField { .. } => "invalid-field",
+            Self::NobodyNamed { .. } => "nobody-named",
+            Self::SeveralNamed { .. } => "several-named",
             Self::NotFound { .. } => "not-found",
             Self::RoleMissing { .. } => "role-missing",
             Self::ScopeMissing { .. } => "scope-missing",
@@ -635,7 +666,10 @@ impl Refusal {
     #[must_use]
     pub const fn field(&self) -> Option<&'static str> {
         match self {
-            Self::InvalidField { field, .. } | Self::Taken { field, .. } => Some(field),
+            Self::InvalidField { field, .. }
+            | Self::NobodyNamed { field, .. }
+            | Self::SeveralNamed { field, .. }
+            | Self::Taken { field, .. } => Some(field),
             Self::DurationNotAllowed { .. } | Self::DurationLonger { .. } | Self::BeyondMaximum { .. } => {
                 Some("duration")
             }

@@ -11,6 +11,7 @@ pub mod entitlements;
 pub mod integrations;
 pub mod kill_switch;
 pub mod links;
+pub mod lookup;
 pub mod overview;
 pub mod probes;
 pub mod template;

@@ -43,6 +43,10 @@ impl Refusal {
         use Parameter::{At, Code, Durations, Number};
         match self {
             Self::InvalidField { field, rule } => vec![("field", Code(field)), ("rule", Parameter::text(rule))],
+            Self::NobodyNamed { field, what, text } => {
+                vec![("field", Code(field)), ("what", Code(what)), ("text", Parameter::text(text))]
+            }
+            Self::SeveralNamed { field, text } => vec![("field", Code(field)), ("text", Parameter::text(text))],
             Self::NotFound { what } => vec![("what", Code(what))],
             Self::RoleMissing { role } => vec![("role", Code(role))],
             Self::ScopeMissing { scope } => vec![("scope", Code(scope))],
@@ -270,6 +274,15 @@ mod tests {
                 latest: at,
             },
             Refusal::NotFailing,
+            Refusal::NobodyNamed {
+                field: "approvers",
+                what: "user",
+                text: name(),
+            },
+            Refusal::SeveralNamed {
+                field: "approvers",
+                text: name(),
+            },
             Refusal::AlreadyExtending,
             Refusal::ExtendedTooOften { limit: 5 },
             Refusal::TargetsChanged { name: name() },

@@ -1,6 +1,13 @@
 # Ein Satz für jeden Code einer Ablehnung, mit den Angaben, die hourglass_domain::refusal::Refusal::parameters nennt. Auf
 # Englisch steht er im Code selbst.
 problem-invalid-field = { $field }: { $rule }
+problem-nobody-named =
+    { $what ->
+        [user] { $field }: Es gibt kein Konto mit dem Benutzernamen, der Objekt-ID oder der ID { $text }
+        [group] { $field }: Es gibt keine Gruppe mit dem Namen, der Objekt-ID oder der ID { $text }
+       *[other] { $field }: Es gibt weder ein Konto noch eine Gruppe mit dem Namen, der Objekt-ID oder der ID { $text }
+    }
+problem-several-named = { $field }: { $text } bezeichnet mehr als ein Konto oder eine Gruppe; geben Sie die Objekt-ID an
 problem-not-found =
     { $what ->
         [entitlement] Diese Berechtigung gibt es nicht, oder Sie dürfen sie nicht sehen.
