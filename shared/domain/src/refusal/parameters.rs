@@ -44,7 +44,11 @@ impl Refusal {
         match self {
             Self::InvalidField { field, rule } => vec![("field", Code(field)), ("rule", Parameter::text(rule))],
             Self::NobodyNamed { field, what, text } => {
-                vec![("field", Code(field)), ("what", Code(what)), ("text", Parameter::text(text))]
+                vec![
+                    ("field", Code(field)),
+                    ("what", Code(what)),
+                    ("text", Parameter::text(text)),
+                ]
             }
             Self::SeveralNamed { field, text } => vec![("field", Code(field)), ("text", Parameter::text(text))],
             Self::NotFound { what } => vec![("what", Code(what))],
