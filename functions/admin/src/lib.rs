@@ -19,6 +19,7 @@ mod template;
 
 use axum::Router;
 use axum::extract::FromRef;
+use hourglass_app::catalogue::search::Index;
 use hourglass_app::ports::secrets::SecretWriter;
 use hourglass_boot::Services;
 use hourglass_web::{Api, serve};
@@ -33,6 +34,8 @@ pub struct AdminApi {
     pub api: Api,
     /// Writes credentials.
     pub secrets: Arc<dyn SecretWriter>,
+    /// What entitlements there are, in short form.
+    pub index: Arc<Index>,
 }
 
 impl FromRef<AdminApi> for Api {
@@ -76,6 +79,7 @@ pub fn router(services: Services) -> Router {
     let state = AdminApi {
         api: api_of(&services),
         secrets: Arc::clone(&services.secret_writer),
+        index: Arc::default(),
     };
     let (router, _) = api().split_for_parts();
     let pages = pages::router(state.clone());

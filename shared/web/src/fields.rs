@@ -85,6 +85,11 @@ impl Wrong {
         }
     }
 
+    /// Adds a sentence about the whole.
+    pub fn say(&mut self, sentence: String) {
+        self.whole.push(sentence);
+    }
+
     /// Takes the value, or keeps why there is none.
     pub fn keep<T>(&mut self, words: Words, value: Result<T, Refusal>) -> Option<T> {
         value.map_err(|refusal| self.add(words, &refusal)).ok()

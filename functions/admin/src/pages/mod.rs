@@ -3,7 +3,13 @@
 //! Everything here goes through the same use cases as `/v1/admin`; each of them asks for the role `Admin` itself. A change
 //! takes a [`hourglass_web::csrf::Form`] of somebody who signed in within 15 minutes.
 
+mod directory;
+mod entitlements;
+mod form;
 mod home;
+pub(crate) mod people;
+mod switch_on;
+mod template;
 
 use axum::Router;
 use axum::routing::get;
@@ -18,7 +24,27 @@ use crate::AdminApi;
 
 /// The routes.
 pub(crate) fn router(state: AdminApi) -> Router {
-    Router::new().route("/admin", get(home::home)).with_state(state)
+    Router::new()
+        .route("/admin", get(home::home))
+        .route("/admin/directory", get(directory::users))
+        .route("/admin/directory/groups", get(directory::groups))
+        .route("/admin/directory/users/{id}", get(directory::user))
+        .route("/admin/directory/groups/{id}", get(directory::group))
+        .route(
+            "/admin/entitlements",
+            get(entitlements::list).post(entitlements::create),
+        )
+        .route("/admin/entitlements/new", get(entitlements::new))
+        .route(
+            "/admin/entitlements/groups",
+            get(switch_on::list).post(switch_on::switch_on),
+        )
+        .route(
+            "/admin/entitlements/{id}",
+            get(entitlements::get).post(entitlements::update),
+        )
+        .route("/admin/template", get(template::get).post(template::put))
+        .with_state(state)
 }
 
 /// The sections of the configuration: address, and the message with its name.

@@ -16,13 +16,14 @@ use hourglass_domain::{Refusal, Timestamp};
 
 use super::{require_admin, require_version};
 use crate::caller::Who;
+use crate::catalogue::search;
 use crate::change::{Change, ChangeError, DECIDE_AGAIN, read};
 use crate::directory;
 use crate::error::Result;
 use crate::idempotency::{Answer, Once, replay};
 use crate::keys;
 use crate::ports::Core;
-use crate::ports::store::{Page, Query};
+use crate::ports::store::{Key, MOST_KEYS, Page, Query};
 use crate::records::{CatalogueState, GroupUse, Probe, ProbeQuestion, Stored};
 use crate::seals::{self, Looked, seal};
 
@@ -183,6 +184,32 @@ pub async fn list(core: &Core, who: &Who, after: Option<String>, limit: usize) -
         items.push(seals::look(core, item).await?);
     }
     Ok(Page { items, next: page.next })
+}
+
+/// Entitlements of the caller's application by name and description, switched off or not, the best first, and whether
+/// their seals hold: part of them, what to give as `after` for the next, and how many there are in all.
+///
+/// # Errors
+/// When the caller is no admin, or the key of the seals cannot be had.
+pub async fn search(
+    core: &Core,
+    index: &search::Index,
+    who: &Who,
+    text: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<(Page<Looked<Entitlement>>, usize)> {
+    require_admin(who)?;
+    let application = &who.application.value.id;
+    let (ids, next, total) = search::ids(&*core.store, index, application, text, after, limit).await?;
+    let keys: Vec<Key> = ids.iter().map(|id| keys::entitlement(application, *id)).collect();
+    let mut items = Vec::with_capacity(keys.len());
+    for keys in keys.chunks(MOST_KEYS) {
+        for item in core.store.get_many(keys).await?.into_iter().flatten() {
+            items.push(seals::look(core, item).await?);
+        }
+    }
+    Ok((Page { items, next }, total))
 }
 
 /// No target is taken away from an entitlement while somebody has it: a live grant and what is configured would say two

@@ -78,6 +78,7 @@ struct Entry {
     /// As compared.
     description: String,
     eligible: Eligibility,
+    enabled: bool,
 }
 
 impl Entry {
@@ -87,6 +88,7 @@ impl Entry {
             name: fold(&entitlement.name),
             description: fold(&entitlement.description),
             eligible: entitlement.eligible.clone(),
+            enabled: entitlement.enabled,
         }
     }
 
@@ -152,8 +154,7 @@ async fn part_of(store: &dyn Store, application: &ApplicationId, part: char) -> 
             .prefix(part)
             .after(after);
         let page = read_page::<Sealed<Entitlement>>(store, &query).await?;
-        let enabled = page.items.iter().map(|stored| stored.value.unverified());
-        entries.extend(enabled.filter(|entitlement| entitlement.enabled).map(Entry::of));
+        entries.extend(page.items.iter().map(|stored| Entry::of(stored.value.unverified())));
         after = page.next;
         if after.is_none() {
             return Ok(entries);
@@ -244,8 +245,7 @@ pub async fn search(
 
 /// The entitlements that fit and that one of the accounts may ask for, as far as is known, the best first.
 fn ranked(entries: &[Entry], accounts: &Accounts, recent: &[EntitlementId], text: &str) -> Vec<EntitlementId> {
-    let text: String = text.chars().take(LONGEST_SEARCH).collect();
-    let text = fold(text.trim());
+    let text = compared(text);
     let words: Vec<&str> = text.split_whitespace().take(MOST_WORDS).collect();
     let mut ranked: Vec<(usize, u8, usize, EntitlementId)> = entries
         .iter()
@@ -255,11 +255,48 @@ fn ranked(entries: &[Entry], accounts: &Accounts, recent: &[EntitlementId], text
             let recently = recent.iter().position(|id| *id == entry.id).unwrap_or(usize::MAX);
             Some((recently, fits, place, entry))
         })
-        .filter(|(.., entry)| accounts.may(&entry.eligible))
+        .filter(|(.., entry)| entry.enabled && accounts.may(&entry.eligible))
         .map(|(recently, fits, place, entry)| (recently, fits, place, entry.id))
         .collect();
     ranked.sort_unstable();
     ranked.into_iter().map(|(.., id)| id).collect()
+}
+
+/// What is searched for, as it is compared.
+fn compared(text: &str) -> String {
+    let text: String = text.chars().take(LONGEST_SEARCH).collect();
+    fold(text.trim())
+}
+
+/// The ids of all entitlements of an application that have every word of `text`, switched off or not, the best first: part
+/// of them after `after`, what to give for the next part, and how many there are. For admins.
+///
+/// # Errors
+/// Only when the table does not answer.
+pub async fn ids(
+    store: &dyn Store,
+    index: &Index,
+    application: &ApplicationId,
+    text: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<(Vec<EntitlementId>, Option<String>, usize)> {
+    let kept = index.now(store, application).await?;
+    let text = compared(text);
+    let words: Vec<&str> = text.split_whitespace().take(MOST_WORDS).collect();
+    let places = kept.entries.iter().enumerate();
+    let mut fitting: Vec<(u8, usize, EntitlementId)> = places
+        .filter_map(|(place, entry)| Some((entry.fits(&text, &words)?, place, entry.id)))
+        .collect();
+    fitting.sort_unstable();
+    let from = after
+        .and_then(|after| after.parse::<EntitlementId>().ok())
+        .and_then(|after| fitting.iter().position(|(.., id)| *id == after))
+        .map_or(0, |at| at + 1);
+    let part: Vec<EntitlementId> = fitting.iter().skip(from).take(limit).map(|(.., id)| *id).collect();
+    let more = from.saturating_add(part.len()) < fitting.len();
+    let next = part.last().filter(|_| more).map(ToString::to_string);
+    Ok((part, next, fitting.len()))
 }
 
 /// The caller's accounts with their groups.
@@ -315,6 +352,7 @@ mod tests {
             name: fold(name),
             description: fold(description),
             eligible,
+            enabled: true,
         }
     }
 

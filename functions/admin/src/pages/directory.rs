@@ -1,0 +1,241 @@
+//! `/admin/directory`: what Entra has provisioned.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use hourglass_app::admin::{links, lookup, require_admin};
+use hourglass_app::ports::store::Page as Part;
+use hourglass_app::records::Stored;
+use hourglass_app::{AppError, directory};
+use hourglass_domain::Timestamp;
+use hourglass_domain::directory::{Group, User};
+use hourglass_domain::ids::{GroupId, UserId};
+use hourglass_web::extract::Query;
+use hourglass_web::page::{Page, PageError};
+use hourglass_web::session::Console;
+
+use super::{MOST_ROWS, Shown, Top, id, next};
+use crate::AdminApi;
+
+const SECTION: &str = "/admin/directory";
+/// Most groups or members that one page shows.
+const MOST_MEMBERS: usize = 100;
+
+/// A line of the list of users.
+struct UserRow {
+    id: String,
+    name: String,
+    user_name: String,
+    active: bool,
+    modified_at: Timestamp,
+}
+
+impl From<&User> for UserRow {
+    fn from(user: &User) -> Self {
+        Self {
+            id: user.id.to_string(),
+            name: user.name().to_owned(),
+            user_name: user.user_name.clone(),
+            active: user.active,
+            modified_at: user.modified_at,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "users.html")]
+struct Users<'a> {
+    top: Top<'a>,
+    q: String,
+    rows: Vec<UserRow>,
+    next: Option<String>,
+}
+
+/// Somebody is found by user name, object id or our id; without a search everybody is listed.
+pub(crate) async fn users(
+    State(state): State<AdminApi>,
+    console: Console,
+    Query(shown): Query<Shown>,
+) -> Result<Page, PageError> {
+    let fail = |error: AppError| console.fail(&error);
+    let core = &state.api.core;
+    require_admin(&console.who).map_err(|refusal| fail(refusal.into()))?;
+    let q = shown.q.clone().unwrap_or_default().trim().to_owned();
+    let page: Part<Stored<User>> = if q.is_empty() {
+        let (after, _) = shown.paging();
+        let application = &console.who.application.value.id;
+        let page = directory::users_page(&*core.store, application, after, MOST_ROWS).await;
+        page.map_err(|error| fail(error.into()))?
+    } else {
+        Part {
+            items: Vec::new(),
+            next: None,
+        }
+    };
+    let mut rows: Vec<UserRow> = page.items.iter().map(|user| UserRow::from(&user.value)).collect();
+    if !q.is_empty() {
+        match lookup::user(core, &console.who, "q", &q).await {
+            Ok(user) => rows.push(UserRow::from(&user)),
+            Err(AppError::Refused(refusal)) if refusal.field() == Some("q") => {}
+            Err(error) => return Err(fail(error)),
+        }
+    }
+    let content = Users {
+        top: Top::new(&console, SECTION, &shown),
+        rows,
+        q,
+        next: next(page.next.as_deref()),
+    };
+    Ok(console.page(&console.words().t("admin-users-title"), &content))
+}
+
+/// A line of the list of groups.
+struct GroupRow {
+    id: String,
+    name: String,
+    modified_at: Timestamp,
+}
+
+impl From<&Group> for GroupRow {
+    fn from(group: &Group) -> Self {
+        Self {
+            id: group.id.to_string(),
+            name: group.display_name.clone(),
+            modified_at: group.modified_at,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "groups.html")]
+struct Groups<'a> {
+    top: Top<'a>,
+    q: String,
+    rows: Vec<GroupRow>,
+    next: Option<String>,
+}
+
+pub(crate) async fn groups(
+    State(state): State<AdminApi>,
+    console: Console,
+    Query(shown): Query<Shown>,
+) -> Result<Page, PageError> {
+    let fail = |error: AppError| console.fail(&error);
+    let core = &state.api.core;
+    require_admin(&console.who).map_err(|refusal| fail(refusal.into()))?;
+    let q = shown.q.clone().unwrap_or_default().trim().to_owned();
+    let mut after = None;
+    let mut rows = Vec::new();
+    if q.is_empty() {
+        let (from, _) = shown.paging();
+        let application = &console.who.application.value.id;
+        let page = directory::groups_page(&*core.store, application, from, MOST_ROWS).await;
+        let page = page.map_err(|error| fail(error.into()))?;
+        rows.extend(page.items.iter().map(|group| GroupRow::from(&group.value)));
+        after = page.next;
+    } else {
+        match lookup::group(core, &console.who, "q", &q).await {
+            Ok(group) => rows.push(GroupRow::from(&group)),
+            Err(AppError::Refused(refusal)) if refusal.field() == Some("q") => {}
+            Err(error) => return Err(fail(error)),
+        }
+    }
+    let content = Groups {
+        top: Top::new(&console, SECTION, &shown),
+        rows,
+        q,
+        next: next(after.as_deref()),
+    };
+    Ok(console.page(&console.words().t("admin-groups-title"), &content))
+}
+
+#[derive(Template)]
+#[template(path = "user.html")]
+struct OneUser<'a> {
+    top: Top<'a>,
+    user: User,
+    object_id: Option<String>,
+    groups: Vec<(String, String)>,
+    more_groups: bool,
+    accounts: Vec<links::Account>,
+}
+
+pub(crate) async fn user(
+    State(state): State<AdminApi>,
+    console: Console,
+    Path(text): Path<String>,
+    Query(shown): Query<Shown>,
+) -> Result<Page, PageError> {
+    let fail = |error: AppError| console.fail(&error);
+    let core = &state.api.core;
+    let id: UserId = id(&console, "user", &text)?;
+    let user = lookup::user(core, &console.who, "user", &id.to_string())
+        .await
+        .map_err(|error| match error {
+            AppError::Refused(refusal) if refusal.field() == Some("user") => {
+                fail(hourglass_domain::Refusal::NotFound { what: "user" }.into())
+            }
+            error => fail(error),
+        })?;
+    let application = &console.who.application.value.id;
+    let groups = directory::groups_of_page(&*core.store, application, id, None, MOST_MEMBERS).await;
+    let groups = groups.map_err(|error| fail(error.into()))?;
+    let human = match user.object_id() {
+        Some(_) => links::get(core, &console.who, id).await.map_err(fail)?.accounts,
+        None => Vec::new(),
+    };
+    let title = user.name().to_owned();
+    let content = OneUser {
+        top: Top::new(&console, SECTION, &shown),
+        object_id: user.object_id().map(|id| id.to_string()),
+        groups: groups
+            .standing
+            .iter()
+            .map(|group| (group.value.id.to_string(), group.value.display_name.clone()))
+            .collect(),
+        more_groups: groups.next.is_some(),
+        accounts: human,
+        user,
+    };
+    Ok(console.page(&title, &content))
+}
+
+#[derive(Template)]
+#[template(path = "group.html")]
+struct OneGroup<'a> {
+    top: Top<'a>,
+    group: Group,
+    object_id: Option<String>,
+    members: Vec<UserRow>,
+    more_members: bool,
+}
+
+pub(crate) async fn group(
+    State(state): State<AdminApi>,
+    console: Console,
+    Path(text): Path<String>,
+    Query(shown): Query<Shown>,
+) -> Result<Page, PageError> {
+    let fail = |error: AppError| console.fail(&error);
+    let core = &state.api.core;
+    let id: GroupId = id(&console, "group", &text)?;
+    let group = lookup::group(core, &console.who, "group", &id.to_string())
+        .await
+        .map_err(|error| match error {
+            AppError::Refused(refusal) if refusal.field() == Some("group") => {
+                fail(hourglass_domain::Refusal::NotFound { what: "group" }.into())
+            }
+            error => fail(error),
+        })?;
+    let application = &console.who.application.value.id;
+    let members = directory::provisioned_members_page(&*core.store, application, id, None, MOST_MEMBERS).await;
+    let members = members.map_err(|error| fail(error.into()))?;
+    let title = group.display_name.clone();
+    let content = OneGroup {
+        top: Top::new(&console, SECTION, &shown),
+        object_id: group.object_id().map(|id| id.to_string()),
+        members: members.standing.iter().map(|user| UserRow::from(&user.value)).collect(),
+        more_members: members.next.is_some(),
+        group,
+    };
+    Ok(console.page(&title, &content))
+}

@@ -1,0 +1,189 @@
+//! `/admin/entitlements/groups`: switching synced groups on as entitlements, many at once.
+//!
+//! Each becomes an entitlement of its own, named like the group, under the template's rules. One that cannot be made keeps
+//! none of the others from being made, and is named.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use hourglass_app::admin::{lookup, require_admin};
+use hourglass_app::change::read_many;
+use hourglass_app::records::{GroupUse, Stored};
+use hourglass_app::{AppError, directory, keys};
+use hourglass_domain::directory::Group;
+use hourglass_domain::ids::ObjectId;
+use hourglass_web::csrf::Form;
+use hourglass_web::extract::Query;
+use hourglass_web::fields::{Fields, Wrong};
+use hourglass_web::page::{Page, PageError, see_other};
+use hourglass_web::session::{Console, Recent};
+use http::StatusCode;
+
+use super::entitlements::store;
+use super::form::EntitlementForm;
+use super::{MOST_ROWS, Shown, Top, next};
+use crate::AdminApi;
+
+const SECTION: &str = "/admin/entitlements";
+/// Most groups that are switched on with one form: each is a transaction of its own.
+const MOST_AT_ONCE: usize = 50;
+
+/// A group that can be switched on.
+struct Row {
+    /// Its object id in Entra.
+    object: ObjectId,
+    name: String,
+    /// How many entitlements have it as a target.
+    used: usize,
+    /// Whether approvers or eligible people come from it: then it cannot be one.
+    source: bool,
+    chosen: bool,
+}
+
+#[derive(Template)]
+#[template(path = "switch_on.html")]
+struct SwitchOn<'a> {
+    top: Top<'a>,
+    q: String,
+    rows: Vec<Row>,
+    next: Option<String>,
+    eligible_kind: String,
+    eligible: String,
+    wrong: Wrong,
+}
+
+pub(crate) async fn list(
+    State(state): State<AdminApi>,
+    console: Console,
+    Query(shown): Query<Shown>,
+) -> Result<Page, PageError> {
+    page(&state, &console, &shown, &[], ("nobody", ""), Wrong::default())
+        .await
+        .map_err(|error| console.fail(&error))
+}
+
+async fn page(
+    state: &AdminApi,
+    console: &Console,
+    shown: &Shown,
+    chosen: &[ObjectId],
+    eligible: (&str, &str),
+    wrong: Wrong,
+) -> Result<Page, AppError> {
+    let core = &state.api.core;
+    require_admin(&console.who)?;
+    let application = &console.who.application.value.id;
+    let q = shown.q.clone().unwrap_or_default().trim().to_owned();
+    let mut after = None;
+    let groups: Vec<Group> = if !chosen.is_empty() {
+        let found = directory::groups_by_object_ids(&*core.store, application, chosen).await?;
+        found.into_iter().flatten().map(|group| group.value).collect()
+    } else if q.is_empty() {
+        let (from, _) = shown.paging();
+        let page = directory::groups_page(&*core.store, application, from, MOST_ROWS).await?;
+        after = page.next;
+        page.items.into_iter().map(|group| group.value).collect()
+    } else {
+        match lookup::group(core, &console.who, "q", &q).await {
+            Ok(group) => vec![group],
+            Err(AppError::Refused(refusal)) if refusal.field() == Some("q") => Vec::new(),
+            Err(error) => return Err(error),
+        }
+    };
+    let groups: Vec<(ObjectId, String)> = groups
+        .into_iter()
+        .filter_map(|group| Some((group.object_id()?, group.display_name)))
+        .collect();
+    let uses: Vec<_> = groups
+        .iter()
+        .map(|(object, _)| keys::group_use(application, *object))
+        .collect();
+    let uses: Vec<Option<Stored<GroupUse>>> = read_many(&*core.store, &uses).await?;
+    let rows = groups.into_iter().zip(uses).map(|((object, name), uses)| Row {
+        chosen: chosen.contains(&object),
+        object,
+        name,
+        used: uses.as_ref().map_or(0, |uses| uses.value.target_of.len()),
+        source: uses.is_some_and(|uses| !uses.value.source_of.is_empty()),
+    });
+    let content = SwitchOn {
+        rows: rows.collect(),
+        top: Top::new(console, SECTION, shown),
+        q,
+        next: next(after.as_deref()),
+        eligible_kind: eligible.0.to_owned(),
+        eligible: eligible.1.to_owned(),
+        wrong,
+    };
+    Ok(console.page(&console.words().t("admin-switch-on"), &content))
+}
+
+pub(crate) async fn switch_on(
+    State(state): State<AdminApi>,
+    form: Form<Fields, Recent>,
+) -> Result<Response, PageError> {
+    let console = &form.console;
+    let fail = |error: AppError| console.fail(&error);
+    let mut fields = form.value;
+    let groups = fields.all("groups");
+    let refused = |refusal: hourglass_domain::Refusal| fail(refusal.into());
+    let eligible_kind = fields.take("eligible_kind").map_err(refused)?;
+    let eligible = fields.take("eligible").map_err(refused)?;
+    fields.done().map_err(refused)?;
+    let mut wrong = Wrong::default();
+    let w = console.words();
+    let invalid = |rule: &str| hourglass_domain::Refusal::invalid("groups", rule);
+    if groups.is_empty() || groups.len() > MOST_AT_ONCE {
+        wrong.add(w, &invalid(&format!("must be 1 to {MOST_AT_ONCE} groups")));
+    }
+    let chosen: Result<Vec<ObjectId>, _> = groups.iter().map(|group| group.parse()).collect();
+    let chosen = chosen.map_err(|_| refused(invalid("must be object ids of groups")))?;
+    let mut left = Vec::new();
+    let mut place = None;
+    if wrong.is_empty() {
+        let found = directory::groups_by_object_ids(&*state.api.core.store, &console.who.application.value.id, &chosen);
+        let found = found.await.map_err(|error| fail(error.into()))?;
+        for (object, group) in chosen.iter().zip(found) {
+            let name = group.map_or_else(|| object.to_string(), |group| group.value.display_name);
+            let one = EntitlementForm {
+                name: name.clone(),
+                targets: object.to_string(),
+                eligible_kind: eligible_kind.clone(),
+                eligible: eligible.clone(),
+                ..EntitlementForm::new()
+            };
+            let mut why = Wrong::default();
+            if let Some(input) = one.read(&state, console, &mut why).await.map_err(fail)? {
+                match store(&state, console, None, &input).await {
+                    Ok(at) => place = Some(at),
+                    Err(error) => why = Wrong::from_error(w, error).map_err(fail)?,
+                }
+            }
+            if !why.is_empty() {
+                left.push(*object);
+                for (_, sentence) in why.all() {
+                    wrong.say(format!("{name}: {sentence}"));
+                }
+            }
+        }
+    }
+    if wrong.is_empty() {
+        // One that waits for another admin leads to where it is signed.
+        let place = place.filter(|place| chosen.len() == 1 || !place.starts_with(SECTION));
+        return Ok(see_other(
+            &place.unwrap_or_else(|| format!("{SECTION}?done=switched-on")),
+        ));
+    }
+    let left = if left.is_empty() { chosen } else { left };
+    let shown = page(
+        &state,
+        console,
+        &Shown::default(),
+        &left,
+        (&eligible_kind, &eligible),
+        wrong,
+    )
+    .await;
+    let shown = shown.map_err(fail)?;
+    Ok(shown.status(StatusCode::UNPROCESSABLE_ENTITY).into_response())
+}
