@@ -4,7 +4,7 @@
 //! Nothing here decides anything, so it is read without conditions, and each part is bounded: a page must not cost what a
 //! directory is large. What comes from provisioning can be late (Entra runs every 20 to 40 minutes).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{self, try_join3, try_join5};
 use hourglass_domain::Timestamp;
@@ -12,7 +12,7 @@ use hourglass_domain::directory::{Party, User};
 use hourglass_domain::drift::{DriftReport, StandingMember};
 use hourglass_domain::entitlement::{Entitlement, Template};
 use hourglass_domain::grant::Grant;
-use hourglass_domain::ids::{ApplicationId, GrantId, GroupId, ObjectId, RequestId, UserId};
+use hourglass_domain::ids::{ApplicationId, EntitlementId, GrantId, GroupId, ObjectId, RequestId, UserId};
 use hourglass_domain::look_alike::{NameKind, mixes_scripts};
 use hourglass_domain::request::{Request, RequestStatus};
 use hourglass_domain::target::{Target, TargetFacts};
@@ -294,6 +294,59 @@ pub async fn gather(core: &Core, who: &Who, id: RequestId) -> Result<Dossier> {
         template: in_force.template,
         request: stored,
     })
+}
+
+/// Which of the entitlements that these requests are for are marked critical.
+///
+/// # Errors
+/// As [`Store::get_many`].
+pub async fn critical(core: &Core, requests: &[Stored<Request>]) -> Result<BTreeSet<EntitlementId>> {
+    let keys: BTreeSet<Key> = requests
+        .iter()
+        .map(|stored| keys::entitlement(&stored.value.application, stored.value.entitlement))
+        .collect();
+    let keys: Vec<Key> = keys.into_iter().collect();
+    let found = directory::read_all::<Entitlement>(&*core.store, &keys).await?;
+    let critical = found.into_iter().flatten().filter(|entitlement| entitlement.value.critical);
+    Ok(critical.map(|entitlement| entitlement.value.id).collect())
+}
+
+/// When the newest of the last requests that the caller may decide on, or might have, was closed: since when their inbox
+/// is empty, when it is. `None` when there was none among the last [`MOST_EARLIER`] of this month and the one before.
+///
+/// # Errors
+/// When the caller is not provisioned.
+pub async fn quiet_since(core: &Core, who: &Who) -> Result<Option<Timestamp>> {
+    let (_, party) = who.party()?;
+    let application = &who.application.value.id;
+    let now = core.clock.now();
+    let mut approver_of: BTreeMap<EntitlementId, bool> = BTreeMap::new();
+    for month in [now.month(), now.plus_seconds(-31 * 86_400).month()] {
+        let query = Query {
+            descending: true,
+            ..Query::partition(keys::requests_in(application, &month)).limit(MOST_EARLIER)
+        };
+        let page = core.store.list(List::Month, &query).await?;
+        let found = read_many::<Request>(&*core.store, &page.items).await?;
+        let mut closed: Option<Timestamp> = None;
+        for request in found.into_iter().flatten().map(|stored| stored.value) {
+            if request.closed_at <= closed {
+                continue;
+            }
+            let may = match approver_of.get(&request.entitlement) {
+                Some(may) => *may,
+                None => requests::is_approver(core, &party, &request).await?,
+            };
+            approver_of.insert(request.entitlement, may);
+            if may && request.requester.user != party.user {
+                closed = request.closed_at;
+            }
+        }
+        if closed.is_some() {
+            return Ok(closed);
+        }
+    }
+    Ok(None)
 }
 
 fn of_entitlement(entitlement: &Entitlement, facts: &[Option<TargetFacts>]) -> Vec<Risk> {

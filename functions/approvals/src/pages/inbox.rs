@@ -1,30 +1,72 @@
 //! `/inbox`: what waits for the caller, and deciding on it.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::response::Response as HttpResponse;
-use hourglass_app::{approvals, passkeys, requests};
-use hourglass_domain::Refusal;
+use axum::response::{IntoResponse as _, Response as HttpResponse};
+use hourglass_app::dossier::{self, Dossier};
+use hourglass_app::{AppError, approvals, passkeys};
 use hourglass_domain::decision::{Verdict, Vote};
-use hourglass_domain::ids::RequestId;
+use hourglass_domain::duration::AccessDuration;
+use hourglass_domain::ids::{EntitlementId, RequestId};
+use hourglass_domain::look_alike::mixes_scripts;
 use hourglass_domain::request::{Request, RequestStatus};
+use hourglass_domain::{Refusal, Timestamp};
 use hourglass_web::assets::PASSKEY;
 use hourglass_web::csrf::Form;
 use hourglass_web::extract::{Body, Query};
+use hourglass_web::fields::Wrong;
 use hourglass_web::page::{Page, PageError};
 use hourglass_web::session::{Console, Recent};
+use hourglass_web::words::{Html, Words};
+use http::StatusCode;
 use serde::Deserialize;
 
-use super::show::{RequestShown, rules};
-use super::{Challenge, Pages, Place, Response, Shown, go, id, message, next};
+use super::risks::{self, RiskShown};
+use super::{Challenge, Pages, Place, Response, Shown, go, id, message, next, show};
+
+/// A request in the list.
+struct Row<'a> {
+    request: &'a Request,
+    risks: Vec<String>,
+    state: show::State,
+}
+
+impl<'a> Row<'a> {
+    /// Of a request; what costs a look at each is on its own page.
+    fn new(w: Words, request: &'a Request, critical: &BTreeSet<EntitlementId>) -> Self {
+        let mixed = [&request.requester, &request.beneficiary]
+            .into_iter()
+            .any(|party| mixes_scripts(&party.name));
+        let risks = [
+            (critical.contains(&request.entitlement), "inbox-risk-critical"),
+            (mixed, "inbox-risk-mixed-scripts"),
+        ];
+        let risks = risks.into_iter().filter(|(there, _)| *there);
+        Self {
+            risks: risks.map(|(_, name)| w.t(name)).collect(),
+            state: show::state(w, request),
+            request,
+        }
+    }
+
+    fn for_another(&self) -> bool {
+        self.request.requester.user != self.request.beneficiary.user
+    }
+}
 
 #[derive(Template)]
 #[template(path = "inbox.html")]
-struct Inbox {
-    message: &'static str,
-    requests: Vec<RequestShown>,
+struct Inbox<'a> {
+    w: Words,
+    now: Timestamp,
+    message: Option<String>,
+    rows: Vec<Row<'a>>,
     next: Option<String>,
+    /// Since when nothing waits, when nothing does.
+    quiet_since: Option<Timestamp>,
 }
 
 pub(crate) async fn list(
@@ -32,32 +74,129 @@ pub(crate) async fn list(
     console: Console,
     Query(shown): Query<Shown>,
 ) -> Result<Page, PageError> {
+    let (core, w) = (&pages.api.core, console.words());
+    let fail = |error: AppError| console.fail(&error);
     let (after, limit) = shown.paging();
-    let page = approvals::inbox(&pages.api.core, &console.who, after, limit)
-        .await
-        .map_err(|error| console.fail(&error))?;
+    let page = approvals::inbox(core, &console.who, after, limit).await.map_err(fail)?;
+    let critical = dossier::critical(core, &page.items).await.map_err(fail)?;
+    let empty = page.items.is_empty() && page.next.is_none();
+    let quiet_since = if empty {
+        dossier::quiet_since(core, &console.who).await.map_err(fail)?
+    } else {
+        None
+    };
     let content = Inbox {
-        message: message(shown.done.as_deref()),
-        requests: page
+        w,
+        now: console.now(),
+        message: message(w, shown.done.as_deref()),
+        rows: page
             .items
             .iter()
-            .map(|stored| RequestShown::new(&stored.value, false))
+            .map(|stored| Row::new(w, &stored.value, &critical))
             .collect(),
         next: next(page.next.as_deref()),
+        quiet_since,
     };
-    Ok(console.page("Inbox", &content))
+    Ok(console.page(&w.t("inbox-title"), &content).live())
+}
+
+/// What was typed, and what was wrong with it.
+#[derive(Default)]
+struct Typed {
+    comment: String,
+    wrong: Wrong,
 }
 
 #[derive(Template)]
 #[template(path = "request.html")]
 struct OneRequest<'a> {
-    request: RequestShown,
-    durations: Vec<String>,
+    w: Words,
+    now: Timestamp,
+    dossier: &'a Dossier,
+    request: &'a Request,
+    state: show::State,
+    start: (String, Option<Html>),
+    risks: Vec<RiskShown>,
+    /// Shorter than what was asked for.
+    shorter: Vec<AccessDuration>,
+    /// What an approval now would do.
+    will: String,
     decidable: bool,
-    activatable: bool,
     has_passkey: bool,
     passkey_required: bool,
+    typed: Typed,
     token: &'a str,
+}
+
+impl OneRequest<'_> {
+    fn for_another(&self) -> bool {
+        self.request.requester.user != self.request.beneficiary.user
+    }
+
+    /// Whether nothing but approvals is missing.
+    fn waits(&self) -> bool {
+        self.request.status == RequestStatus::Pending
+    }
+}
+
+/// What an approval now would do, to whom, until when.
+fn will(w: Words, dossier: &Dossier, now: Timestamp) -> String {
+    let request = &dossier.request.value;
+    let groups: Vec<String> = dossier
+        .groups
+        .iter()
+        .map(|group| group.name.clone().unwrap_or_else(|| request.entitlement_name.clone()))
+        .collect();
+    let (who, groups) = (request.beneficiary.name.as_str(), groups.join(", "));
+    if request.kind.extends().is_some() {
+        return w.t2("inbox-will-extend", "who", who, "time", w.duration(request.duration));
+    }
+    let until = request.starts_at.unwrap_or(now).plus_seconds(request.duration.seconds());
+    let sentence = w.t3(
+        "inbox-will",
+        "who",
+        who,
+        "groups",
+        groups,
+        "until",
+        w.minute(until),
+    );
+    let more = usize::from(request.quorum).saturating_sub(request.approvals.len() + 1);
+    if more == 0 {
+        return sentence;
+    }
+    format!("{sentence} {}", w.t1("inbox-will-more", "more", more))
+}
+
+async fn one(pages: &Pages, console: &Console, dossier: &Dossier, typed: Typed) -> Result<Page, AppError> {
+    let (core, w, now) = (&pages.api.core, console.words(), console.now());
+    let request = &dossier.request.value;
+    let entitlement = &dossier.entitlement.value;
+    let open = request.check_open("decided", now).is_ok() && request.activation.is_approved();
+    let has_passkey = match console.who.party() {
+        Ok((_, party)) => passkeys::has_usable(core, &request.application, party.user).await?,
+        Err(_) => false,
+    };
+    let mut shorter = entitlement.durations_in_force(&dossier.template.value);
+    shorter.retain(|duration| *duration < request.duration);
+    let content = OneRequest {
+        w,
+        now,
+        state: show::state(w, request),
+        start: show::start(w, request),
+        risks: risks::all(w, dossier),
+        will: will(w, dossier, now),
+        shorter,
+        decidable: open && dossier.may_decide,
+        has_passkey,
+        passkey_required: entitlement.passkey_required(),
+        typed,
+        token: console.form_token().as_str(),
+        request,
+        dossier,
+    };
+    let title = w.t1("inbox-request-title", "name", &request.requester.name);
+    Ok(console.page(&title, &content).script(&PASSKEY).live())
 }
 
 pub(crate) async fn request(
@@ -66,38 +205,21 @@ pub(crate) async fn request(
     Path(text): Path<String>,
 ) -> Result<Page, PageError> {
     let core = &pages.api.core;
-    let fail = |error: &hourglass_app::AppError| console.fail(error);
+    let fail = |error: AppError| console.fail(&error);
     let id: RequestId = id(&console, "request", &text)?;
-    let stored = requests::get(core, &console.who, id)
-        .await
-        .map_err(|error| fail(&error))?;
-    let request = &stored.value;
-    let in_force = rules(core, request).await.map_err(|error| fail(&error))?;
-    let entitlement = &in_force.entitlement.value;
-    let open = request.check_open("decided", console.now()).is_ok();
-    let (mut has_passkey, mut mine) = (false, false);
-    if let Ok((_, party)) = console.who.party() {
-        has_passkey = passkeys::has_usable(core, &request.application, party.user)
-            .await
-            .map_err(|error| fail(&error))?;
-        mine = party.user == request.beneficiary.user;
+    let dossier = dossier::gather(core, &console.who, id).await.map_err(fail)?;
+    let request = &dossier.request.value;
+    if dossier.mine {
+        // One's own is looked at elsewhere, and what is about other people is not for its requester.
+        let open = request.check_open("activated", console.now()).is_ok();
+        let place = if open && !request.activation.is_approved() {
+            format!("/activate/{id}")
+        } else {
+            format!("/requests/{id}")
+        };
+        return Err(PageError::redirect(place));
     }
-    let mut durations = vec![request.duration];
-    let mut shorter = entitlement.durations_in_force(&in_force.template.value);
-    shorter.retain(|duration| *duration < request.duration);
-    durations.extend(shorter);
-    let own = request.activation.is_approved();
-    let content = OneRequest {
-        request: RequestShown::new(request, entitlement.critical),
-        durations: durations.iter().map(ToString::to_string).collect(),
-        decidable: open && !mine && own,
-        activatable: open && mine && !own,
-        has_passkey,
-        passkey_required: entitlement.passkey_required(),
-        token: console.form_token().as_str(),
-    };
-    let title = format!("Request from {}", request.requester.name);
-    Ok(console.page(&title, &content).script(&PASSKEY))
+    one(&pages, &console, &dossier, Typed::default()).await.map_err(fail)
 }
 
 /// Yes or no.
@@ -112,7 +234,9 @@ enum Choice {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VoteForm {
-    decision: Choice,
+    /// What was pressed. A button with a duration alone approves for that long.
+    #[serde(default)]
+    decision: Option<Choice>,
     #[serde(default)]
     duration: Option<String>,
     #[serde(default)]
@@ -123,9 +247,10 @@ impl VoteForm {
     fn read(self) -> Result<Vote, Refusal> {
         let duration = self.duration.filter(|text| !text.is_empty());
         let duration = duration.as_deref().map(str::parse).transpose();
-        let verdict = match self.decision {
-            Choice::Approve => Verdict::Approve,
-            Choice::Deny => Verdict::Deny,
+        let verdict = match (self.decision, &duration) {
+            (Some(Choice::Deny), _) => Verdict::Deny,
+            (Some(Choice::Approve), _) | (None, Some(_)) => Verdict::Approve,
+            (None, None) => return Err(Refusal::invalid("decision", "must be approve or deny")),
         };
         Ok(Vote {
             verdict,
@@ -168,19 +293,29 @@ pub(crate) async fn signed(
     Ok(Place::of(format!("/inbox?done={}", done(&answer.body))))
 }
 
-/// By the session's own second factor, for those who have no passkey and where none is needed.
+/// By the session's own second factor, for those who have no passkey and where none is needed. What the rules refuse is
+/// told on the page, with the comment as it was typed.
 pub(crate) async fn decide(
     State(pages): State<Pages>,
     Path(text): Path<String>,
     form: Form<VoteForm, Recent>,
 ) -> Result<HttpResponse, PageError> {
-    let console = form.console;
+    let (core, console) = (&pages.api.core, form.console);
     let id: RequestId = id(&console, "request", &text)?;
-    let vote = form.value.read().map_err(|refusal| console.fail(&refusal.into()))?;
-    let answer = approvals::decide(&pages.api.core, &console.who, id, &vote, None, &status)
-        .await
-        .map_err(|error| console.fail(&error))?;
-    Ok(go(&format!("/inbox?done={}", done(&answer.body))))
+    let comment = form.value.comment.clone().unwrap_or_default();
+    let decided = match form.value.read() {
+        Ok(vote) => approvals::decide(core, &console.who, id, &vote, None, &status).await,
+        Err(refusal) => Err(refusal.into()),
+    };
+    let error = match decided {
+        Ok(answer) => return Ok(go(&format!("/inbox?done={}", done(&answer.body)))),
+        Err(error) => error,
+    };
+    let wrong = Wrong::from_error(console.words(), error).map_err(|error| console.fail(&error))?;
+    let fail = |error: AppError| console.fail(&error);
+    let dossier = dossier::gather(core, &console.who, id).await.map_err(fail)?;
+    let page = one(&pages, &console, &dossier, Typed { comment, wrong }).await.map_err(fail)?;
+    Ok(page.status(StatusCode::CONFLICT).into_response())
 }
 
 /// What a decision's answer has to say for a page.

@@ -6,6 +6,7 @@ mod activate;
 mod inbox;
 mod keys;
 mod reviews;
+mod risks;
 mod show;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use hourglass_app::ports::passkeys::Passkeys;
 use hourglass_web::Api;
 use hourglass_web::page::{PageError, see_other};
 use hourglass_web::session::Console;
+use hourglass_web::words::Words;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -101,16 +103,8 @@ impl Place {
 }
 
 /// The sentence behind `?done=`: a page shows what was done after it, and nothing that comes from outside.
-pub(crate) fn message(done: Option<&str>) -> &'static str {
-    match done {
-        Some("approved") => "Approved. The access begins within seconds once enough people have approved.",
-        Some("denied") => "Denied.",
-        Some("activated") => "Activated. The access begins within seconds.",
-        Some("made") => "The passkey was added. It counts once it is confirmed.",
-        Some("changed") => "Done.",
-        Some("reviewed") => "Reviewed.",
-        _ => "",
-    }
+pub(crate) fn message(w: Words, done: Option<&str>) -> Option<String> {
+    w.maybe(&format!("done-{}", done?))
 }
 
 /// Parameters of a page.

@@ -1,0 +1,75 @@
+//! What an approver is warned of, in words.
+
+use hourglass_app::dossier::{Alike, Dossier, Risk, Whose};
+use hourglass_web::words::Words;
+
+/// A warning: two or three words for the first look, and a sentence that says what is meant.
+#[derive(Debug)]
+pub(crate) struct RiskShown {
+    pub(crate) short: String,
+    pub(crate) sentence: String,
+    /// Where to read on.
+    pub(crate) place: Option<String>,
+}
+
+/// The warnings of a request.
+pub(crate) fn all(w: Words, dossier: &Dossier) -> Vec<RiskShown> {
+    dossier.risks.iter().map(|risk| one(w, dossier, risk)).collect()
+}
+
+fn one(w: Words, dossier: &Dossier, risk: &Risk) -> RiskShown {
+    let person = |whose: Whose| match whose {
+        Whose::Requester => dossier.requester.party.name.as_str(),
+        Whose::Beneficiary => dossier.beneficiary.party.name.as_str(),
+    };
+    let mut place = None;
+    let (short, sentence) = match risk {
+        Risk::Critical => (w.t("inbox-risk-critical"), w.t("inbox-careful-critical")),
+        Risk::RoleAssignable { group } => (
+            w.t("inbox-risk-role-assignable"),
+            w.t1("inbox-careful-role-assignable", "group", group),
+        ),
+        Risk::LookAlike { name, others, .. } => (
+            w.t("inbox-risk-look-alike"),
+            w.t2("inbox-careful-look-alike", "name", name, "others", list(others)),
+        ),
+        Risk::MixedScripts { name, .. } => (
+            w.t("inbox-risk-mixed-scripts"),
+            w.t1("inbox-careful-mixed-scripts", "name", name),
+        ),
+        Risk::Guest { whose } => (
+            w.t("inbox-risk-guest"),
+            w.t1("inbox-careful-guest", "name", person(*whose)),
+        ),
+        Risk::NewAccount { whose, since } => (
+            w.t("inbox-risk-new-account"),
+            w.t2("inbox-careful-new-account", "name", person(*whose), "since", w.minute(since)),
+        ),
+        Risk::NotActive { whose } => (
+            w.t("inbox-risk-not-active"),
+            w.t1("inbox-careful-not-active", "name", person(*whose)),
+        ),
+        Risk::FirstRequest => (
+            w.t("inbox-risk-first-request"),
+            w.t1("inbox-careful-first-request", "name", person(Whose::Requester)),
+        ),
+        Risk::CopiedJustification { request, name, at, own } => {
+            place = Some(format!("/requests/{request}"));
+            let key = if *own {
+                "inbox-careful-copied-own"
+            } else {
+                "inbox-careful-copied"
+            };
+            (
+                w.t("inbox-risk-copied"),
+                w.t2(key, "name", name, "at", w.minute(at)),
+            )
+        }
+    };
+    RiskShown { short, sentence, place }
+}
+
+fn list(others: &[Alike]) -> String {
+    let each = others.iter().map(|other| format!("{} ({})", other.name, other.user_name));
+    each.collect::<Vec<_>>().join(", ")
+}
