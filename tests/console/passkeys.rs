@@ -15,7 +15,7 @@ async fn a_decision_signed_by_a_passkey_gives_access_and_keeps_its_proof() -> an
     let mut kim = with_key(&stage, &mut ola, &stage.company.approver, everyday()).await?;
     let id = request(&stage).await?;
     let page = kim.open(&format!("/inbox/{id}")).await?;
-    assert!(page.html.contains("Approve with passkey"), "{}", page.html);
+    assert!(page.html.contains("Approve for 30 min"), "{}", page.html);
     let decided = kim.decide(&id, "approve").await?;
     assert_eq!(decided.status, 200, "{decided}");
     let group = stage.company.prod_admins.id.to_string();

@@ -13,9 +13,11 @@ use hourglass_domain::ids::TenantId;
 use hourglass_domain::session::{RECENT_SECONDS, browser, is_own_path, signed_in_within};
 use hourglass_web::cookies::{self, Names};
 use hourglass_web::extract::Query;
+use hourglass_web::look::Look;
 use hourglass_web::page::{Page, PageError, see_other};
 use hourglass_web::problem::Problem;
 use hourglass_web::session::HOME;
+use hourglass_web::words::Words;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -55,6 +57,7 @@ impl Beginnings {
 #[derive(Template)]
 #[template(path = "tenants.html")]
 struct Tenants {
+    w: Words,
     /// Where each leads, and its name.
     ways: Vec<(String, String)>,
 }
@@ -63,6 +66,7 @@ struct Tenants {
 #[derive(Template)]
 #[template(path = "failed.html")]
 struct Failed<'a> {
+    w: Words,
     why: &'a str,
     code: Option<u32>,
     again: &'a str,
@@ -70,6 +74,7 @@ struct Failed<'a> {
 
 pub(crate) async fn sign_in(
     Injected(state): Injected<State>,
+    look: Look,
     Query(asked): Query<Beginnings>,
 ) -> Result<Response, PageError> {
     let purpose = if asked.recent.as_deref() == Some("1") {
@@ -77,29 +82,36 @@ pub(crate) async fn sign_in(
     } else {
         Purpose::SignIn
     };
-    begin(&state, "sign-in", &asked, purpose).await
+    begin(&state, look, "sign-in", &asked, purpose).await
 }
 
 pub(crate) async fn step_up(
     Injected(state): Injected<State>,
+    look: Look,
     Query(asked): Query<Beginnings>,
 ) -> Result<Response, PageError> {
-    begin(&state, "step-up", &asked, Purpose::StepUp).await
+    begin(&state, look, "step-up", &asked, Purpose::StepUp).await
 }
 
-async fn begin(state: &State, route: &str, asked: &Beginnings, purpose: Purpose) -> Result<Response, PageError> {
+async fn begin(
+    state: &State,
+    look: Look,
+    route: &str,
+    asked: &Beginnings,
+    purpose: Purpose,
+) -> Result<Response, PageError> {
     let core = &state.api.core;
     let tenants = &core.settings.sign_in_tenants;
     let named = asked.tenant.as_deref().and_then(|text| text.parse::<TenantId>().ok());
     let tenant = match (named.filter(|named| tenants.contains(named)), tenants.as_slice()) {
         (Some(named), _) => named,
         (None, [only]) => *only,
-        (None, all) => return Ok(choose(route, asked, all)),
+        (None, all) => return Ok(choose(look, route, asked, all)),
     };
-    let journey = provider(state)?
+    let journey = provider(state, look)?
         .begin(tenant, purpose)
         .await
-        .map_err(|error| failed(&error, asked.place(), purpose))?;
+        .map_err(|error| failed(look, &error, asked.place(), purpose))?;
     let beginning = Beginning {
         tenant,
         state: journey.state,
@@ -110,7 +122,7 @@ async fn begin(state: &State, route: &str, asked: &Beginnings, purpose: Purpose)
     };
     let secret = sign_in::begin(core, beginning)
         .await
-        .map_err(|error| told(state, &error))?;
+        .map_err(|error| told(state, look, &error))?;
     let mut response = see_other(&journey.url);
     let names = Names::of(state.api.origin());
     let cookie = cookies::set(names.sign_in, secret.expose_secret(), Some(SIGN_IN_SECONDS));
@@ -118,11 +130,12 @@ async fn begin(state: &State, route: &str, asked: &Beginnings, purpose: Purpose)
     Ok(response)
 }
 
-fn provider(state: &State) -> Result<&dyn IdentityProvider, PageError> {
-    state.provider.as_deref().ok_or_else(|| Problem::unavailable().into())
+fn provider(state: &State, look: Look) -> Result<&dyn IdentityProvider, PageError> {
+    let unavailable = || PageError::new(Problem::unavailable(), true).look(look);
+    state.provider.as_deref().ok_or_else(unavailable)
 }
 
-fn choose(route: &str, asked: &Beginnings, tenants: &[TenantId]) -> Response {
+fn choose(look: Look, route: &str, asked: &Beginnings, tenants: &[TenantId]) -> Response {
     let place = quoted(asked.place());
     let recent = if asked.recent.is_some() { "&recent=1" } else { "" };
     let way = |tenant: &TenantId| {
@@ -130,7 +143,9 @@ fn choose(route: &str, asked: &Beginnings, tenants: &[TenantId]) -> Response {
         (way, tenant.to_string())
     };
     let ways = tenants.iter().map(way).collect();
-    Page::new("Sign in", &Tenants { ways }).into_response()
+    let w = look.words();
+    let page = Page::new(&w.t("signin-tenants-title"), &Tenants { w, ways });
+    page.look(look).into_response()
 }
 
 /// What the browser comes back with (RFC 6749 section 4.1.2, RFC 9207). The provider may add more.
@@ -150,10 +165,11 @@ pub(crate) struct Answer {
 
 pub(crate) async fn callback(
     Injected(state): Injected<State>,
+    look: Look,
     headers: HeaderMap,
     Query(answer): Query<Answer>,
 ) -> Response {
-    let mut response = match come_back(&state, &headers, answer).await {
+    let mut response = match come_back(&state, look, &headers, answer).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     };
@@ -162,35 +178,37 @@ pub(crate) async fn callback(
     response
 }
 
-async fn come_back(state: &State, headers: &HeaderMap, answer: Answer) -> Result<Response, PageError> {
+async fn come_back(state: &State, look: Look, headers: &HeaderMap, answer: Answer) -> Result<Response, PageError> {
     let core = &state.api.core;
     let names = Names::of(state.api.origin());
     let attempt = match cookies::read(headers, names.sign_in) {
-        Some(secret) => sign_in::take(core, secret).await.map_err(|error| told(state, &error))?,
+        Some(secret) => sign_in::take(core, secret)
+            .await
+            .map_err(|error| told(state, look, &error))?,
         None => None,
     };
     let Some(attempt) = attempt else {
-        let why = "This sign-in was not begun in this browser, has been used, or took longer than 10 minutes.";
-        return Err(refused(why, None, HOME, Purpose::SignIn));
+        let why = look.words().t("signin-not-begun");
+        return Err(refused(look, &why, None, HOME, Purpose::SignIn));
     };
     let (place, purpose) = (attempt.return_to.clone(), attempt.purpose);
-    let again = |why: &str| refused(why, None, &place, purpose);
+    let again = |why: &str| refused(look, why, None, &place, purpose);
     if !same(answer.state.as_ref(), &attempt.state) {
-        return Err(again("The answer of the identity provider belongs to another sign-in."));
+        return Err(again(&look.words().t("signin-other")));
     }
     if let Some(error) = &answer.error {
         let code = answer.error_description.as_deref().and_then(entra_code);
         tracing::warn!(code, "the identity provider signed nobody in");
-        return Err(refused(words(error), code, &place, purpose));
+        return Err(refused(look, &words(look.words(), error), code, &place, purpose));
     }
     let Some(code) = answer
         .code
         .filter(|code| code.expose_secret().len() <= LONGEST_PARAMETER)
     else {
-        return Err(again("The identity provider sent no code."));
+        return Err(again(&look.words().t("signin-no-answer")));
     };
-    let identity = identify(state, &attempt, code, answer.iss).await?;
-    check_purpose(purpose, &identity, core.clock.now()).map_err(|why| again(&why))?;
+    let identity = identify(state, look, &attempt, code, answer.iss).await?;
+    check_purpose(purpose, &identity, core.clock.now()).map_err(|why| again(&look.words().t(why)))?;
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     let signed_in = SignedIn {
         tenant: identity.tenant,
@@ -204,7 +222,7 @@ async fn come_back(state: &State, headers: &HeaderMap, answer: Answer) -> Result
     let previous = cookies::read(headers, names.session).and_then(sessions::hash_of);
     let begun = sessions::begin(core, &signed_in, previous)
         .await
-        .map_err(|error| told(state, &error))?;
+        .map_err(|error| told(state, look, &error))?;
     let mut response = see_other(&place);
     append(
         &mut response,
@@ -215,6 +233,7 @@ async fn come_back(state: &State, headers: &HeaderMap, answer: Answer) -> Result
 
 async fn identify(
     state: &State,
+    look: Look,
     attempt: &Attempt,
     code: SecretString,
     issuer: Option<String>,
@@ -226,26 +245,20 @@ async fn identify(
         verifier: attempt.verifier.clone().into(),
         issuer,
     };
-    let identity = provider(state)?.finish(back).await;
-    identity.map_err(|error| failed(&error, &attempt.return_to, attempt.purpose))
+    let identity = provider(state, look)?.finish(back).await;
+    identity.map_err(|error| failed(look, &error, &attempt.return_to, attempt.purpose))
 }
 
 /// Whether the sign-in is what it was begun for. Who asked for more than the identity provider gave is told so, instead
 /// of being sent round in a circle.
-fn check_purpose(purpose: Purpose, identity: &Identity, now: hourglass_domain::Timestamp) -> Result<(), String> {
+fn check_purpose(purpose: Purpose, identity: &Identity, now: hourglass_domain::Timestamp) -> Result<(), &'static str> {
     let within = |seconds| signed_in_within(identity.signed_in_at, seconds, now);
     match purpose {
         Purpose::SignIn => Ok(()),
         Purpose::Recent if within(RECENT_SECONDS) => Ok(()),
-        Purpose::StepUp if !identity.acrs_context => Err(
-            "The identity provider did not confirm a second factor: no Conditional Access policy that concerns you \
-             answered for the configured authentication context."
-                .to_owned(),
-        ),
+        Purpose::StepUp if !identity.acrs_context => Err("signin-no-factor"),
         Purpose::StepUp if within(FRESH_SECONDS) => Ok(()),
-        Purpose::Recent | Purpose::StepUp => {
-            Err("The identity provider let you pass with an earlier sign-in, and this needs a new one.".to_owned())
-        }
+        Purpose::Recent | Purpose::StepUp => Err("signin-earlier"),
     }
 }
 
@@ -255,18 +268,14 @@ fn same(sent: Option<&SecretString>, kept: &str) -> bool {
 
 /// What a refusal of the identity provider means, in words of ours (RFC 6749 section 4.1.2.1, OpenID Connect Core section
 /// 3.1.2.6).
-fn words(error: &str) -> &'static str {
-    match error {
-        "access_denied" => "The sign-in was cancelled, or Microsoft does not let you use Hourglass.",
-        "interaction_required" | "login_required" | "account_selection_required" => {
-            "Microsoft needs you to do something before it signs you in: sign in again."
-        }
-        "consent_required" => {
-            "Hourglass has not been consented to in your tenant yet; an administrator has to, once for everybody."
-        }
-        "temporarily_unavailable" | "server_error" => "Microsoft cannot sign anybody in right now.",
-        _ => "Microsoft did not sign you in.",
-    }
+fn words(w: Words, error: &str) -> String {
+    w.t(match error {
+        "access_denied" => "signin-cancelled",
+        "interaction_required" | "login_required" | "account_selection_required" => "signin-needs-you",
+        "consent_required" => "signin-no-consent",
+        "temporarily_unavailable" | "server_error" => "signin-microsoft-off",
+        _ => "signin-microsoft-refused",
+    })
 }
 
 /// The number in `AADSTS65004: …`: it finds the explanation in Microsoft's documentation, and can be nothing else.
@@ -276,42 +285,45 @@ fn entra_code(description: &str) -> Option<u32> {
     digits.get(..end)?.parse().ok()
 }
 
-fn failed(error: &IdentityError, place: &str, purpose: Purpose) -> PageError {
+fn failed(look: Look, error: &IdentityError, place: &str, purpose: Purpose) -> PageError {
     let (status, why) = match error {
         IdentityError::Unavailable(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
         IdentityError::Refused(why) => (StatusCode::UNAUTHORIZED, why),
     };
     tracing::warn!(why, "nobody was signed in");
-    let sentence = format!("You were not signed in: {why}.");
-    page(status, &sentence, None, place, purpose)
+    let sentence = look.words().t1("signin-not", "why", *why);
+    page(look, status, &sentence, None, (place, purpose))
 }
 
-fn refused(why: &str, code: Option<u32>, place: &str, purpose: Purpose) -> PageError {
-    page(StatusCode::UNAUTHORIZED, why, code, place, purpose)
+fn refused(look: Look, why: &str, code: Option<u32>, place: &str, purpose: Purpose) -> PageError {
+    page(look, StatusCode::UNAUTHORIZED, why, code, (place, purpose))
 }
 
-fn page(status: StatusCode, why: &str, code: Option<u32>, place: &str, purpose: Purpose) -> PageError {
+fn page(look: Look, status: StatusCode, why: &str, code: Option<u32>, (place, purpose): (&str, Purpose)) -> PageError {
     let route = match purpose {
         Purpose::SignIn => "sign-in?",
         Purpose::Recent => "sign-in?recent=1&",
         Purpose::StepUp => "step-up?",
     };
     let again = format!("/auth/{route}returnTo={}", quoted(place));
+    let w = look.words();
     let content = Failed {
+        w,
         why,
         code,
         again: &again,
     };
-    PageError::page(Page::new("Not signed in", &content).status(status))
+    let page = Page::new(&w.t("signin-failed-title"), &content);
+    PageError::page(page.look(look).status(status))
 }
 
 /// An error of a use case, to somebody who is not signed in.
-fn told(state: &State, error: &AppError) -> PageError {
+fn told(state: &State, look: Look, error: &AppError) -> PageError {
     if let AppError::Refused(Refusal::AccountInactive) = error {
-        let why = "Your account is switched off in Hourglass: it was deactivated in Entra.";
-        return page(StatusCode::FORBIDDEN, why, None, HOME, Purpose::SignIn);
+        let why = look.words().t("signin-off");
+        return page(look, StatusCode::FORBIDDEN, &why, None, (HOME, Purpose::SignIn));
     }
-    Problem::from_error(error, &state.api.step_up, None).into()
+    PageError::new(Problem::from_error(error, &state.api.step_up, None), true).look(look)
 }
 
 fn append(response: &mut Response, cookie: Option<HeaderValue>) {

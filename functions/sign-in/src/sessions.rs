@@ -4,13 +4,16 @@ use askama::Template;
 use axum::extract::{Path, Request, State as Injected};
 use axum::response::{IntoResponse as _, Response};
 use hourglass_app::sessions;
+use hourglass_domain::Timestamp;
 use hourglass_domain::ids::SessionId;
 use hourglass_domain::session::SessionEnd;
 use hourglass_web::cookies::{self, Names};
 use hourglass_web::csrf::{self, Form, FormToken};
+use hourglass_web::look::Look;
 use hourglass_web::page::{Page, PageError, see_other};
 use hourglass_web::problem::Problem;
 use hourglass_web::session::Console;
+use hourglass_web::words::Words;
 use http::header;
 use serde::Deserialize;
 
@@ -24,6 +27,7 @@ pub(crate) struct Nothing {}
 #[derive(Template)]
 #[template(path = "sessions.html")]
 struct Sessions<'a> {
+    w: Words,
     rows: Vec<Row>,
     others: bool,
     token: &'a str,
@@ -32,9 +36,9 @@ struct Sessions<'a> {
 struct Row {
     id: SessionId,
     browser: String,
-    began: String,
-    seen: String,
-    ends: String,
+    began: Timestamp,
+    seen: Timestamp,
+    ends: Timestamp,
     here: bool,
 }
 
@@ -42,7 +46,7 @@ pub(crate) async fn list(Injected(state): Injected<State>, console: Console) -> 
     let found = sessions::list(&state.api.core, &console.who)
         .await
         .map_err(|error| console.fail(&error))?;
-    let words = console.words();
+    let w = console.words();
     let rows: Vec<Row> = found
         .iter()
         .map(|present| {
@@ -50,19 +54,20 @@ pub(crate) async fn list(Injected(state): Injected<State>, console: Console) -> 
             Row {
                 id: session.id,
                 browser: session.browser.clone(),
-                began: words.minute(session.created_at),
-                seen: words.minute(present.last_seen()),
-                ends: words.minute(session.ends_at()),
+                began: session.created_at,
+                seen: present.last_seen(),
+                ends: session.ends_at(),
                 here: session.id == console.session.id,
             }
         })
         .collect();
     let content = Sessions {
+        w,
         others: rows.len() > 1,
         rows,
         token: console.form_token().as_str(),
     };
-    Ok(console.page("Where you are signed in", &content))
+    Ok(console.page(&w.t("signin-sessions-title"), &content))
 }
 
 pub(crate) async fn end(
@@ -104,7 +109,8 @@ pub(crate) async fn sign_out(Injected(state): Injected<State>, request: Request)
     let Some(secret) = cookies::read(&parts.headers, names.session) else {
         return Ok(gone(&state));
     };
-    let refused = |problem: Box<Problem>| PageError::new(problem, true);
+    let look = Look::of(&parts.headers);
+    let refused = |problem: Box<Problem>| PageError::new(problem, true).look(look);
     csrf::same_origin(&parts.headers, state.api.origin()).map_err(refused)?;
     csrf::read_form::<Nothing>(&parts.headers, body, &FormToken::of(secret))
         .await
@@ -127,11 +133,14 @@ fn gone(state: &State) -> Response {
 #[derive(Template)]
 #[template(path = "signed-out.html")]
 struct SignedOut {
+    w: Words,
     /// Where the identity provider's own session is ended.
     provider: String,
 }
 
-pub(crate) async fn signed_out(Injected(state): Injected<State>) -> Response {
+pub(crate) async fn signed_out(Injected(state): Injected<State>, look: Look) -> Response {
     let provider = format!("{}/common/oauth2/v2.0/logout", state.api.step_up.login);
-    Page::new("You are signed out", &SignedOut { provider }).into_response()
+    let w = look.words();
+    let page = Page::new(&w.t("signin-out-title"), &SignedOut { w, provider });
+    page.look(look).into_response()
 }

@@ -15,6 +15,7 @@ use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::{ApplicationId, EntitlementId, GrantId, GroupId, ObjectId, RequestId, UserId};
 use hourglass_domain::look_alike::{NameKind, mixes_scripts};
 use hourglass_domain::request::{Request, RequestStatus};
+use hourglass_domain::roles::Role;
 use hourglass_domain::target::{Target, TargetFacts};
 
 use crate::caller::Who;
@@ -23,7 +24,7 @@ use crate::directory;
 use crate::error::Result;
 use crate::keys;
 use crate::persons;
-use crate::policy;
+use crate::policy::{self, InForce, Right};
 use crate::ports::Core;
 use crate::ports::store::{Key, List, Page, Query, Store};
 use crate::records::{LiveGrant, LiveInGroup, Stored};
@@ -232,6 +233,10 @@ pub struct Dossier {
     pub mine: bool,
     /// Whether the caller has decided on it.
     pub decided: bool,
+    /// Whether the caller may decide on it, as far as their role and the approvers go.
+    pub may_decide: bool,
+    /// For whom the caller would decide, where they are a delegate.
+    pub acting_for: Option<Party>,
 }
 
 /// Gathers what there is to know about a request.
@@ -244,14 +249,8 @@ pub async fn gather(core: &Core, who: &Who, id: RequestId) -> Result<Dossier> {
     let request = &stored.value;
     let application = &request.application;
     let now = core.clock.now();
-    let (mine, decided) = match who.party() {
-        Ok((_, party)) => (
-            requests::mine(core, request, &party).await?,
-            requests::decided(core, request, &party).await?,
-        ),
-        Err(_) => (false, false),
-    };
     let in_force = policy::in_force(store, application, request.entitlement).await?;
+    let caller = Caller::of(core, who, request, &in_force).await?;
     let wanted: BTreeSet<UserId> = [request.requester.user, request.beneficiary.user].into();
     let wanted: Vec<UserId> = wanted.into_iter().collect();
     let (users, groups, earlier, overlap, waiting) = try_join5(
@@ -288,12 +287,42 @@ pub async fn gather(core: &Core, who: &Who, id: RequestId) -> Result<Dossier> {
         earlier,
         overlap,
         risks,
-        mine,
-        decided,
+        mine: caller.mine,
+        decided: caller.decided,
+        may_decide: caller.right.is_some() && !caller.mine && !caller.decided,
+        acting_for: caller.right.as_ref().and_then(Right::acting_for).cloned(),
         entitlement: in_force.entitlement,
         template: in_force.template,
         request: stored,
     })
+}
+
+/// What the reader has to do with a request.
+#[derive(Debug, Default)]
+struct Caller {
+    mine: bool,
+    decided: bool,
+    right: Option<Right>,
+}
+
+impl Caller {
+    async fn of(core: &Core, who: &Who, request: &Request, in_force: &InForce) -> Result<Self> {
+        let Ok((_, party)) = who.party() else {
+            return Ok(Self::default());
+        };
+        let right = if who.has(Role::Approver) {
+            let entitlement = &in_force.entitlement.value;
+            let now = core.clock.now();
+            policy::right(&*core.store, entitlement, in_force.approvers(), &party, request, now).await?
+        } else {
+            None
+        };
+        Ok(Self {
+            mine: requests::mine(core, request, &party).await?,
+            decided: requests::decided(core, request, &party).await?,
+            right,
+        })
+    }
 }
 
 /// Which of the entitlements that these requests are for are marked critical.
@@ -307,7 +336,10 @@ pub async fn critical(core: &Core, requests: &[Stored<Request>]) -> Result<BTree
         .collect();
     let keys: Vec<Key> = keys.into_iter().collect();
     let found = directory::read_all::<Entitlement>(&*core.store, &keys).await?;
-    let critical = found.into_iter().flatten().filter(|entitlement| entitlement.value.critical);
+    let critical = found
+        .into_iter()
+        .flatten()
+        .filter(|entitlement| entitlement.value.critical);
     Ok(critical.map(|entitlement| entitlement.value.id).collect())
 }
 

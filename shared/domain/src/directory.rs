@@ -60,6 +60,21 @@ impl User {
         self.display_name.as_deref().unwrap_or(&self.user_name)
     }
 
+    /// What the user does, where it is provisioned (`title`).
+    #[must_use]
+    pub fn title(&self) -> Option<&str> {
+        self.attributes.get("title").and_then(Value::as_str)
+    }
+
+    /// Where the user works, where it is provisioned (RFC 7643 section 4.3).
+    #[must_use]
+    pub fn department(&self) -> Option<&str> {
+        let enterprise = self
+            .attributes
+            .get("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User");
+        enterprise?.get("department")?.as_str()
+    }
+
     /// The user as a party to a request, a decision or a grant.
     #[must_use]
     pub fn party(&self, tenant: TenantId) -> Option<Party> {

@@ -3,37 +3,44 @@
 use askama::Template;
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::response::Response as HttpResponse;
+use axum::response::{IntoResponse as _, Response as HttpResponse};
 use hourglass_app::requests::NewRequest;
 use hourglass_app::{activation, emergencies, passkeys, requests};
-use hourglass_domain::Refusal;
-use hourglass_domain::ids::RequestId;
-use hourglass_domain::request::{Activation, Ask};
+use hourglass_domain::duration::AccessDuration;
+use hourglass_domain::ids::{EntitlementId, RequestId};
+use hourglass_domain::request::{Activation, Ask, Request};
+use hourglass_domain::{Refusal, Timestamp};
 use hourglass_web::assets::PASSKEY;
 use hourglass_web::csrf::Form;
 use hourglass_web::extract::Body;
+use hourglass_web::fields::Wrong;
 use hourglass_web::page::{Page, PageError};
 use hourglass_web::session::{Console, Recent};
+use hourglass_web::words::{Html, Words};
+use http::StatusCode;
 use serde::Deserialize;
 
-use super::show::{RequestShown, rules};
-use super::{Challenge, Pages, Place, Response, go, id};
+use super::{Challenge, Pages, Place, Response, go, id, show};
 
 /// What somebody may activate in an emergency.
 struct Offer {
-    id: String,
+    id: EntitlementId,
     name: String,
-    maximum: String,
+    maximum: AccessDuration,
 }
 
 #[derive(Template)]
 #[template(path = "emergency.html")]
 struct Offers<'a> {
+    w: Words,
     offers: Vec<Offer>,
+    typed: EmergencyForm,
+    wrong: Wrong,
     token: &'a str,
 }
 
-pub(crate) async fn offers(State(pages): State<Pages>, console: Console) -> Result<Page, PageError> {
+async fn form(pages: &Pages, console: &Console, typed: EmergencyForm, wrong: Wrong) -> Result<Page, PageError> {
+    let w = console.words();
     let found = emergencies::offers(&pages.api.core, &console.who)
         .await
         .map_err(|error| console.fail(&error))?;
@@ -41,25 +48,39 @@ pub(crate) async fn offers(State(pages): State<Pages>, console: Console) -> Resu
         .into_iter()
         .filter_map(|entitlement| {
             Some(Offer {
-                id: entitlement.id.to_string(),
-                maximum: entitlement.emergency?.maximum.to_string(),
+                id: entitlement.id,
+                maximum: entitlement.emergency?.maximum,
                 name: entitlement.name,
             })
         })
         .collect();
-    let token = console.form_token().as_str();
-    Ok(console.page("Emergency access", &Offers { offers, token }))
+    let content = Offers {
+        w,
+        offers,
+        typed,
+        wrong,
+        token: console.form_token().as_str(),
+    };
+    Ok(console.page(&w.t("emergency-title"), &content))
+}
+
+pub(crate) async fn offers(State(pages): State<Pages>, console: Console) -> Result<Page, PageError> {
+    let typed = EmergencyForm {
+        duration: "30m".to_owned(),
+        ..EmergencyForm::default()
+    };
+    form(&pages, &console, typed, Wrong::default()).await
 }
 
 /// What the form on the emergency page sends.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EmergencyForm {
     entitlement: String,
     duration: String,
     justification: String,
     #[serde(default)]
-    ticket: Option<String>,
+    ticket: String,
 }
 
 impl EmergencyForm {
@@ -72,7 +93,7 @@ impl EmergencyForm {
             ask: Ask {
                 duration: self.duration.parse().map_err(|_| Refusal::invalid("duration", rule))?,
                 justification: self.justification,
-                ticket: self.ticket.filter(|ticket| !ticket.is_empty()),
+                ticket: Some(self.ticket).filter(|ticket| !ticket.is_empty()),
                 starts_at: None,
                 emergency: true,
             },
@@ -80,24 +101,40 @@ impl EmergencyForm {
     }
 }
 
+/// What the rules refuse is told on the form, with what was typed.
 pub(crate) async fn ask(
     State(pages): State<Pages>,
-    form: Form<EmergencyForm, Recent>,
+    sent: Form<EmergencyForm, Recent>,
 ) -> Result<HttpResponse, PageError> {
-    let console = form.console;
-    let new = form.value.read().map_err(|refusal| console.fail(&refusal.into()))?;
-    let render = |request: &hourglass_domain::request::Request| serde_json::json!(request.id);
-    let answer = requests::create(&pages.api.core, &console.who, &new, None, &render)
-        .await
-        .map_err(|error| console.fail(&error))?;
-    let id = answer.body.as_str().unwrap_or_default();
-    Ok(go(&format!("/activate/{id}")))
+    let console = sent.console;
+    let typed = sent.value.clone();
+    let render = |request: &Request| serde_json::json!(request.id);
+    let asked = match sent.value.read() {
+        Ok(new) => requests::create(&pages.api.core, &console.who, &new, None, &render).await,
+        Err(refusal) => Err(refusal.into()),
+    };
+    match asked {
+        Ok(answer) => {
+            let id = answer.body.as_str().unwrap_or_default();
+            Ok(go(&format!("/activate/{id}")))
+        }
+        Err(error) => {
+            let wrong = Wrong::from_error(console.words(), error).map_err(|error| console.fail(&error))?;
+            let page = form(&pages, &console, typed, wrong).await?;
+            Ok(page.status(StatusCode::UNPROCESSABLE_ENTITY).into_response())
+        }
+    }
 }
 
 #[derive(Template)]
 #[template(path = "activate.html")]
 struct OneActivation<'a> {
-    request: RequestShown,
+    w: Words,
+    now: Timestamp,
+    request: &'a Request,
+    state: show::State,
+    start: (String, Option<Html>),
+    critical: bool,
     emergency: bool,
     open: bool,
     has_passkey: bool,
@@ -120,19 +157,25 @@ pub(crate) async fn request(
     if request.activation.is_approved() || party.user != request.beneficiary.user {
         return Err(fail(&Refusal::NotFound { what: "request" }.into()));
     }
-    let in_force = rules(core, request).await.map_err(|error| fail(&error))?;
+    let in_force = show::rules(core, request).await.map_err(|error| fail(&error))?;
     let has_passkey = passkeys::has_usable(core, &request.application, party.user)
         .await
         .map_err(|error| fail(&error))?;
+    let w = console.words();
     let content = OneActivation {
-        request: RequestShown::new(request, in_force.entitlement.value.critical),
+        w,
+        now: console.now(),
+        state: show::state(w, request),
+        start: show::start(w, request),
+        critical: in_force.entitlement.value.critical,
         emergency: request.activation == Activation::Emergency,
         open: request.check_open("activated", console.now()).is_ok(),
         has_passkey,
         token: console.form_token().as_str(),
+        request,
     };
-    let title = format!("Activate {}", request.entitlement_name);
-    Ok(console.page(&title, &content).script(&PASSKEY))
+    let title = w.t1("activate-title", "name", &request.entitlement_name);
+    Ok(console.page(&title, &content).script(&PASSKEY).live())
 }
 
 /// The page's form has no fields but its token.

@@ -151,16 +151,11 @@ fn will(w: Words, dossier: &Dossier, now: Timestamp) -> String {
     if request.kind.extends().is_some() {
         return w.t2("inbox-will-extend", "who", who, "time", w.duration(request.duration));
     }
-    let until = request.starts_at.unwrap_or(now).plus_seconds(request.duration.seconds());
-    let sentence = w.t3(
-        "inbox-will",
-        "who",
-        who,
-        "groups",
-        groups,
-        "until",
-        w.minute(until),
-    );
+    let until = request
+        .starts_at
+        .unwrap_or(now)
+        .plus_seconds(request.duration.seconds());
+    let sentence = w.t3("inbox-will", "who", who, "groups", groups, "until", w.minute(until));
     let more = usize::from(request.quorum).saturating_sub(request.approvals.len() + 1);
     if more == 0 {
         return sentence;
@@ -249,8 +244,8 @@ impl VoteForm {
         let duration = duration.as_deref().map(str::parse).transpose();
         let verdict = match (self.decision, &duration) {
             (Some(Choice::Deny), _) => Verdict::Deny,
-            (Some(Choice::Approve), _) | (None, Some(_)) => Verdict::Approve,
-            (None, None) => return Err(Refusal::invalid("decision", "must be approve or deny")),
+            (Some(Choice::Approve), _) | (None, Ok(Some(_)) | Err(_)) => Verdict::Approve,
+            (None, Ok(None)) => return Err(Refusal::invalid("decision", "must be approve or deny")),
         };
         Ok(Vote {
             verdict,
@@ -314,7 +309,9 @@ pub(crate) async fn decide(
     let wrong = Wrong::from_error(console.words(), error).map_err(|error| console.fail(&error))?;
     let fail = |error: AppError| console.fail(&error);
     let dossier = dossier::gather(core, &console.who, id).await.map_err(fail)?;
-    let page = one(&pages, &console, &dossier, Typed { comment, wrong }).await.map_err(fail)?;
+    let page = one(&pages, &console, &dossier, Typed { comment, wrong })
+        .await
+        .map_err(fail)?;
     Ok(page.status(StatusCode::CONFLICT).into_response())
 }
 

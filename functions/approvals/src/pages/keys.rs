@@ -15,11 +15,12 @@ use hourglass_web::csrf::Form;
 use hourglass_web::extract::{Body, Query};
 use hourglass_web::page::{Page, PageError};
 use hourglass_web::session::{Console, Recent};
+use hourglass_web::words::Words;
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::show::instant;
+use super::show::State as KeyState;
 use super::{Challenge, Pages, Place, Response, Shown, go, message, next};
 
 /// How many characters of a credential id people compare by phone.
@@ -30,10 +31,11 @@ struct KeyShown {
     name: String,
     credential: String,
     short: String,
-    state: String,
-    tone: &'static str,
-    added: String,
-    used: String,
+    state: KeyState,
+    /// From when on it counts for critical access, where it does not yet.
+    critical_from: Option<Timestamp>,
+    added: Timestamp,
+    used: Option<Timestamp>,
     waits: bool,
     usable: bool,
 }
@@ -43,30 +45,28 @@ fn short(credential: &CredentialId) -> String {
 }
 
 impl KeyShown {
-    fn new(record: &KeyRecord, rp_id: &str, now: Timestamp) -> Self {
+    fn new(w: Words, record: &KeyRecord, rp_id: &str, now: Timestamp) -> Self {
         let key = &record.key;
         let usable = key.is_usable(rp_id);
-        let (state, tone) = match (key.status, usable, key.counts(now)) {
-            (KeyStatus::Waiting, ..) => ("◷ waits to be confirmed".to_owned(), "waiting"),
-            (KeyStatus::Removed, ..) => ("removed".to_owned(), ""),
-            (KeyStatus::Usable, false, _) => (format!("✕ void: made for {}", key.rp_id), "failing"),
-            (KeyStatus::Usable, true, Ok(())) => ("✓ in use".to_owned(), "good"),
-            (KeyStatus::Usable, true, Err(refusal)) => match refusal {
-                Refusal::KeyCoolsDown { until } => (
-                    format!("✓ in use; for critical access from {} on", instant(until)),
-                    "soon",
-                ),
-                other => (other.to_string(), "waiting"),
-            },
+        let cools = match key.counts(now) {
+            Err(Refusal::KeyCoolsDown { until }) if usable => Some(until),
+            _ => None,
+        };
+        let (icon, tone, text) = match (key.status, usable, key.counts(now)) {
+            (KeyStatus::Waiting, ..) => ("◷", "waiting", w.t("keys-state-waiting")),
+            (KeyStatus::Removed, ..) => ("–", "", w.t("keys-state-removed")),
+            (KeyStatus::Usable, false, _) => ("✕", "failing", w.t1("keys-state-void", "host", &key.rp_id)),
+            (KeyStatus::Usable, true, Err(refusal)) if cools.is_none() => ("✕", "failing", w.refusal(&refusal)),
+            (KeyStatus::Usable, true, Ok(()) | Err(_)) => ("✓", "good", w.t("keys-state-usable")),
         };
         Self {
             name: key.name.clone(),
             credential: key.credential.to_string(),
             short: short(&key.credential),
-            state,
-            tone,
-            added: instant(key.registered_at),
-            used: record.used_at.map_or_else(|| "never".to_owned(), instant),
+            state: KeyState { icon, tone, text },
+            critical_from: cools,
+            added: key.registered_at,
+            used: record.used_at,
             waits: key.status == KeyStatus::Waiting,
             usable,
         }
@@ -76,7 +76,8 @@ impl KeyShown {
 #[derive(Template)]
 #[template(path = "passkeys.html")]
 struct Own<'a> {
-    message: &'static str,
+    w: Words,
+    message: Option<String>,
     keys: Vec<KeyShown>,
     has_usable: bool,
     one_usable: bool,
@@ -96,16 +97,17 @@ pub(crate) async fn own(
     let records = passkeys::all_of(core, &console.who.application.value.id, party.user)
         .await
         .map_err(|error| console.fail(&error))?;
-    let rp_id = core.settings.rp_id();
+    let (w, rp_id) = (console.words(), core.settings.rp_id());
     let keys: Vec<KeyShown> = records
         .iter()
         .filter(|stored| stored.value.key.status != KeyStatus::Removed)
-        .map(|stored| KeyShown::new(&stored.value, &rp_id, console.now()))
+        .map(|stored| KeyShown::new(w, &stored.value, &rp_id, console.now()))
         .collect();
     let usable = keys.iter().filter(|key| key.usable).count();
     let waiting = keys.iter().find(|key| key.waits);
     let content = Own {
-        message: message(shown.done.as_deref()),
+        w,
+        message: message(w, shown.done.as_deref()),
         has_usable: usable > 0,
         one_usable: usable == 1,
         waits: waiting.is_some(),
@@ -114,7 +116,7 @@ pub(crate) async fn own(
         token: console.form_token().as_str(),
         keys,
     };
-    Ok(console.page("Passkeys", &content).script(&PASSKEY))
+    Ok(console.page(&w.t("keys-title"), &content).script(&PASSKEY))
 }
 
 /// What the form for a new key sends before the ceremony.
@@ -254,14 +256,15 @@ struct WaitingKey {
     name: String,
     credential: String,
     short: String,
-    added: String,
+    added: Timestamp,
     own: bool,
 }
 
 #[derive(Template)]
 #[template(path = "waiting.html")]
 struct Waiting<'a> {
-    message: &'static str,
+    w: Words,
+    message: Option<String>,
     keys: Vec<WaitingKey>,
     next: Option<String>,
     former_host: Option<String>,
@@ -291,6 +294,7 @@ pub(crate) async fn waiting(
     Query(shown): Query<Shown>,
 ) -> Result<Page, PageError> {
     let core = &pages.api.core;
+    let w = console.words();
     let (after, limit) = shown.paging();
     let page = passkeys::waiting_keys(core, &console.who, after, limit)
         .await
@@ -304,13 +308,13 @@ pub(crate) async fn waiting(
             .await
             .map_err(|error| console.fail(&error.into()))?;
         keys.push(WaitingKey {
-            owner: owner.map_or_else(|| "somebody deleted".to_owned(), |user| user.value.name().to_owned()),
+            owner: owner.map_or_else(|| w.t("keys-owner-gone"), |user| user.value.name().to_owned()),
             object_id: key.object_id.to_string(),
             user: key.owner.to_string(),
             name: key.name.clone(),
             credential: key.credential.to_string(),
             short: short(&key.credential),
-            added: instant(key.registered_at),
+            added: key.registered_at,
             own: me == Some(key.owner),
         });
     }
@@ -324,7 +328,8 @@ pub(crate) async fn waiting(
             .map_err(|error| console.fail(&error))?,
     };
     let content = Waiting {
-        message: message(shown.done.as_deref()),
+        w,
+        message: message(w, shown.done.as_deref()),
         former_host,
         host: core.settings.rp_id(),
         voids,
@@ -332,5 +337,5 @@ pub(crate) async fn waiting(
         next: next(page.next.as_deref()),
         token: console.form_token().as_str(),
     };
-    Ok(console.page("Keys that wait", &content).script(&PASSKEY))
+    Ok(console.page(&w.t("keys-waiting-title"), &content).script(&PASSKEY))
 }

@@ -4,14 +4,16 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response as HttpResponse;
 use hourglass_app::emergencies;
+use hourglass_domain::Timestamp;
 use hourglass_domain::ids::GrantId;
 use hourglass_web::csrf::Form;
 use hourglass_web::extract::Query;
 use hourglass_web::page::{Page, PageError};
 use hourglass_web::session::{Console, Recent};
+use hourglass_web::words::Words;
 use serde::Deserialize;
 
-use super::show::instant;
+use super::show::State as ReviewState;
 use super::{Pages, Shown, go, id, message, next};
 
 /// An emergency, as the page shows it.
@@ -20,16 +22,18 @@ struct EmergencyShown {
     request: String,
     what: String,
     who: String,
-    at: String,
-    state: String,
-    tone: &'static str,
+    at: Timestamp,
+    state: ReviewState,
+    /// By when it is due, while nobody has reviewed it.
+    due: Option<Timestamp>,
     open: bool,
 }
 
 #[derive(Template)]
 #[template(path = "reviews.html")]
 struct Reviews<'a> {
-    message: &'static str,
+    w: Words,
+    message: Option<String>,
     emergencies: Vec<EmergencyShown>,
     next: Option<String>,
     token: &'a str,
@@ -40,6 +44,7 @@ pub(crate) async fn list(
     console: Console,
     Query(shown): Query<Shown>,
 ) -> Result<Page, PageError> {
+    let w = console.words();
     let (after, limit) = shown.paging();
     let page = emergencies::list(&pages.api.core, &console.who, after, limit)
         .await
@@ -51,33 +56,32 @@ pub(crate) async fn list(
         .map(|stored| {
             let emergency = &stored.value;
             let own = me.as_ref().is_none_or(|me| me.same_person(&emergency.by));
-            let (state, tone) = match &emergency.review {
-                Some(review) if review.justified => (format!("✓ justified, says {}", review.by.name), "good"),
-                Some(review) => (format!("✕ not justified, says {}", review.by.name), "failing"),
-                None if emergency.is_overdue(console.now()) => {
-                    (format!("! overdue since {}", instant(emergency.review_by)), "failing")
-                }
-                None => (format!("◷ due by {}", instant(emergency.review_by)), "waiting"),
+            let (icon, tone, text) = match &emergency.review {
+                Some(review) if review.justified => ("✓", "good", w.t1("reviews-justified", "name", &review.by.name)),
+                Some(review) => ("✕", "failing", w.t1("reviews-not-justified", "name", &review.by.name)),
+                None if emergency.is_overdue(console.now()) => ("!", "failing", w.t("reviews-overdue")),
+                None => ("◷", "waiting", w.t("reviews-due")),
             };
             EmergencyShown {
                 grant: emergency.grant.to_string(),
                 request: emergency.request.to_string(),
                 what: emergency.entitlement_name.clone(),
                 who: emergency.by.name.clone(),
-                at: instant(emergency.activated_at),
-                state,
-                tone,
+                at: emergency.activated_at,
+                state: ReviewState { icon, tone, text },
+                due: emergency.review.is_none().then_some(emergency.review_by),
                 open: emergency.review.is_none() && !own,
             }
         })
         .collect();
     let content = Reviews {
-        message: message(shown.done.as_deref()),
+        w,
+        message: message(w, shown.done.as_deref()),
         emergencies,
         next: next(page.next.as_deref()),
         token: console.form_token().as_str(),
     };
-    Ok(console.page("Emergencies to review", &content))
+    Ok(console.page(&w.t("reviews-title"), &content))
 }
 
 /// What the form under an emergency sends.

@@ -43,7 +43,13 @@ fn one(w: Words, dossier: &Dossier, risk: &Risk) -> RiskShown {
         ),
         Risk::NewAccount { whose, since } => (
             w.t("inbox-risk-new-account"),
-            w.t2("inbox-careful-new-account", "name", person(*whose), "since", w.minute(since)),
+            w.t2(
+                "inbox-careful-new-account",
+                "name",
+                person(*whose),
+                "since",
+                w.minute(since),
+            ),
         ),
         Risk::NotActive { whose } => (
             w.t("inbox-risk-not-active"),
@@ -60,16 +66,15 @@ fn one(w: Words, dossier: &Dossier, risk: &Risk) -> RiskShown {
             } else {
                 "inbox-careful-copied"
             };
-            (
-                w.t("inbox-risk-copied"),
-                w.t2(key, "name", name, "at", w.minute(at)),
-            )
+            (w.t("inbox-risk-copied"), w.t2(key, "name", name, "at", w.minute(at)))
         }
     };
     RiskShown { short, sentence, place }
 }
 
 fn list(others: &[Alike]) -> String {
-    let each = others.iter().map(|other| format!("{} ({})", other.name, other.user_name));
+    let each = others
+        .iter()
+        .map(|other| format!("{} ({})", other.name, other.user_name));
     each.collect::<Vec<_>>().join(", ")
 }

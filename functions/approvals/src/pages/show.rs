@@ -18,7 +18,7 @@ pub(crate) struct State {
 pub(crate) fn state(w: Words, request: &Request) -> State {
     let (icon, tone, text) = match request.status {
         RequestStatus::Pending => ("◷", "waiting", waiting(w, request)),
-        RequestStatus::Approved => ("✓", "good", w.t("inbox-state-approved")),
+        RequestStatus::Approved => ("✓", "good", approved(w, request)),
         RequestStatus::Denied => ("✕", "failing", w.t("inbox-state-denied")),
         RequestStatus::Cancelled => ("–", "", w.t("inbox-state-cancelled")),
         RequestStatus::Lapsed => ("–", "", w.t("inbox-state-lapsed")),
@@ -37,6 +37,14 @@ fn waiting(w: Words, request: &Request) -> String {
         ),
         Activation::SelfApproved => w.t("inbox-state-self"),
         Activation::Emergency => w.t("inbox-state-emergency"),
+    }
+}
+
+fn approved(w: Words, request: &Request) -> String {
+    match request.activation {
+        Activation::Approved => w.t("inbox-state-approved"),
+        Activation::SelfApproved => w.t("inbox-state-self-approved"),
+        Activation::Emergency => w.t("inbox-state-in-emergency"),
     }
 }
 

@@ -39,6 +39,7 @@ type Named = (&'static str, Parameter);
 impl Refusal {
     /// What the sentence names, in the order in which the English one does.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "an arm for each refusal, and nothing else")]
     pub fn parameters(&self) -> Vec<Named> {
         use Parameter::{At, Code, Durations, Number};
         match self {
