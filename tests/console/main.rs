@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod admin;
 mod emergency;
 mod lapse;
 mod passkeys;
