@@ -72,8 +72,14 @@ async fn the_checklist_says_what_is_still_to_be_done() -> anyhow::Result<()> {
     let stage = stage().await?;
     let ola = desk(&stage).await?;
     let home = ola.open("/admin").await?.html;
-    assert!(home.contains("You have a passkey that counts") && home.contains("not yet"), "{home}");
-    assert!(home.contains("A group can be requested") && home.contains("done"), "{home}");
+    assert!(
+        home.contains("You have a passkey that counts") && home.contains("not yet"),
+        "{home}"
+    );
+    assert!(
+        home.contains("A group can be requested") && home.contains("done"),
+        "{home}"
+    );
     stage.stop().await;
     Ok(())
 }
@@ -125,7 +131,12 @@ async fn an_entitlement_is_made_and_changed_and_what_was_typed_is_kept() -> anyh
     assert!(late.html.contains("value=\"Networks\""), "{}", late.html);
     let found = ola.open("/admin/entitlements?q=networks").await?.html;
     assert!(found.contains(id) && found.contains("critical"), "{found}");
-    assert!(!ola.open("/admin/entitlements?q=nothing-like-it").await?.html.contains(id));
+    assert!(
+        !ola.open("/admin/entitlements?q=nothing-like-it")
+            .await?
+            .html
+            .contains(id)
+    );
     stage.stop().await;
     Ok(())
 }
@@ -147,7 +158,10 @@ async fn synced_groups_are_switched_on_together_and_one_that_cannot_be_is_named(
     assert_eq!(shown.status, 422, "{}", shown.html);
     assert!(shown.html.contains("security-approvers:"), "{}", shown.html);
     let found = ola.open("/admin/entitlements?q=payroll-operators").await?.html;
-    assert!(found.contains("One entitlement") || found.contains("entitlements</caption>"), "{found}");
+    assert!(
+        found.contains("One entitlement") || found.contains("entitlements</caption>"),
+        "{found}"
+    );
     let nothing = ola.form(page, page, &[("eligible_kind", "nobody")]).await?;
     assert_eq!(nothing.status, 422);
     assert!(nothing.html.contains("1 to 50"), "{}", nothing.html);
@@ -173,12 +187,18 @@ async fn the_template_shows_how_texts_read_and_refuses_what_cannot_be_filled_in(
         fields.extend(more);
         fields
     };
-    let looked = ola.form(page, page, &fields("Bye: {{ entitlement }}", &[("look", "yes")])).await?;
+    let looked = ola
+        .form(page, page, &fields("Bye: {{ entitlement }}", &[("look", "yes")]))
+        .await?;
     assert_eq!(looked.status, 200, "{}", looked.html);
     assert!(looked.html.contains("Bye: prod-admins"), "{}", looked.html);
     let wrong = ola.form(page, page, &fields("Bye: {{ entitelment }}", &[])).await?;
     assert_eq!(wrong.status, 422, "{}", wrong.html);
-    assert!(wrong.html.contains("entitelment") && wrong.html.contains("is not known here"), "{}", wrong.html);
+    assert!(
+        wrong.html.contains("entitelment") && wrong.html.contains("is not known here"),
+        "{}",
+        wrong.html
+    );
     let saved = ola.form(page, page, &fields("Bye: {{ entitlement }}", &[])).await?;
     assert_eq!(saved.status, 303, "{}", saved.html);
     let shown = ola.open("/admin/template?done=saved").await?.html;
@@ -199,13 +219,19 @@ async fn people_and_groups_are_found_with_their_ids_and_memberships() -> anyhow:
     let place = found.split("/admin/directory/users/").nth(1).unwrap();
     let place = format!("/admin/directory/users/{}", place.split('"').next().unwrap());
     let page = ola.open(&place).await?.html;
-    assert!(page.contains(&stage.company.requester.id.to_string()) && page.contains(">sre</a>"), "{page}");
+    assert!(
+        page.contains(&stage.company.requester.id.to_string()) && page.contains(">sre</a>"),
+        "{page}"
+    );
     assert!(ola.open("/admin/directory?q=nobody").await?.html.contains("“nobody”"));
     let groups = ola.open("/admin/directory/groups?q=SRE").await?.html;
     let place = groups.split("/admin/directory/groups/").nth(1).unwrap();
     let place = format!("/admin/directory/groups/{}", place.split('"').next().unwrap());
     assert!(ola.open(&place).await?.html.contains(name.as_str()));
-    for missing in ["/admin/directory/users/x", "/admin/directory/groups/00000000-0000-0000-0000-000000000000"] {
+    for missing in [
+        "/admin/directory/users/x",
+        "/admin/directory/groups/00000000-0000-0000-0000-000000000000",
+    ] {
         assert_eq!(ola.open(missing).await?.status, 404, "{missing}");
     }
     stage.stop().await;

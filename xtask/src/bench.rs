@@ -23,6 +23,18 @@ pub(crate) enum Bench {
         #[arg(long, default_value = "bench")]
         profile: String,
     },
+    /// Every page of the console in a company with 5,000 entitlements and 20,000 users
+    Pages {
+        /// How many users
+        #[arg(long, default_value_t = 20_000)]
+        users: u32,
+        /// How many entitlements
+        #[arg(long, default_value_t = 5_000)]
+        entitlements: u32,
+        /// How to build; anything but `bench` is for work on the benchmark itself
+        #[arg(long, default_value = "bench")]
+        profile: String,
+    },
     /// SCIM through HTTP on the embedded store: rates, a first load, and what one member costs in a large group
     Scim {
         /// Members of the large group; with another number the figures about 100,000 are absent
@@ -66,6 +78,16 @@ pub(crate) fn run(shell: &Shell, bench: &Bench) -> Result<()> {
         Bench::Burst { grants, profile } => {
             let mut command = shell.cargo(&["bench", "--locked", "--package", "hourglass-tests", "--bench", "burst"]);
             command.args(["--profile", profile, "--", "--grants", &grants.to_string()]);
+            process::output(&mut command)?
+        }
+        Bench::Pages {
+            users,
+            entitlements,
+            profile,
+        } => {
+            let mut command = shell.cargo(&["bench", "--locked", "--package", "hourglass-tests", "--bench", "pages"]);
+            command.args(["--profile", profile, "--", "--users", &users.to_string()]);
+            command.args(["--entitlements", &entitlements.to_string()]);
             process::output(&mut command)?
         }
         Bench::Scim {
