@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use hourglass_domain::Refusal;
 use hourglass_domain::directory::User;
 use hourglass_domain::entitlement::{ApprovalMode, Entitlement, Principals};
 use hourglass_domain::grant::Grant;
@@ -12,6 +11,7 @@ use hourglass_domain::ids::{EntitlementId, GrantId, GroupId, RequestId, UserId};
 use hourglass_domain::request::{Request, RequestStatus, check_requestable};
 use hourglass_domain::roles::Scope;
 use hourglass_domain::target::{Target, TargetFacts};
+use hourglass_domain::{Refusal, Timestamp};
 
 use crate::caller::Who;
 use crate::change::{read, read_many, read_page};
@@ -54,6 +54,25 @@ pub struct Candidate {
     pub held: Option<Stored<Grant>>,
     /// The open request for it, where there is one.
     pub asked: Option<RequestId>,
+}
+
+impl Candidate {
+    /// # Errors
+    /// When the account holds the entitlement at the time from which it would be asked for (`None`: at once), or asks for it
+    /// already.
+    pub fn check(&self, entitlement: &Entitlement, starts_at: Option<Timestamp>) -> Result<(), Refusal> {
+        let name = || entitlement.name.clone();
+        if self.asked.is_some() {
+            return Err(Refusal::AlreadyRequested { name: name() });
+        }
+        match &self.held {
+            Some(held) if starts_at.is_none_or(|at| at < held.value.expires_at) => Err(Refusal::AlreadyHeld {
+                name: name(),
+                until: held.value.expires_at,
+            }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What asking would meet.

@@ -143,6 +143,14 @@ pub enum Refusal {
         /// The entitlement's name.
         name: String,
     },
+    /// The person has a live grant of this entitlement.
+    #[error("{name} is held until {until} already: extend that, or ask for a start after it.")]
+    AlreadyHeld {
+        /// The entitlement's name.
+        name: String,
+        /// Until when.
+        until: Timestamp,
+    },
     /// The person has too many open requests.
     #[error("You have {open} open requests; at most {limit} may wait at once.")]
     TooManyOpenRequests {
@@ -547,6 +555,7 @@ impl Refusal {
             | Self::TargetUnusable { .. }
             | Self::TooFewApprovers { .. }
             | Self::AlreadyRequested { .. }
+            | Self::AlreadyHeld { .. }
             | Self::RequestNotPending { .. }
             | Self::RequestLapsed { .. }
             | Self::AlreadyDecided
@@ -607,6 +616,7 @@ impl Refusal {
             Self::DurationNotAllowed { .. } => "duration-not-allowed",
             Self::TooFewApprovers { .. } => "too-few-approvers",
             Self::AlreadyRequested { .. } => "already-requested",
+            Self::AlreadyHeld { .. } => "already-held",
             Self::TooManyOpenRequests { .. } => "too-many-open-requests",
             Self::TooOften { what, .. } => what.code(),
             Self::RequestNotPending { .. } => "request-not-pending",

@@ -69,7 +69,7 @@ pub struct Route {
 }
 
 /// All routes, the more specific ones first. The template has the same; a path that matches none is 404.
-pub const ROUTES: [Route; 17] = [
+pub const ROUTES: [Route; 26] = [
     Route {
         method: "POST",
         path: "/v1/requests/{id}/decisions",
@@ -104,6 +104,51 @@ pub const ROUTES: [Route; 17] = [
         method: "ANY",
         path: "/scim/v2/{proxy+}",
         function: "scim",
+    },
+    Route {
+        method: "ANY",
+        path: "/",
+        function: "requests",
+    },
+    Route {
+        method: "ANY",
+        path: "/request",
+        function: "requests",
+    },
+    Route {
+        method: "ANY",
+        path: "/request/{proxy+}",
+        function: "requests",
+    },
+    Route {
+        method: "ANY",
+        path: "/access",
+        function: "requests",
+    },
+    Route {
+        method: "ANY",
+        path: "/access/{proxy+}",
+        function: "requests",
+    },
+    Route {
+        method: "ANY",
+        path: "/requests/{proxy+}",
+        function: "requests",
+    },
+    Route {
+        method: "ANY",
+        path: "/history",
+        function: "requests",
+    },
+    Route {
+        method: "ANY",
+        path: "/history/{proxy+}",
+        function: "requests",
+    },
+    Route {
+        method: "ANY",
+        path: "/now",
+        function: "requests",
     },
     Route {
         method: "ANY",
@@ -667,7 +712,17 @@ mod tests {
             ("GET", "/v1", None),
             ("GET", "/v1/", None),
             ("GET", "/scim/v2", None),
-            ("GET", "/", None),
+            ("GET", "/", Some("requests")),
+            ("GET", "/request", Some("requests")),
+            ("POST", "/request/preview", Some("requests")),
+            ("GET", "/access", Some("requests")),
+            ("POST", "/access/7/end", Some("requests")),
+            ("GET", "/requests/7", Some("requests")),
+            ("GET", "/requests", None),
+            ("GET", "/history", Some("requests")),
+            ("GET", "/history/export.csv", Some("requests")),
+            ("GET", "/now", Some("requests")),
+            ("GET", "/nowhere", None),
             ("GET", "/v2/requests", None),
         ] {
             assert_eq!(

@@ -102,6 +102,7 @@ impl Refusal {
             Self::DurationLonger { asked } => vec![("asked", Durations(vec![*asked]))],
             Self::StepUpRequired { why } => vec![("why", Code(step_up_problem(*why)))],
             Self::ApproverLoop { group } => vec![("group", Parameter::text(group))],
+            Self::AlreadyHeld { name, until } => vec![("name", Parameter::text(name)), ("until", At(*until))],
             Self::BeyondMaximum { name, latest } => vec![("name", Parameter::text(name)), ("latest", At(*latest))],
             Self::NotFailing => vec![("minutes", Number(crate::by_hand::FAILING_SECONDS / 60))],
             Self::ExtendedTooOften { limit } | Self::TooManyKeys { limit } => vec![("limit", Parameter::count(*limit))],
@@ -249,6 +250,10 @@ mod tests {
                 available: 1,
             },
             Refusal::AlreadyRequested { name: name() },
+            Refusal::AlreadyHeld {
+                name: name(),
+                until: at,
+            },
             Refusal::TooManyOpenRequests { open: 20, limit: 20 },
             Refusal::RequestNotPending {
                 status: RequestStatus::Denied,

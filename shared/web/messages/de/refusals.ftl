@@ -55,6 +55,7 @@ problem-too-few-approvers =
        *[other] und nur { $available } können es.
     } Ein Admin muss der Berechtigung oder der Vorlage weitere Genehmigende hinzufügen.
 problem-already-requested = Sie haben bereits eine offene Anfrage für { $name }.
+problem-already-held = { $name } ist bereits bis { $until } vergeben: Verlängern Sie diesen Zugang, oder fragen Sie für einen Beginn danach an.
 problem-too-many-open-requests = Sie haben { $open } offene Anfragen; höchstens { $limit } dürfen gleichzeitig warten.
 problem-too-many-requests = Sie haben zu viel angefragt: Höchstens { $most } Anfragen in { $minutes } Minuten sind erlaubt. Versuchen Sie es in { $seconds } Sekunden wieder.
 problem-too-many-prompts = Bei denen, die das genehmigen, warten schon zu viele Anfragen: Höchstens { $most } in { $minutes } Minuten sind erlaubt. Versuchen Sie es in { $seconds } Sekunden wieder.
