@@ -1,6 +1,6 @@
 //! `functions/requests`: what people ask for, what they have, and what happened.
 //!
-//! HTTP API, JSON under `/v1`. It reads everything of the application and writes requests, orders to end, and answers
+//! HTTP API: JSON under `/v1`, and the pages on which people ask and look. It reads everything of the application and writes requests, orders to end, and answers
 //! to repeated calls; it can touch no target and read no secret.
 
 mod catalogue;
@@ -8,7 +8,9 @@ mod decisions;
 mod grants;
 mod history;
 mod me;
+mod pages;
 mod requests;
+mod timeline;
 
 use std::sync::Arc;
 
@@ -51,10 +53,17 @@ pub fn api() -> OpenApiRouter<Api> {
 /// The function's router.
 pub fn router(services: Services) -> Router {
     let (router, _) = api().split_for_parts();
+    let api = api_of(&services);
     let router = router
-        .with_state(api_of(&services))
+        .with_state(api.clone())
         .route("/v1/openapi.json", axum::routing::get(openapi));
-    serve::finish(cors::on_routes(router, services.config.form_origins.clone()))
+    let pages = pages::Pages {
+        api,
+        index: Arc::default(),
+    };
+    // Forms of other origins call the API; nothing of another origin calls a page.
+    let router = cors::on_routes(router, services.config.form_origins.clone());
+    serve::finish(router.merge(pages::router(pages)))
 }
 
 async fn openapi() -> impl axum::response::IntoResponse {

@@ -46,7 +46,7 @@ async fn visible(core: &Core, who: &Who, id: GrantId) -> Result<(Stored<Grant>, 
 ///
 /// # Errors
 /// When the caller is neither, or may not even see it.
-pub(crate) async fn own(core: &Core, who: &Who, id: GrantId) -> Result<Stored<Grant>> {
+pub async fn own(core: &Core, who: &Who, id: GrantId) -> Result<Stored<Grant>> {
     let (grant, _) = visible(core, who, id).await?;
     let (user, _) = who.party()?;
     if grant.value.beneficiary.user != user.value.id && grant.value.requester.user != user.value.id {

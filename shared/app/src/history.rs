@@ -15,8 +15,8 @@ use crate::change::{read_many, read_page};
 use crate::error::Result;
 use crate::keys;
 use crate::ports::Core;
-use crate::ports::store::{Key, List, Page, Query};
-use crate::records::Stored;
+use crate::ports::store::{Key, List, MOST_KEYS, Page, Query};
+use crate::records::{PersonalTexts, Stored};
 use crate::requests;
 
 /// Most events shown with one entry of a list; the rest is read with [`events`].
@@ -181,6 +181,46 @@ pub async fn events(
     who.require_scope(Scope::RequestsReadWrite)?;
     requests::get(core, who, request).await?;
     stream(core, request, after, limit).await
+}
+
+/// What people wrote beside an event, by name: `justification`, `comment`, `reason`, …
+pub type Texts = BTreeMap<String, String>;
+
+/// As [`events`], each with what people wrote beside it.
+///
+/// # Errors
+/// As [`events`].
+pub async fn events_with_texts(
+    core: &Core,
+    who: &Who,
+    request: RequestId,
+    after: Option<String>,
+    limit: usize,
+) -> Result<Page<(Event, Texts)>> {
+    let page = events(core, who, request, after, limit).await?;
+    let stream = StreamId::request(request);
+    let keys: Vec<Key> = page
+        .items
+        .iter()
+        .filter(|event| event.personal.is_some())
+        .map(|event| keys::audit_personal(&stream, event.seq))
+        .collect();
+    let mut texts: BTreeMap<u64, Texts> = BTreeMap::new();
+    for keys in keys.chunks(MOST_KEYS) {
+        let read = read_many::<PersonalTexts>(&*core.store, keys)
+            .await?
+            .into_iter()
+            .flatten();
+        texts.extend(read.map(|beside| (beside.value.seq, beside.value.personal.fields)));
+    }
+    let items = page.items.into_iter().map(|event| {
+        let texts = texts.remove(&event.seq).unwrap_or_default();
+        (event, texts)
+    });
+    Ok(Page {
+        items: items.collect(),
+        next: page.next,
+    })
 }
 
 async fn stream(core: &Core, request: RequestId, after: Option<String>, limit: usize) -> Result<Page<Event>> {

@@ -2,7 +2,7 @@
 //!
 //! This is for showing. What is sent is judged by [`crate::requests`] all the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hourglass_domain::directory::User;
 use hourglass_domain::entitlement::{ApprovalMode, Entitlement, Principals};
@@ -225,7 +225,7 @@ pub async fn waiting(core: &Core, accounts: &[UserId]) -> Result<Vec<Stored<Requ
 /// # Errors
 /// When the table does not answer.
 pub async fn target_names(core: &Core, targets: Vec<Target>) -> Result<BTreeMap<Target, String>> {
-    let distinct: std::collections::BTreeSet<Target> = targets.into_iter().collect();
+    let distinct: BTreeSet<Target> = targets.into_iter().collect();
     let keys: Vec<Key> = distinct.iter().map(keys::facts).collect();
     let mut names = BTreeMap::new();
     for keys in keys.chunks(MOST_KEYS) {
@@ -249,7 +249,7 @@ pub async fn described(
     ids: Vec<EntitlementId>,
 ) -> Result<BTreeMap<EntitlementId, Entitlement>> {
     let application = &who.application.value.id;
-    let distinct: std::collections::BTreeSet<EntitlementId> = ids.into_iter().collect();
+    let distinct: BTreeSet<EntitlementId> = ids.into_iter().collect();
     let keys: Vec<Key> = distinct
         .into_iter()
         .map(|id| keys::entitlement(application, id))
@@ -260,6 +260,19 @@ pub async fn described(
         found.extend(read.into_iter().flatten().map(|stored| (stored.value.id, stored.value)));
     }
     Ok(found)
+}
+
+/// The names of users for people, as far as they are provisioned.
+///
+/// # Errors
+/// When the table does not answer.
+pub async fn user_names(core: &Core, who: &Who, ids: BTreeSet<UserId>) -> Result<BTreeMap<UserId, String>> {
+    let ids: Vec<UserId> = ids.into_iter().collect();
+    let users = directory::provisioned_users(&*core.store, &who.application.value.id, &ids).await?;
+    let users = users.into_iter().flatten();
+    Ok(users
+        .map(|user| (user.value.id, user.value.name().to_owned()))
+        .collect())
 }
 
 /// Which of some grants somebody has ordered to end, so that nothing more has to be done about them.

@@ -1,0 +1,349 @@
+//! `/access`: what somebody has, what they wait for, and what they had.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
+use hourglass_app::history::search::{self, Line, State as Became};
+use hourglass_app::outlook::{self, Approvers};
+use hourglass_app::{AppError, grants, policy, requests};
+use hourglass_domain::entitlement::{Entitlement, HowTo};
+use hourglass_domain::grant::Grant;
+use hourglass_domain::ids::{EntitlementId, GrantId};
+use hourglass_domain::request::{Ask, REMIND_AGAIN_SECONDS, Request};
+use hourglass_domain::{Refusal, Timestamp};
+use hourglass_web::csrf::Form;
+use hourglass_web::extract::Query;
+use hourglass_web::fields::{Fields, Wrong};
+use hourglass_web::page::{Page, PageError, see_other};
+use hourglass_web::session::Console;
+use hourglass_web::words::Words;
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::look::{GrantShown, Label, LineShown, systems};
+use super::request::{approvers_in_words, approvers_named, length, once, place, ticket_hint};
+use super::{Pages, Shown, address, id};
+
+/// Most past requests on the page; all of them are in the history.
+const MOST_PAST: usize = 15;
+
+/// A grant, with what its owner may do about it.
+struct Held {
+    grant: GrantShown,
+    how_to: Option<HowTo>,
+    account: Option<String>,
+}
+
+/// A request that waits.
+pub(crate) struct Waiting {
+    pub(crate) line: LineShown,
+    pub(crate) approvers: String,
+    pub(crate) named: String,
+    pub(crate) lapses_at: Timestamp,
+    pub(crate) reminded_at: Option<Timestamp>,
+    /// Whether its approvers may be reminded now.
+    pub(crate) remind: bool,
+    /// Whether the person activates it themselves.
+    pub(crate) activate: bool,
+    pub(crate) approved: usize,
+    pub(crate) quorum: u8,
+}
+
+impl Waiting {
+    pub(crate) fn of(words: Words, request: &Request, approvers: &Approvers, now: Timestamp) -> Self {
+        let line = Line {
+            request: hourglass_app::records::Stored {
+                value: request.clone(),
+                version: 0,
+            },
+            grant: None,
+        };
+        let own = request.activation.is_approved();
+        let last = request.reminded_at;
+        Self {
+            line: LineShown::of(words, &line, now),
+            approvers: if own {
+                approvers_in_words(words, approvers, request.quorum)
+            } else {
+                words.t("approvers-none")
+            },
+            named: if own { approvers_named(approvers) } else { String::new() },
+            lapses_at: request.lapses_at,
+            reminded_at: last,
+            remind: own && last.is_none_or(|at| now.seconds_since(at) >= REMIND_AGAIN_SECONDS),
+            activate: !own,
+            approved: request.approvals.len(),
+            quorum: request.quorum,
+        }
+    }
+}
+
+/// A past request, and where to ask for the same again.
+struct Past {
+    line: LineShown,
+    again: String,
+}
+
+#[derive(Template)]
+#[template(path = "access.html")]
+struct AccessContent<'a> {
+    w: Words,
+    now: Timestamp,
+    token: &'a str,
+    message: Option<&'static str>,
+    held: Vec<Held>,
+    waiting: Vec<Waiting>,
+    past: Vec<Past>,
+}
+
+pub(crate) async fn own(
+    State(pages): State<Pages>,
+    console: Console,
+    Query(shown): Query<Shown>,
+) -> Result<Page, PageError> {
+    let w = console.words();
+    let content = content(&pages, &console, shown.message())
+        .await
+        .map_err(|error| console.fail(&error))?;
+    Ok(console.page(&w.t("access-title"), &content).live())
+}
+
+async fn content<'a>(
+    pages: &Pages,
+    console: &'a Console,
+    message: Option<&'static str>,
+) -> Result<AccessContent<'a>, AppError> {
+    let (core, who, w, now) = (&pages.api.core, &console.who, console.words(), console.now());
+    let accounts = search::own_accounts(core, who).await?;
+    let live = search::own_live(core, &accounts).await?;
+    let pending = outlook::waiting(core, &accounts).await?;
+    let lines = search::last_of(core, who, MOST_PAST * 2).await?;
+    let ids = live.iter().map(|grant| grant.value.entitlement);
+    let described = outlook::described(core, who, ids.collect()).await?;
+    let targets = live.iter().flat_map(|grant| grant.value.targets.iter());
+    let names = outlook::target_names(core, targets.map(|target| target.target.clone()).collect()).await?;
+    let standing = live.iter().filter(|grant| grant.value.status.is_live());
+    let ordered = outlook::ordered_to_end(core, standing.map(|grant| grant.value.id)).await?;
+    let several = accounts.len() > 1;
+    let held = live.iter().map(|grant| Held {
+        grant: GrantShown::of(w, &grant.value, &names, &ordered, now),
+        how_to: described
+            .get(&grant.value.entitlement)
+            .and_then(|found| found.how_to.clone()),
+        account: several.then(|| grant.value.beneficiary.name.clone()),
+    });
+    let held = held.collect();
+    let mut waiting = Vec::with_capacity(pending.len());
+    let mut known: BTreeMap<EntitlementId, Approvers> = BTreeMap::new();
+    for request in &pending {
+        let request = &request.value;
+        let approvers = match known.get(&request.entitlement) {
+            Some(approvers) => approvers.clone(),
+            None => outlook::approvers_of(core, request).await?,
+        };
+        waiting.push(Waiting::of(w, request, &approvers, now));
+        known.insert(request.entitlement, approvers);
+    }
+    let over = |line: &&Line| {
+        let became = Became::of(&line.request.value, line.grant.as_ref().map(|grant| &grant.value));
+        !matches!(became, Became::Waiting | Became::Live | Became::Ending)
+    };
+    let past = lines.iter().filter(over).take(MOST_PAST).map(|line| Past {
+        line: LineShown::of(w, line, now),
+        again: again(&line.request.value),
+    });
+    Ok(AccessContent {
+        w,
+        now,
+        token: console.form_token().as_str(),
+        message,
+        held,
+        waiting,
+        past: past.collect(),
+    })
+}
+
+/// Where to ask for the same again: the form filled in.
+pub(crate) fn again(request: &Request) -> String {
+    let own = request.requester.user == request.beneficiary.user;
+    let (entitlement, duration) = (request.entitlement.to_string(), request.duration.to_string());
+    let beneficiary = request.beneficiary.user.to_string();
+    address(
+        "/request",
+        &[
+            ("entitlement", Some(&entitlement)),
+            ("duration", Some(&duration)),
+            ("justification", Some(&request.justification)),
+            ("ticket", request.ticket.as_deref()),
+            ("beneficiary", Some(&beneficiary).filter(|_| !own).map(String::as_str)),
+        ],
+    )
+}
+
+/// A form without fields.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}
+
+pub(crate) async fn end(
+    State(pages): State<Pages>,
+    Path(text): Path<String>,
+    sent: Form<Nothing>,
+) -> Result<Response, PageError> {
+    let console = sent.console;
+    let grant: GrantId = id(&console, "grant", &text)?;
+    grants::check_in(&pages.api.core, &console.who, grant)
+        .await
+        .map_err(|error| console.fail(&error))?;
+    Ok(see_other("/access?done=ended"))
+}
+
+/// What was typed to ask for more time.
+#[derive(Clone, Debug, Default)]
+struct More {
+    duration: String,
+    justification: String,
+    ticket: String,
+    once: String,
+}
+
+impl More {
+    fn read(mut fields: Fields) -> Result<Self, Refusal> {
+        let more = Self {
+            duration: fields.take("duration")?,
+            justification: fields.take("justification")?,
+            ticket: fields.take("ticket")?,
+            once: fields.take("once")?,
+        };
+        fields.done()?;
+        Ok(more)
+    }
+
+    fn ask(&self) -> Result<Ask, Refusal> {
+        Ok(Ask {
+            duration: length(&self.duration)?,
+            justification: self.justification.clone(),
+            ticket: Some(self.ticket.clone()).filter(|ticket| !ticket.is_empty()),
+            starts_at: None,
+            emergency: false,
+        })
+    }
+}
+
+/// One of the durations, and until when it would last.
+struct Longer {
+    value: String,
+    text: String,
+    until: Timestamp,
+    checked: bool,
+}
+
+#[derive(Template)]
+#[template(path = "extend.html")]
+struct ExtendContent<'a> {
+    w: Words,
+    now: Timestamp,
+    wrong: &'a Wrong,
+    token: &'a str,
+    grant: String,
+    entitlement: &'a Entitlement,
+    label: Label,
+    systems: String,
+    expires_at: Timestamp,
+    latest: Timestamp,
+    lengths: Vec<Longer>,
+    ticket_hint: String,
+    more: More,
+}
+
+pub(crate) async fn extension(
+    State(pages): State<Pages>,
+    console: Console,
+    Path(text): Path<String>,
+) -> Result<Page, PageError> {
+    let grant = grant_of(&pages, &console, &text).await?;
+    extend_form(&pages, &console, &grant, More::default(), &Wrong::default())
+        .await
+        .map_err(|error| console.fail(&error))
+}
+
+/// A grant that the caller may extend, or is told why they cannot.
+async fn grant_of(pages: &Pages, console: &Console, text: &str) -> Result<Grant, PageError> {
+    let id: GrantId = id(console, "grant", text)?;
+    let found = grants::own(&pages.api.core, &console.who, id).await;
+    found.map(|grant| grant.value).map_err(|error| console.fail(&error))
+}
+
+async fn extend_form(
+    pages: &Pages,
+    console: &Console,
+    grant: &Grant,
+    mut more: More,
+    wrong: &Wrong,
+) -> Result<Page, AppError> {
+    let (core, w) = (&pages.api.core, console.words());
+    let in_force = policy::in_force(&*core.store, &grant.application, grant.entitlement).await?;
+    let entitlement = &in_force.entitlement.value;
+    let latest = in_force.latest_end(grant);
+    let allowed = entitlement.durations_in_force(&in_force.template.value);
+    let lengths: Vec<Longer> = allowed
+        .into_iter()
+        .map(|length| (length, length.end_from(grant.expires_at)))
+        .filter(|(_, until)| *until <= latest)
+        .enumerate()
+        .map(|(place, (length, until))| Longer {
+            value: length.to_string(),
+            text: w.duration(length),
+            until,
+            checked: if more.duration.is_empty() {
+                place == 0
+            } else {
+                more.duration == length.to_string()
+            },
+        })
+        .collect();
+    more.once = core.ids.uuid().to_string();
+    let content = ExtendContent {
+        w,
+        now: console.now(),
+        wrong,
+        token: console.form_token().as_str(),
+        grant: grant.id.to_string(),
+        entitlement,
+        label: Label::of_grant(w, grant),
+        systems: systems(w, grant.targets.iter().map(|target| &target.target)),
+        expires_at: grant.expires_at,
+        latest,
+        lengths,
+        ticket_hint: ticket_hint(w, entitlement),
+        more,
+    };
+    Ok(console.page(&w.t1("extend-title", "name", &grant.entitlement_name), &content))
+}
+
+pub(crate) async fn extend(
+    State(pages): State<Pages>,
+    Path(text): Path<String>,
+    sent: Form<Fields>,
+) -> Result<Response, PageError> {
+    let console = sent.console;
+    let fail = |error: AppError| console.fail(&error);
+    let more = More::read(sent.value).map_err(|refusal| fail(refusal.into()))?;
+    let grant = grant_of(&pages, &console, &text).await?;
+    let said = format!("{} {} {}", more.duration, more.justification, more.ticket);
+    let once = once(&console, &format!("/access/{}/extend", grant.id), &more.once, &said);
+    let made = match more.ask() {
+        Ok(ask) => requests::extend(&pages.api.core, &console.who, grant.id, &ask, once.as_ref(), &place).await,
+        Err(refusal) => Err(refusal.into()),
+    };
+    let wrong = match made {
+        Ok(answer) => return Ok(see_other(answer.body.as_str().unwrap_or("/access"))),
+        Err(error) => Wrong::from_error(console.words(), error).map_err(fail)?,
+    };
+    let page = extend_form(&pages, &console, &grant, more, &wrong)
+        .await
+        .map_err(fail)?;
+    Ok(page.status(StatusCode::UNPROCESSABLE_ENTITY).into_response())
+}

@@ -1,0 +1,296 @@
+//! The history as files: CSV (RFC 4180) and NDJSON, part by part, with the filters of the page.
+//!
+//! A part has a bound, because a function's answer has one. Where there is more, the answer says where the next part is
+//! (`Link`, RFC 8288), and so does the page of parts.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use hourglass_app::history::search::{Bounds, Line, MOST_FOR_MUCH, Part, widest};
+use hourglass_domain::Timestamp;
+use hourglass_web::extract::Query;
+use hourglass_web::page::{Page, PageError};
+use hourglass_web::problem::Problem;
+use hourglass_web::session::Console;
+use hourglass_web::views::{GrantView, RequestView};
+use hourglass_web::words::Words;
+use http::{HeaderValue, header};
+use serde::Serialize;
+
+use super::history::{Looked, found, whose_of};
+use super::{Pages, cursor};
+
+/// Most lines of a part.
+const MOST_LINES: usize = 2_000;
+/// Most bytes of a part.
+const MOST_BYTES: usize = 4_000_000;
+
+const BOUNDS: Bounds = Bounds {
+    lines: MOST_LINES,
+    looked_at: MOST_FOR_MUCH,
+};
+
+/// The columns of the CSV file, and their names.
+const COLUMNS: [&str; 25] = [
+    "request",
+    "status",
+    "activation",
+    "extends",
+    "entitlement",
+    "entitlement_name",
+    "targets",
+    "requester",
+    "requester_object_id",
+    "requester_name",
+    "beneficiary",
+    "beneficiary_object_id",
+    "beneficiary_name",
+    "duration",
+    "justification",
+    "ticket",
+    "approvers",
+    "requested_at",
+    "closed_at",
+    "grant",
+    "grant_status",
+    "starts_at",
+    "expires_at",
+    "ended_at",
+    "ended_because",
+];
+
+/// A cell: quoted where it has to be (RFC 4180 section 2), and never a formula. Spreadsheets take what begins with one of
+/// `=`, `+`, `-`, `@`, tab or carriage return for one; with an apostrophe before it, it is text (OWASP, "CSV Injection").
+fn cell(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    if text.contains([',', '"', '\r', '\n', ';', '\t', '\'']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text
+    }
+}
+
+fn row<'a>(cells: impl IntoIterator<Item = &'a str>) -> String {
+    let cells: Vec<String> = cells.into_iter().map(cell).collect();
+    format!("{}\r\n", cells.join(","))
+}
+
+fn csv_line(line: &Line) -> String {
+    let request = &line.request.value;
+    let view = RequestView::from(request);
+    let grant = line.grant.as_ref().map(|grant| GrantView::from(&grant.value));
+    let of_grant = |get: &dyn Fn(&GrantView) -> String| grant.as_ref().map(get).unwrap_or_default();
+    let approvers: Vec<&str> = request
+        .approvals
+        .iter()
+        .map(|approval| approval.approver.name.as_str())
+        .collect();
+    let cells = [
+        view.id,
+        view.status,
+        request.activation.name().to_owned(),
+        view.extends.unwrap_or_default(),
+        view.entitlement,
+        view.entitlement_name,
+        view.targets.join(" "),
+        request.requester.user.to_string(),
+        request.requester.object_id.to_string(),
+        request.requester.name.clone(),
+        request.beneficiary.user.to_string(),
+        request.beneficiary.object_id.to_string(),
+        request.beneficiary.name.clone(),
+        view.duration,
+        view.justification,
+        view.ticket.unwrap_or_default(),
+        approvers.join("; "),
+        view.created_at,
+        view.closed_at.unwrap_or_default(),
+        of_grant(&|grant| grant.id.clone()),
+        of_grant(&|grant| grant.status.clone()),
+        of_grant(&|grant| grant.starts_at.clone()),
+        of_grant(&|grant| grant.expires_at.clone()),
+        of_grant(&|grant| grant.ended_at.clone().unwrap_or_default()),
+        of_grant(&|grant| grant.ended_because.clone().unwrap_or_default()),
+    ];
+    row(cells.iter().map(String::as_str))
+}
+
+/// A line of the NDJSON file.
+#[derive(Serialize)]
+struct Record {
+    request: RequestView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant: Option<GrantView>,
+}
+
+fn json_line(line: &Line) -> String {
+    let record = Record {
+        request: RequestView::from(&line.request.value),
+        grant: line.grant.as_ref().map(|grant| GrantView::from(&grant.value)),
+    };
+    let mut text = serde_json::to_string(&record).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// What of a part fits into one answer, and where the next part begins.
+fn written(part: &Part, begin: String, line: impl Fn(&Line) -> String, most: usize) -> (String, Option<String>) {
+    let mut text = begin;
+    let mut last = None;
+    for one in &part.lines {
+        let one_line = line(one);
+        if text.len() + one_line.len() > most && last.is_some() {
+            return (text, last);
+        }
+        text.push_str(&one_line);
+        let request = &one.request.value;
+        last = Some(format!("{}#{}", request.created_at, request.id));
+    }
+    (text, part.next.clone())
+}
+
+async fn file(
+    pages: &Pages,
+    console: &Console,
+    looked: &Looked,
+    kind: (&'static str, &'static str),
+    begin: String,
+    line: impl Fn(&Line) -> String,
+) -> Result<Response, PageError> {
+    let (extension, media_type) = kind;
+    let (filter, wrong) = looked.filter(console.words());
+    if let Some((field, why)) = wrong.all().next() {
+        let problem = Problem::bad_request("invalid-field", field.map(str::to_owned), why);
+        return Err(console.problem(problem));
+    }
+    let part = found(pages, console, looked, &filter, BOUNDS, "export")
+        .await
+        .map_err(|error| console.fail(&error))?;
+    let (text, next) = written(&part, begin, line, MOST_BYTES);
+    let day: String = console.now().to_string().chars().take(10).collect();
+    let mut response = text.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let name = format!("attachment; filename=\"hourglass-history-{day}.{extension}\"");
+    put(headers, header::CONTENT_DISPOSITION, &name);
+    if let Some(next) = cursor(next.as_deref()) {
+        let place = looked.at(&format!("/history/export.{extension}"), &[("cursor", Some(&next))]);
+        put(headers, header::LINK, &format!("<{place}>; rel=\"next\""));
+    }
+    Ok(response)
+}
+
+fn put(headers: &mut http::HeaderMap, name: http::HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+pub(crate) async fn csv(
+    State(pages): State<Pages>,
+    console: Console,
+    Query(looked): Query<Looked>,
+) -> Result<Response, PageError> {
+    let kind = ("csv", "text/csv; charset=utf-8; header=present");
+    file(&pages, &console, &looked, kind, row(COLUMNS), csv_line).await
+}
+
+pub(crate) async fn ndjson(
+    State(pages): State<Pages>,
+    console: Console,
+    Query(looked): Query<Looked>,
+) -> Result<Response, PageError> {
+    let kind = ("ndjson", "application/x-ndjson");
+    file(&pages, &console, &looked, kind, String::new(), json_line).await
+}
+
+#[derive(Template)]
+#[template(path = "export.html")]
+struct ExportContent {
+    w: Words,
+    whose: &'static str,
+    count: usize,
+    newest: Option<Timestamp>,
+    oldest: Option<Timestamp>,
+    csv: String,
+    ndjson: String,
+    next: Option<String>,
+    back: String,
+}
+
+/// One part with its files, and the way to the next.
+pub(crate) async fn parts(
+    State(pages): State<Pages>,
+    console: Console,
+    Query(looked): Query<Looked>,
+) -> Result<Page, PageError> {
+    let w = console.words();
+    let (filter, _) = looked.filter(w);
+    let part = found(&pages, &console, &looked, &filter, BOUNDS, "export")
+        .await
+        .map_err(|error| console.fail(&error))?;
+    // As long as the longer of the two files may be, so that both end where the next part begins.
+    let size = |line: &Line| {
+        let mut longer = csv_line(line);
+        let json = json_line(line);
+        if json.len() > longer.len() {
+            longer = json;
+        }
+        longer
+    };
+    let (text, next) = written(&part, row(COLUMNS), size, MOST_BYTES);
+    let mut count = part.lines.len();
+    if next != part.next {
+        count = text.matches('\n').count();
+    }
+    let at = |line: &Line| line.request.value.created_at;
+    let here = looked.cursor.as_deref();
+    let next = cursor(next.as_deref());
+    let content = ExportContent {
+        w,
+        whose: whose_of(widest(&console.who)),
+        count,
+        newest: part.lines.first().map(at),
+        oldest: part.lines.get(..count).unwrap_or(&part.lines).last().map(at),
+        csv: looked.at("/history/export.csv", &[("cursor", here)]),
+        ndjson: looked.at("/history/export.ndjson", &[("cursor", here)]),
+        next: next.map(|next| looked.at("/history/export", &[("cursor", Some(&next))])),
+        back: looked.at("/history", &[]),
+    };
+    Ok(console.page(&w.t("export-title"), &content))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        for evil in [
+            "=HYPERLINK(\"http://fabrikam.example\",\"x\")",
+            "+1+1",
+            "-2+3",
+            "@SUM(A1)",
+            "\t=1",
+            "\r=1",
+            "＝1",
+        ] {
+            let cell = cell(evil);
+            assert!(cell.starts_with('\'') || cell.starts_with("\"'"), "{cell}");
+        }
+        assert_eq!(cell("prod-admins"), "prod-admins");
+        assert_eq!(cell("1+1"), "1+1", "only what begins with it");
+    }
+
+    #[test]
+    fn cells_are_quoted_as_rfc_4180_has_it() {
+        assert_eq!(cell("a,b"), "\"a,b\"");
+        assert_eq!(cell("say \"yes\""), "\"say \"\"yes\"\"\"");
+        assert_eq!(cell("two\r\nlines"), "\"two\r\nlines\"");
+        assert_eq!(row(["a", "", "c,d"]), "a,,\"c,d\"\r\n");
+        assert_eq!(row(COLUMNS).matches(',').count(), 24);
+    }
+}
