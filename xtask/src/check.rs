@@ -22,7 +22,7 @@ pub(crate) fn everything(shell: &Shell, figures: &mut Figures) -> Result<()> {
     figures.count_tests(passed);
     openid_provider(shell, figures)?;
     figures.step("sim", || sim::run(shell, &sim::Options::default()))?;
-    browser(shell, figures)?;
+    browser(shell, figures, &browser::Options::default())?;
     scim(shell, figures)?;
     template(shell, figures)?;
     figures.step("package", || package::build(shell, &package::Options::default()))?;
@@ -79,8 +79,8 @@ fn openid_provider(shell: &Shell, figures: &mut Figures) -> Result<()> {
 }
 
 /// The console in a real browser.
-pub(crate) fn browser(shell: &Shell, figures: &mut Figures) -> Result<()> {
-    let checked = figures.step("browser", || browser::run(shell))?;
+pub(crate) fn browser(shell: &Shell, figures: &mut Figures, options: &browser::Options) -> Result<()> {
+    let checked = figures.step("browser", || browser::run(shell, options))?;
     figures.count_tests(checked);
     Ok(())
 }

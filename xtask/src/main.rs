@@ -20,7 +20,7 @@ mod tools;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use process::{Figures, Shell};
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 /// Commands of the Hourglass repository.
 #[derive(Parser)]
@@ -44,7 +44,12 @@ enum Command {
     /// The rules that no compiler knows: layers, one TLS stack, module headers, permissions and their reasons
     Tidy,
     /// Go through the console with a real browser
-    Browser,
+    Browser(browser::Options),
+    /// Take a picture of every page of the console, light and dark, wide and narrow
+    Screenshots {
+        /// Where they go; under the repository's root, unless it is an absolute path
+        folder: PathBuf,
+    },
     /// Two public suites for SCIM servers, against the laptop program
     Scim,
     /// cfn-lint and `sam validate --lint` on template.yaml
@@ -95,7 +100,8 @@ fn obey(command: &Command) -> Result<()> {
         Command::Lint => check::lint(&shell, &mut figures)?,
         Command::Deny => check::deny(&shell, &mut figures)?,
         Command::Tidy => figures.step("tidy", || tidy::run(&shell))?,
-        Command::Browser => check::browser(&shell, &mut figures)?,
+        Command::Browser(options) => check::browser(&shell, &mut figures, options)?,
+        Command::Screenshots { folder } => return browser::screenshots(&shell, folder),
         Command::Scim => check::scim(&shell, &mut figures)?,
         Command::Template => check::template(&shell, &mut figures)?,
         Command::Openapi => check::openapi(&shell, &mut figures)?,

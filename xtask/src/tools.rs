@@ -5,7 +5,10 @@
 
 use crate::process::{self, Shell, missing};
 use anyhow::{Context, Result};
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// Version of cargo-deny.
 const CARGO_DENY: &str = "0.20.2";
@@ -96,14 +99,16 @@ fn npm_folder(shell: &Shell, name: &str) -> PathBuf {
 }
 
 /// Installs what the lock file in a folder of infra/tools pins, with a digest for each part. A copy of that file says what
-/// was installed; the script that uses it is small and copied every time.
-fn npm(shell: &Shell, name: &str, script: &str, purpose: &str) -> Result<()> {
+/// was installed; the scripts that use it are small and copied every time.
+fn npm(shell: &Shell, name: &str, purpose: &str) -> Result<()> {
     let (from, to) = (shell.root().join("infra/tools").join(name), npm_folder(shell, name));
     fs::create_dir_all(&to).with_context(|| format!("{} cannot be made", to.display()))?;
     let copy = |file: &str| {
         fs::copy(from.join(file), to.join(file)).with_context(|| format!("infra/tools/{name}/{file} cannot be copied"))
     };
-    copy(script)?;
+    for script in scripts(&from)? {
+        copy(&script)?;
+    }
     let lock = from.join("package-lock.json");
     let wanted = fs::read_to_string(&lock).with_context(|| lock.display().to_string())?;
     let made_from = to.join("installed.json");
@@ -126,20 +131,27 @@ fn npm(shell: &Shell, name: &str, script: &str, purpose: &str) -> Result<()> {
     fs::write(&made_from, wanted).with_context(|| format!("{} cannot be written", made_from.display()))
 }
 
+/// The names of the scripts in a folder.
+fn scripts(folder: &Path) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let entries = fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+    for entry in entries {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".mjs") {
+            found.push(name);
+        }
+    }
+    Ok(found)
+}
+
 fn openid_provider(shell: &Shell) -> Result<()> {
-    npm(
-        shell,
-        PROVIDER,
-        "provider.mjs",
-        "the OpenID provider that signing in is tested with",
-    )
+    npm(shell, PROVIDER, "the OpenID provider that signing in is tested with")
 }
 
 fn browser(shell: &Shell) -> Result<()> {
     npm(
         shell,
         BROWSER,
-        "console.mjs",
         "what drives the browser that the console is tested with",
     )?;
     chromium(shell).map(drop)

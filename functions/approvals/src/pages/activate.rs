@@ -17,10 +17,9 @@ use hourglass_web::fields::Wrong;
 use hourglass_web::page::{Page, PageError};
 use hourglass_web::session::{Console, Recent};
 use hourglass_web::words::{Html, Words};
-use http::StatusCode;
 use serde::Deserialize;
 
-use super::{Challenge, Pages, Place, Response, go, id, show};
+use super::{Challenge, Pages, Place, Response, go, id, refused, show};
 
 /// What somebody may activate in an emergency.
 struct Offer {
@@ -119,9 +118,9 @@ pub(crate) async fn ask(
             Ok(go(&format!("/activate/{id}")))
         }
         Err(error) => {
-            let wrong = Wrong::from_error(console.words(), error).map_err(|error| console.fail(&error))?;
+            let (status, wrong) = refused(console.words(), error).map_err(|error| console.fail(&error))?;
             let page = form(&pages, &console, typed, wrong).await?;
-            Ok(page.status(StatusCode::UNPROCESSABLE_ENTITY).into_response())
+            Ok(page.status(status).into_response())
         }
     }
 }

@@ -21,11 +21,10 @@ use hourglass_web::fields::Wrong;
 use hourglass_web::page::{Page, PageError};
 use hourglass_web::session::{Console, Recent};
 use hourglass_web::words::{Html, Words};
-use http::StatusCode;
 use serde::Deserialize;
 
 use super::risks::{self, RiskShown};
-use super::{Challenge, Pages, Place, Response, Shown, go, id, message, next, show};
+use super::{Challenge, Pages, Place, Response, Shown, go, id, message, next, refused, show};
 
 /// A request in the list.
 struct Row<'a> {
@@ -306,13 +305,13 @@ pub(crate) async fn decide(
         Ok(answer) => return Ok(go(&format!("/inbox?done={}", done(&answer.body)))),
         Err(error) => error,
     };
-    let wrong = Wrong::from_error(console.words(), error).map_err(|error| console.fail(&error))?;
+    let (status, wrong) = refused(console.words(), error).map_err(|error| console.fail(&error))?;
     let fail = |error: AppError| console.fail(&error);
     let dossier = dossier::gather(core, &console.who, id).await.map_err(fail)?;
     let page = one(&pages, &console, &dossier, Typed { comment, wrong })
         .await
         .map_err(fail)?;
-    Ok(page.status(StatusCode::CONFLICT).into_response())
+    Ok(page.status(status).into_response())
 }
 
 /// What a decision's answer has to say for a page.

@@ -14,12 +14,16 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::{get, post};
+use hourglass_app::AppError;
 use hourglass_app::passkeys::Begun;
 use hourglass_app::ports::passkeys::Passkeys;
+use hourglass_domain::refusal::RefusalKind;
 use hourglass_web::Api;
+use hourglass_web::fields::Wrong;
 use hourglass_web::page::{PageError, see_other};
 use hourglass_web::session::Console;
 use hourglass_web::words::Words;
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -105,6 +109,22 @@ impl Place {
 /// The sentence behind `?done=`: a page shows what was done after it, and nothing that comes from outside.
 pub(crate) fn message(w: Words, done: Option<&str>) -> Option<String> {
     w.maybe(&format!("done-{}", done?))
+}
+
+/// What the rules refuse, beside the form that was sent, with the status of the page.
+///
+/// # Errors
+/// The error itself where it belongs on a page of its own.
+pub(crate) fn refused(w: Words, error: AppError) -> Result<(StatusCode, Wrong), AppError> {
+    let status = match &error {
+        AppError::Refused(refusal) => match refusal.kind() {
+            RefusalKind::Conflict => StatusCode::CONFLICT,
+            RefusalKind::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        },
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    Wrong::from_error(w, error).map(|wrong| (status, wrong))
 }
 
 /// Parameters of a page.

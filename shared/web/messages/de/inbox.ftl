@@ -68,9 +68,10 @@ inbox-account-since = Konto hier seit
 inbox-earlier-none = { $name } hat in den letzten 90 Tagen sonst nichts angefragt.
 inbox-earlier =
     { $asked ->
-        [one] { $name } hat in den letzten 90 Tagen einmal angefragt, davon { $same }-mal dies.
-       *[other] { $name } hat in den letzten 90 Tagen { $asked }-mal angefragt, davon { $same }-mal dies.
+        [one] { $name } hat in den letzten 90 Tagen einmal angefragt.
+       *[other] { $name } hat in den letzten 90 Tagen { $asked }-mal angefragt.
     }
+inbox-earlier-same = Davon dies: { $same }.
 inbox-earlier-came = Genehmigt: { $approved }, abgelehnt: { $denied }, nicht rechtzeitig entschieden: { $lapsed }.
 inbox-earlier-more = Nur die letzten { $count } wurden gezählt.
 inbox-overlap = Hat schon

@@ -68,9 +68,10 @@ inbox-account-since = Account here since
 inbox-earlier-none = { $name } has not asked for anything else in the last 90 days.
 inbox-earlier =
     { $asked ->
-        [one] { $name } has asked once in the last 90 days, { $same } for this.
-       *[other] { $name } has asked { $asked } times in the last 90 days, { $same } for this.
+        [one] { $name } has asked once in the last 90 days.
+       *[other] { $name } has asked { $asked } times in the last 90 days.
     }
+inbox-earlier-same = For this: { $same }.
 inbox-earlier-came = Approved: { $approved }, denied: { $denied }, not decided in time: { $lapsed }.
 inbox-earlier-more = Only the last { $count } were counted.
 inbox-overlap = Has already

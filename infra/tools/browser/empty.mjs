@@ -1,0 +1,3 @@
+export async function run(stage) {
+  stage.check(true, "todo");
+}
