@@ -211,6 +211,28 @@ async fn the_template_shows_how_texts_read_and_refuses_what_cannot_be_filled_in(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_admin_ends_all_sessions_of_somebody() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let ola = desk(&stage).await?;
+    let dana = Desk::of(&stage, &stage.company.requester, everyday()).await?;
+    let id = stage.user_id(&stage.company.requester.user_name).await?;
+    let page = format!("/admin/directory/users/{id}");
+    let shown = ola.open(&page).await?.html;
+    assert!(
+        shown.contains("a test") && shown.contains("End all sessions"),
+        "{shown}"
+    );
+    let place = format!("{page}/end-sessions");
+    assert_eq!(dana.form("/passkeys", &place, &[]).await?.status, 403);
+    assert_eq!(ola.form(&page, &place, &[]).await?.status, 303);
+    let after = dana.open("/passkeys").await?;
+    assert_eq!(after.status, 303, "{}", after.html);
+    assert!(ola.open(&page).await?.html.contains("Signed in nowhere."));
+    stage.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn people_and_groups_are_found_with_their_ids_and_memberships() -> anyhow::Result<()> {
     let stage = stage().await?;
     let ola = desk(&stage).await?;

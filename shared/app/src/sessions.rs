@@ -316,8 +316,20 @@ pub async fn note_use(core: &Core, present: &Present) -> Result<()> {
 /// # Errors
 /// When the table does not answer.
 pub async fn list(core: &Core, who: &Who) -> Result<Vec<Present>> {
+    counting(core, &account_of(who)).await
+}
+
+/// A user's sessions that count, the one that was used last first.
+///
+/// # Errors
+/// When the table does not answer.
+pub(crate) async fn of_user(core: &Core, application: &ApplicationId, user: UserId) -> Result<Vec<Present>> {
+    counting(core, &provisioned(application, user)).await
+}
+
+async fn counting(core: &Core, account: &Account) -> Result<Vec<Present>> {
     let now = core.clock.now();
-    let hashes = markers(core, &account_of(who)).await?;
+    let hashes = markers(core, account).await?;
     let hashes: Vec<Digest> = hashes.iter().map(|marker| marker.value.hash).collect();
     let mut found = presents(core, &hashes).await?;
     found.retain(|present| !matches!(present.check(now), Err(Lapsed::Idle | Lapsed::Absolute)));
@@ -373,19 +385,33 @@ pub async fn end_of_user(
     user: UserId,
     before: Option<Timestamp>,
 ) -> Result<()> {
-    // The partition of a provisioned user's sessions is named by the user alone.
-    let nobody = uuid::Uuid::nil();
-    let account = Account {
-        tenant: TenantId::new(nobody),
-        object_id: ObjectId::new(nobody),
-        user: Some((application.clone(), user)),
-    };
-    for session in stored_of(core, &account).await? {
+    for session in stored_of(core, &provisioned(application, user)).await? {
         if before.is_none_or(|before| session.value.created_at <= before) {
             end_stored(core, &session, SessionEnd::UserDeactivated, Actor::system("worker")).await?;
         }
     }
     Ok(())
+}
+
+/// Ends every session of a user, as an admin orders.
+///
+/// # Errors
+/// When the table does not answer.
+pub(crate) async fn end_all_of(core: &Core, who: &Who, application: &ApplicationId, user: UserId) -> Result<()> {
+    for session in stored_of(core, &provisioned(application, user)).await? {
+        end_stored(core, &session, SessionEnd::EndedByAdmin, who.actor()).await?;
+    }
+    Ok(())
+}
+
+/// A provisioned user's account, to find their sessions by: the partition is named by the user alone.
+fn provisioned(application: &ApplicationId, user: UserId) -> Account {
+    let nobody = uuid::Uuid::nil();
+    Account {
+        tenant: TenantId::new(nobody),
+        object_id: ObjectId::new(nobody),
+        user: Some((application.clone(), user)),
+    }
 }
 
 /// Ends a session that was read; that it is gone by now is as good.

@@ -87,6 +87,8 @@ pub enum SessionEnd {
     TooMany,
     /// The account was switched off or deleted.
     UserDeactivated,
+    /// An admin ended all sessions of the account.
+    EndedByAdmin,
 }
 
 impl SessionEnd {
@@ -99,6 +101,7 @@ impl SessionEnd {
             Self::Replaced => "replaced",
             Self::TooMany => "too_many",
             Self::UserDeactivated => "user_deactivated",
+            Self::EndedByAdmin => "ended_by_admin",
         }
     }
 }

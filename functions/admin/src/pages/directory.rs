@@ -2,16 +2,21 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use hourglass_app::admin::{links, lookup, require_admin};
+use axum::response::Response;
+use hourglass_app::admin::{links, lookup, people, require_admin};
 use hourglass_app::ports::store::Page as Part;
 use hourglass_app::records::Stored;
+use hourglass_app::sessions::Present;
 use hourglass_app::{AppError, directory};
 use hourglass_domain::Timestamp;
 use hourglass_domain::directory::{Group, User};
 use hourglass_domain::ids::{GroupId, UserId};
+use hourglass_domain::passkey::{KeyStatus, Passkey};
+use hourglass_web::csrf::Form;
 use hourglass_web::extract::Query;
-use hourglass_web::page::{Page, PageError};
-use hourglass_web::session::Console;
+use hourglass_web::page::{Page, PageError, see_other};
+use hourglass_web::session::{Console, Recent};
+use serde::Deserialize;
 
 use super::{MOST_ROWS, Shown, Top, id, next};
 use crate::AdminApi;
@@ -157,6 +162,31 @@ struct OneUser<'a> {
     groups: Vec<(String, String)>,
     more_groups: bool,
     accounts: Vec<links::Account>,
+    keys: Vec<KeyRow>,
+    sessions: Vec<Present>,
+}
+
+/// A passkey of somebody.
+struct KeyRow {
+    name: String,
+    /// The message with its state, its icon, and its tone.
+    state: (&'static str, &'static str, &'static str),
+    registered_at: Timestamp,
+}
+
+impl KeyRow {
+    fn of(key: &Passkey, rp_id: &str) -> Self {
+        Self {
+            name: key.name.clone(),
+            state: match key.status {
+                KeyStatus::Waiting => ("admin-key-waiting", "◷", "waiting"),
+                KeyStatus::Removed => ("admin-key-removed", "–", ""),
+                KeyStatus::Usable if key.is_usable(rp_id) => ("admin-key-usable", "●", "good"),
+                KeyStatus::Usable => ("admin-key-void", "✕", "failing"),
+            },
+            registered_at: key.registered_at,
+        }
+    }
 }
 
 pub(crate) async fn user(
@@ -183,8 +213,12 @@ pub(crate) async fn user(
         Some(_) => links::get(core, &console.who, id).await.map_err(fail)?.accounts,
         None => Vec::new(),
     };
+    let signs_in = people::signs_in(core, &console.who, id).await.map_err(fail)?;
+    let rp_id = core.settings.rp_id();
     let title = user.name().to_owned();
     let content = OneUser {
+        keys: signs_in.keys.iter().map(|key| KeyRow::of(key, &rp_id)).collect(),
+        sessions: signs_in.sessions,
         top: Top::new(&console, SECTION, &shown),
         object_id: user.object_id().map(|id| id.to_string()),
         groups: groups
@@ -197,6 +231,24 @@ pub(crate) async fn user(
         user,
     };
     Ok(console.page(&title, &content))
+}
+
+/// A form without fields.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}
+
+pub(crate) async fn end_sessions(
+    State(state): State<AdminApi>,
+    Path(text): Path<String>,
+    form: Form<Nothing, Recent>,
+) -> Result<Response, PageError> {
+    let console = &form.console;
+    let id: UserId = id(console, "user", &text)?;
+    people::end_sessions(&state.api.core, &console.who, id)
+        .await
+        .map_err(|error| console.fail(&error))?;
+    Ok(see_other(&format!("{SECTION}/users/{id}?done=sessions-ended")))
 }
 
 #[derive(Template)]

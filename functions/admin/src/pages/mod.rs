@@ -12,7 +12,7 @@ mod switch_on;
 mod template;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use hourglass_app::AppError;
 use hourglass_domain::Refusal;
 use hourglass_web::page::PageError;
@@ -29,6 +29,10 @@ pub(crate) fn router(state: AdminApi) -> Router {
         .route("/admin/directory", get(directory::users))
         .route("/admin/directory/groups", get(directory::groups))
         .route("/admin/directory/users/{id}", get(directory::user))
+        .route(
+            "/admin/directory/users/{id}/end-sessions",
+            post(directory::end_sessions),
+        )
         .route("/admin/directory/groups/{id}", get(directory::group))
         .route(
             "/admin/entitlements",

@@ -13,6 +13,7 @@ pub mod kill_switch;
 pub mod links;
 pub mod lookup;
 pub mod overview;
+pub mod people;
 pub mod probes;
 pub mod template;
 

@@ -6,12 +6,11 @@ use hourglass_domain::auth_context::AuthContext;
 use hourglass_domain::entitlement::Entitlement;
 use hourglass_domain::ids::ApplicationId;
 
-use super::require_admin;
+use super::{people, require_admin};
 use crate::caller::Who;
 use crate::change::{read, read_page};
 use crate::error::Result;
 use crate::keys;
-use crate::passkeys;
 use crate::pause;
 use crate::policy;
 use crate::ports::Core;
@@ -86,7 +85,11 @@ pub async fn of(core: &Core, who: &Who) -> Result<Overview> {
     let overdue = Query::partition(keys::overdue_removals(id)).limit(MOST_OVERDUE);
     let overdue = read_page::<OverdueRemoval>(store, &overdue).await?;
     let own_key = match &who.user {
-        Some(user) => passkeys::has_usable(core, id, user.value.id).await?,
+        Some(user) => {
+            let rp_id = core.settings.rp_id();
+            let keys = people::stored_keys(core, id, user.value.id).await?;
+            keys.iter().any(|key| key.is_usable(&rp_id))
+        }
         None => false,
     };
     Ok(Overview {
