@@ -4,6 +4,7 @@
 
 mod admin;
 mod emergency;
+mod inbox;
 mod lapse;
 mod passkeys;
 mod sign_in;

@@ -183,6 +183,33 @@ export class Stage {
     return found.find(({ id }) => id === this.ready.entitlement);
   }
 
+  /** Somebody else who may ask. */
+  async someoneElse() {
+    return "freya.lindqvist@contoso.example";
+  }
+
+  async askedBy(user, justification) {
+    return this.api(user, "/v1/requests", { entitlement: this.ready.entitlement, duration: "2h", justification });
+  }
+
+  /** A request that waits, made once. */
+  async waiting() {
+    return this.once("waiting", async () => this.askedBy("bao.tran@contoso.example", "INC-1050 waits for its approvers"));
+  }
+
+  /** A request of the requester's that was approved, with its live grant; made once. */
+  async live() {
+    return this.once("live", async () => {
+      const asked = await this.asked("INC-1051 is being looked at", { duration: "6h" });
+      await this.api(await this.other(), `/v1/requests/${asked.id}/decisions`, { decision: "approve" });
+      return this.until("the access does not begin", async () => {
+        const request = await this.api(this.ready.people.requester, `/v1/requests/${asked.id}`);
+        const grant = await this.api(this.ready.people.requester, `/v1/grants/${request.grant}`);
+        return grant.status === "active" && request;
+      });
+    });
+  }
+
   /** Whoever was sent to prove a second factor, or asked to sign in again, does so. */
   async stepped(person) {
     const way = person.page.getByRole("link", { name: "Sign in again" });

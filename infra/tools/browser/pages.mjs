@@ -1,3 +1,118 @@
+// Every page as people of each kind see it: axe-core finds nothing, light and dark, wide and on a phone; everything fits; no
+// page is larger than it may be; German pages are German; a chosen theme counts before the system's.
+import { PHONE, say } from "./lib.mjs";
+
+const LARGEST_PAGE = 100_000;
+
+/** Where people can go: who, and where to. Requests and grants of all kinds are there already. */
+export async function places(stage) {
+  const { ready } = stage;
+  const { id: entitlement } = await stage.entitlement();
+  const past = await stage.all(ready.people.requester, "/v1/history");
+  const requests = past.map((entry) => entry.request ?? entry);
+  const over = requests.find(({ status }) => status === "approved") ?? requests[0];
+  const waiting = await stage.waiting();
+  const live = await stage.live();
+  return [
+    ["requester", "request", "/request"],
+    ["requester", "request-search", "/request?q=prod"],
+    ["requester", "request-nothing-found", "/request?q=nothing+that+is+there"],
+    ["requester", "ask", `/request?entitlement=${entitlement}`],
+    ["requester", "access", "/access"],
+    ["requester", "extend", `/access/${live.grant}/extend`],
+    ["requester", "one-live", `/requests/${live.id}`],
+    ["approver", "one-waiting", `/requests/${waiting.id}`],
+    ["requester", "one-over", `/requests/${over.id}`],
+    ["requester", "history-own", "/history"],
+    ["requester", "emergency-none", "/activate"],
+    ["requester", "passkeys-none", "/passkeys"],
+    ["requester", "not-found", "/requests/00000000-0000-4000-8000-000000000000"],
+    ["approver", "inbox", "/inbox"],
+    ["approver", "decide", `/inbox/${waiting.id}`],
+    ["approver", "decide-over", `/inbox/${over.id}`],
+    ["approver", "reviews", "/inbox/reviews"],
+    ["approver", "passkeys", "/passkeys"],
+    ["admin", "history", "/history"],
+    ["admin", "history-filtered", "/history?state=approved&text=INC"],
+    ["admin", "history-none", "/history?text=nothing+that+is+there"],
+    ["admin", "timeline", "/history/timeline"],
+    ["admin", "export", "/history/export"],
+    ["admin", "now", "/now"],
+    ["admin", "keys-waiting", "/passkeys/waiting"],
+    ["admin", "sessions", "/auth/sessions"],
+    ...(await configuration(stage)),
+  ];
+}
+
+/** The configuration's pages: those that the frame's and their own tabs lead to, and one of each kind behind them. */
+async function configuration(stage) {
+  const admin = await stage.admin();
+  const found = new Map();
+  const collect = async (place) => {
+    await admin.open(place);
+    const links = await admin.page.locator("main a[href^='/admin'], main a[href^='/changes']").evaluateAll((all) => all.map((link) => link.getAttribute("href")));
+    for (const link of links) {
+      // One page of each kind: ids are not looked at.
+      const kind = link.replace(/[?#].*$/, "").replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "one");
+      if (!found.has(kind)) found.set(kind, link);
+    }
+  };
+  await collect("/admin");
+  for (const link of [...found.values()]) {
+    if ((await admin.open(link)).status() === 200) await collect(link);
+    else found.delete(link);
+  }
+  return [...found].map(([kind, link]) => ["admin", kind.slice(1).replaceAll("/", "-"), link]);
+}
+
+export async function people(stage) {
+  const { ready } = stage;
+  return {
+    requester: await stage.once("requester", () => stage.person(ready.people.requester, { path: "/access" })),
+    approver: await stage.keyholder(ready.people.approver),
+    admin: await stage.admin(),
+  };
+}
+
 export async function run(stage) {
-  stage.check(true, "todo");
+  const all = await people(stage);
+  let looked = 0;
+  for (const [who, name, place] of await places(stage)) {
+    const { page } = all[who];
+    const answer = await all[who].open(place);
+    const wanted = name === "not-found" ? 404 : 200;
+    stage.equal(answer.status(), wanted, `${name} (${place}) is answered ${answer.status()}`);
+    stage.check((await answer.body()).length <= LARGEST_PAGE, `${name} (${place}) is larger than ${LARGEST_PAGE} bytes`);
+    stage.equal(await page.locator("h1").count(), 1, `${name} (${place}) has one heading`);
+    await stage.accessible(page, `${name} (${place})`);
+    looked += 1;
+  }
+  say(`${looked} pages`);
+
+  // What somebody chose counts before the system's theme and the browser's language.
+  const { requester } = all;
+  await requester.open("/access");
+  await requester.page.locator("details.menu summary").click();
+  await requester.page.getByRole("button", { name: "dark", exact: true }).click();
+  await requester.page.waitForURL(/\/access/);
+  stage.equal(await requester.page.evaluate(() => [document.documentElement.dataset.theme, getComputedStyle(document.body).colorScheme]), ["dark", "dark"], "the chosen theme counts");
+  stage.equal(await stage.violations(requester.page), [], "a chosen theme");
+  await requester.page.setViewportSize(PHONE);
+  await requester.page.locator("details.menu summary").click();
+  await requester.page.getByRole("button", { name: "Deutsch" }).click();
+  await requester.page.waitForURL(/\/access/);
+  stage.equal(await requester.page.locator("html").getAttribute("lang"), "de", "the chosen language counts");
+  stage.check(await requester.page.getByRole("link", { name: "Verlauf" }).isVisible(), "a German page is German");
+  stage.equal(await stage.violations(requester.page), [], "a German page");
+  await requester.page.setViewportSize({ width: 1280, height: 900 });
+  await requester.context.clearCookies({ name: "hourglass-look" });
+
+  // Whoever is not signed in, and whoever signs out.
+  const guest = await stage.browser.newContext({ locale: "en-GB" });
+  const page = await guest.newPage();
+  await page.goto(`${stage.ready.console}/auth/signed-out`);
+  await stage.accessible(page, "signed-out");
+  await page.goto(`${stage.ready.console}/auth/callback?state=nothing`);
+  await stage.accessible(page, "sign-in-failed");
+  await guest.close();
 }

@@ -8,8 +8,8 @@
 //! Two dialects, as Entra has them: the classic one (`Replace` with a path, booleans as strings, members removed by a list
 //! of values) and the one behind `?aadOptscim062020` (lower-case operations, real booleans, one path-less `replace`,
 //! members removed by a value path). Attributes are `userName`, `active`, `displayName`,
-//! `emails[type eq "work"].value`, `name.givenName`, `name.familyName`, `phoneNumbers[type eq "work"].value`, `externalId`
-//! (mapped from the object id) and the constant [`APPLICATION_ATTRIBUTE`].
+//! `emails[type eq "work"].value`, `name.givenName`, `name.familyName`, `phoneNumbers[type eq "work"].value`, `title`,
+//! the enterprise extension's `department`, `externalId` (mapped from the object id) and the constant [`APPLICATION_ATTRIBUTE`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -39,6 +39,7 @@ const ADSCIM_SCHEMA: &str = "http://schemas.microsoft.com/2006/11/ResourceManage
 const PATCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
 const EMAIL: &str = "emails[type eq \"work\"].value";
+const DEPARTMENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department";
 const PHONE: &str = "phoneNumbers[type eq \"work\"].value";
 
 /// The query flag that selects the newer dialect.
@@ -737,6 +738,8 @@ fn user_attributes(user: &User, application: &str) -> Vec<(&'static str, Value)>
         ("name.givenName", &user.given_name),
         ("name.familyName", &user.surname),
         (PHONE, &user.business_phone),
+        ("title", &user.job_title),
+        (DEPARTMENT, &user.department),
     ];
     wanted.extend(
         optional
@@ -764,8 +767,8 @@ fn user_body(wanted: &[(&'static str, Value)]) -> Value {
             PHONE => {
                 body.insert("phoneNumbers".to_owned(), json!([{ "type": "work", "value": value }]));
             }
-            APPLICATION_ATTRIBUTE => {
-                if let Some((schema, attribute)) = APPLICATION_ATTRIBUTE.rsplit_once(':') {
+            APPLICATION_ATTRIBUTE | DEPARTMENT => {
+                if let Some((schema, attribute)) = path.rsplit_once(':') {
                     body.insert(schema.to_owned(), json!({ attribute: value }));
                 }
             }
