@@ -210,14 +210,32 @@ export class Stage {
     });
   }
 
-  /** Whoever was sent to prove a second factor, or asked to sign in again, does so. */
-  async stepped(person) {
+  /** A request that somebody denied, made once. */
+  async over() {
+    return this.once("over", async () => {
+      const asked = await this.askedBy(await this.someoneElse(), "INC-1052 is not worth the risk");
+      await this.api(await this.other(), `/v1/requests/${asked.id}/decisions`, { decision: "deny", comment: "Use the replica instead" });
+      return asked;
+    });
+  }
+
+  /** Decides by one's sign-in: whoever has no fresh second factor is asked to prove one, comes back, and decides then. */
+  async decideBySignIn(person, comment, button) {
+    const press = async () => {
+      await person.page.getByLabel(/^Comment/).fill(comment);
+      await person.page.getByRole("button", { name: button, exact: true }).click();
+    };
+    const place = person.page.url();
+    await press();
     const way = person.page.getByRole("link", { name: "Sign in again" });
     if (await way.isVisible()) {
       await way.click();
-      if (await person.page.locator("li", { hasText: person.user }).isVisible()) await this.signIn(person.page, person.user);
-      throw new Error(`${person.user} had to sign in again: ${person.page.url()}`);
+      const pick = person.page.locator("li", { hasText: person.user });
+      if (await pick.isVisible()) await this.signIn(person.page, person.user);
+      await person.page.waitForURL(place);
+      await press();
     }
+    await person.page.waitForURL(/\/inbox\?done=/);
   }
 
   async once(name, make) {

@@ -16,9 +16,7 @@ export async function run(stage) {
   const other = await stage.person(await stage.other(), { ...plain, path: "/inbox" });
   await other.page.getByRole("link", { name: new RegExp(name) }).first().click();
   await other.page.waitForURL(/\/inbox\/[0-9a-f-]+$/);
-  await other.page.getByLabel(/^Comment/).fill("Not without a script");
-  await other.page.getByRole("button", { name: "Deny", exact: true }).click();
-  await stage.stepped(other);
+  await stage.decideBySignIn(other, "Not without a script", "Deny");
   await stage.until("the denial does not show", async () => {
     await requester.open("/access");
     return (await requester.page.locator("#waiting li").count()) === 0;
@@ -27,8 +25,7 @@ export async function run(stage) {
   // Asking again, approved by a sign-in, and given back.
   const asked = await stage.asked("INC-1046 without any script, once more");
   await other.open(`/inbox/${asked.id}`);
-  await other.page.getByRole("button", { name: "Approve for 1 h", exact: true }).click();
-  await stage.stepped(other);
+  await stage.decideBySignIn(other, "", "Approve for 1 h");
   const request = await stage.until("the approval does not show", async () => {
     const request = await stage.api(ready.people.requester, `/v1/requests/${asked.id}`);
     return request.grant && request;
