@@ -111,7 +111,7 @@ impl Picture {
         let mut svg = String::new();
         let _ = write!(
             svg,
-            "<svg class=\"timeline\" viewBox=\"0 0 {WIDTH} {height}\" width=\"100%\" role=\"img\" \
+            "<svg class=\"timeline\" viewBox=\"0 0 {WIDTH} {height}\" width=\"100%\" role=\"group\" \
              aria-labelledby=\"timeline-title timeline-text\"><title id=\"timeline-title\">{}</title>\
              <desc id=\"timeline-text\">{}</desc><defs><pattern id=\"kept\" width=\"6\" height=\"6\" \
              patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><rect class=\"ground\" width=\"6\" height=\"6\"/>\
