@@ -4,7 +4,8 @@
 
 (() => {
   const words = JSON.parse(document.body.dataset.words);
-  const language = document.documentElement.lang;
+  // Days before months and no a.m., as where script is off.
+  const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 
   const SHAPES = {
@@ -130,8 +131,8 @@
     const button = document.createElement("button");
     button.type = "button";
     button.className = "copy";
-    button.textContent = place.dataset.copy || "⧉";
-    button.setAttribute("aria-label", `${place.dataset.copy || ""} ${place.textContent}`.trim());
+    button.textContent = words.copy;
+    button.setAttribute("aria-label", `${words.copy} ${place.textContent.trim()}`);
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(place.textContent.trim());
       const before = button.textContent;

@@ -55,8 +55,7 @@
     const copy = document.createElement("button");
     copy.type = "button";
     copy.className = "copy";
-    copy.textContent = "⧉";
-    copy.setAttribute("aria-label", location.href);
+    copy.textContent = words.copy;
     copy.addEventListener("click", () => navigator.clipboard?.writeText(location.href).then(() => { copy.textContent = words["script-copied"]; }));
     status.append(copy);
   }

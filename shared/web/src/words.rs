@@ -497,7 +497,8 @@ impl Words {
 }
 
 /// The messages that scripts say.
-const OF_SCRIPTS: [&str; 14] = [
+const OF_SCRIPTS: [&str; 15] = [
+    "copy",
     "left",
     "span-seconds",
     "span-minutes",
