@@ -84,12 +84,11 @@ struct Ends {
 impl Ends {
     /// Warned of 90, 30 and 7 days ahead, and in the end.
     fn of(at: Timestamp, now: Timestamp) -> Self {
-        let left = at.seconds_since(now);
-        let (warning, tone) = match left {
+        let (warning, tone) = match at.seconds_since(now) {
             ..=0 => (Some("ops-azure-ended"), "failing"),
-            1..=const { 7 * DAY } => (Some("ops-azure-ends-7"), "failing"),
-            const { 7 * DAY + 1 }..=const { 30 * DAY } => (Some("ops-azure-ends-30"), "waiting"),
-            const { 30 * DAY + 1 }..=const { 90 * DAY } => (Some("ops-azure-ends-90"), "waiting"),
+            left if left <= 7 * DAY => (Some("ops-azure-ends-7"), "failing"),
+            left if left <= 30 * DAY => (Some("ops-azure-ends-30"), "waiting"),
+            left if left <= 90 * DAY => (Some("ops-azure-ends-90"), "waiting"),
             _ => (None, ""),
         };
         Self { at, warning, tone }

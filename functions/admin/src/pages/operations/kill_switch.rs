@@ -259,7 +259,7 @@ struct Press<'a> {
     found: &'a Preview,
     ends: Vec<Ends>,
     /// What has to be typed.
-    name: String,
+    to_type: String,
     reason: String,
     confirm: String,
     wrong: Wrong,
@@ -311,7 +311,7 @@ async fn show_press(
         kind: scope.name(),
         id: scope.id().unwrap_or_default(),
         ends: grants.chain(requests).collect(),
-        name: to_type(console, scope, found.name.as_deref()),
+        to_type: to_type(console, scope, found.name.as_deref()),
         found: &found,
         reason,
         confirm,

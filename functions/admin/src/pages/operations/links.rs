@@ -36,7 +36,6 @@ struct Linked {
     user: Option<UserId>,
     name: String,
     user_name: String,
-    by_admin: bool,
     at: Option<Timestamp>,
 }
 
@@ -55,7 +54,8 @@ struct Links<'a> {
     /// Whom somebody looked for.
     looked: Option<Human>,
     q: String,
-    attributes: [(LinkAttribute, &'static str); 2],
+    /// Name, message, and whether it is chosen.
+    attributes: Vec<(&'static str, &'static str, bool)>,
     attribute: Option<LinkAttribute>,
     version: u64,
     linking: usize,
@@ -104,7 +104,6 @@ async fn show(
             user: user.map(|user| user.id),
             name: user.map(|user| user.name().to_owned()).unwrap_or_default(),
             user_name: user.map(|user| user.user_name.clone()).unwrap_or_default(),
-            by_admin: true,
             at: Some(link.value.at),
         };
         match persons.last_mut().filter(|person| person.id == link.value.person) {
@@ -124,7 +123,10 @@ async fn show(
         next: next(page.next.as_deref()),
         looked,
         q: q.to_owned(),
-        attributes: ATTRIBUTES,
+        attributes: ATTRIBUTES
+            .iter()
+            .map(|(one, message)| (one.name(), *message, attribute.settings.value.attribute == Some(*one)))
+            .collect(),
         attribute: attribute.settings.value.attribute,
         version: attribute.settings.version,
         linking: attribute.linking,

@@ -8,7 +8,7 @@ use hourglass_app::{AppError, auth_context};
 use hourglass_domain::audit::Actor;
 use hourglass_domain::by_hand::{Signature, is_failing};
 use hourglass_domain::grant::Grant;
-use hourglass_domain::ids::GrantId;
+use hourglass_domain::ids::{GrantId, ObjectId};
 use hourglass_domain::refusal::RefusalKind;
 use hourglass_domain::Timestamp;
 use hourglass_web::csrf::Form;
@@ -147,11 +147,9 @@ async fn show(
     let ByHand { grant, closing } = found;
     let place = format!("{PLACE}/{}", grant.id);
     let closing_value = closing.as_ref().map(|closing| &closing.value);
-    let signatures = closing_value
-        .into_iter()
-        .flat_map(|closing| [Some(&closing.proposed), closing.confirmed.as_ref()])
-        .flatten();
-    let known = users(core, &console.who, signatures.map(|signature| signature.object_id))
+    let mut signers: Vec<ObjectId> = closing_value.iter().map(|closing| closing.proposed.object_id).collect();
+    signers.extend(closing_value.and_then(|closing| closing.confirmed.as_ref()).map(|second| second.object_id));
+    let known = users(core, &console.who, signers)
         .await
         .map_err(|error| console.fail(&error))?;
     let signed = |signature: &Signature| Signed {
