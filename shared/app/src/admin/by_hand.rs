@@ -1,12 +1,12 @@
 //! Closing by hand a grant whose removal keeps failing: two administrators sign, a worker carries it out.
 
-use hourglass_domain::{Refusal, Timestamp};
 use hourglass_domain::audit::{Draft, StreamId};
 use hourglass_domain::by_hand::{ClosingByHand, Signature};
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::{GrantId, ObjectId};
 use hourglass_domain::person::LinkSettings;
+use hourglass_domain::{Refusal, Timestamp};
 
 use super::{require_admin, require_version};
 use crate::auth_context;
@@ -67,7 +67,10 @@ pub async fn failing(core: &Core, who: &Who, after: Option<String>, limit: usize
     let page = read_page::<OverdueRemoval>(store, &query).await?;
     let markers: Vec<OverdueRemoval> = page.items.into_iter().map(|marker| marker.value).collect();
     let grants: Vec<Key> = markers.iter().map(|marker| keys::grant(marker.grant)).collect();
-    let closings: Vec<Key> = markers.iter().map(|marker| keys::closing_by_hand(marker.grant)).collect();
+    let closings: Vec<Key> = markers
+        .iter()
+        .map(|marker| keys::closing_by_hand(marker.grant))
+        .collect();
     let grants = read_many::<Grant>(store, &grants).await?;
     let closings = read_many::<ClosingByHand>(store, &closings).await?;
     let rows = markers.into_iter().zip(grants).zip(closings);

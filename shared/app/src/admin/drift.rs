@@ -94,7 +94,9 @@ impl Watched {
     /// Whether a look failed, or removing stopped.
     #[must_use]
     pub fn fails(&self) -> bool {
-        self.reports.iter().any(|report| report.error.is_some() || report.stopped.is_some())
+        self.reports
+            .iter()
+            .any(|report| report.error.is_some() || report.stopped.is_some())
     }
 }
 
@@ -106,13 +108,11 @@ impl Watched {
 pub async fn watched(core: &Core, who: &Who, after: Option<String>, limit: usize) -> Result<Page<Watched>> {
     require_admin(who)?;
     let (store, application) = (&*core.store, &who.application.value.id);
-    let query = Query::partition(keys::entitlements(application)).after(after).limit(limit);
+    let query = Query::partition(keys::entitlements(application))
+        .after(after)
+        .limit(limit);
     let page = read_page::<Sealed<Entitlement>>(store, &query).await?;
-    let entitlements: Vec<Entitlement> = page
-        .items
-        .into_iter()
-        .map(|stored| stored.unverified().value)
-        .collect();
+    let entitlements: Vec<Entitlement> = page.items.into_iter().map(|stored| stored.unverified().value).collect();
     let policies: Vec<Key> = entitlements
         .iter()
         .map(|entitlement| keys::drift_policy(application, entitlement.id))

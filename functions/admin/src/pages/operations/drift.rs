@@ -115,10 +115,7 @@ async fn show_list(
 }
 
 /// Adds a protected account, or takes one off the list.
-pub(crate) async fn protect(
-    State(state): State<AdminApi>,
-    form: Form<Fields, Recent>,
-) -> Result<Response, PageError> {
+pub(crate) async fn protect(State(state): State<AdminApi>, form: Form<Fields, Recent>) -> Result<Response, PageError> {
     let console = &form.console.0;
     require_admin(&console.who).map_err(|refusal| console.fail(&refusal.into()))?;
     let mut fields = form.value;
@@ -252,7 +249,11 @@ async fn groups(
     asked: &Asked,
 ) -> Result<Vec<Group>, AppError> {
     let core = &state.api.core;
-    let ids: Vec<ObjectId> = entitlement.targets.iter().map(|Target::Entra { group, .. }| *group).collect();
+    let ids: Vec<ObjectId> = entitlement
+        .targets
+        .iter()
+        .map(|Target::Entra { group, .. }| *group)
+        .collect();
     let application = &console.who.application.value.id;
     let names = directory::groups_by_object_ids(&*core.store, application, &ids).await?;
     let mut groups = Vec::with_capacity(ids.len());
@@ -264,7 +265,11 @@ async fn groups(
         let page = drift::standing(core, &console.who, *id, shown.paging().0, MOST_STANDING).await?;
         let report = found.reports.iter().find(|report| report.target == *target).cloned();
         let removing = report.iter().flat_map(|report| report.removing.iter().copied());
-        let accounts = page.items.iter().map(|member| member.value.account).chain(removing.clone());
+        let accounts = page
+            .items
+            .iter()
+            .map(|member| member.value.account)
+            .chain(removing.clone());
         let known: BTreeMap<ObjectId, User> = users(core, &console.who, accounts).await?;
         let removing = removing.map(|id| Account::of(id, known.get(&id))).collect();
         let standing = page.items.iter().map(|member| Standing {

@@ -209,7 +209,11 @@ async fn show(
 }
 
 /// Reads the form; what was typed comes back without the secret.
-fn read_azure(console: &Console, mut fields: Fields, wrong: &mut Wrong) -> Result<(Typed, Option<AzureInput>), PageError> {
+fn read_azure(
+    console: &Console,
+    mut fields: Fields,
+    wrong: &mut Wrong,
+) -> Result<(Typed, Option<AzureInput>), PageError> {
     let w = console.words();
     let version: u64 = hidden(console, &mut fields, "version")?;
     let secret = typed(w, &mut fields, wrong, "client_secret");
@@ -226,7 +230,9 @@ fn read_azure(console: &Console, mut fields: Fields, wrong: &mut Wrong) -> Resul
     let ends = match typed.secret_expires_at.as_str() {
         "" => None,
         // Its first moment: better warned a day too early.
-        day => read(wrong, "secret_expires_at", &format!("{day}T00:00:00Z"), || w.t("ops-wrong-day")),
+        day => read(wrong, "secret_expires_at", &format!("{day}T00:00:00Z"), || {
+            w.t("ops-wrong-day")
+        }),
     };
     if secret.is_empty() {
         wrong.say_at("client_secret", w.t("ops-wrong-secret"));
@@ -244,10 +250,7 @@ fn read_azure(console: &Console, mut fields: Fields, wrong: &mut Wrong) -> Resul
     Ok((typed, input))
 }
 
-pub(crate) async fn save(
-    State(state): State<AdminApi>,
-    form: Form<Fields, Recent>,
-) -> Result<Response, PageError> {
+pub(crate) async fn save(State(state): State<AdminApi>, form: Form<Fields, Recent>) -> Result<Response, PageError> {
     let console = &form.console.0;
     let core = &state.api.core;
     admin::require_admin(&console.who).map_err(|refusal| console.fail(&refusal.into()))?;

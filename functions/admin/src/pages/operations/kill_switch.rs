@@ -327,10 +327,7 @@ fn to_type(console: &Console, scope: KillScope, name: Option<&str>) -> String {
         .unwrap_or_else(|| console.who.application.value.id.to_string())
 }
 
-pub(crate) async fn press(
-    State(state): State<AdminApi>,
-    form: Form<Fields, Recent>,
-) -> Result<Response, PageError> {
+pub(crate) async fn press(State(state): State<AdminApi>, form: Form<Fields, Recent>) -> Result<Response, PageError> {
     let console = &form.console.0;
     admin::require_admin(&console.who).map_err(|refusal| console.fail(&refusal.into()))?;
     let mut fields = form.value;
@@ -362,18 +359,12 @@ pub(crate) async fn press(
 fn read_scope(console: &Console, fields: &mut Fields) -> Result<KillScope, PageError> {
     let scope: String = hidden(console, fields, "scope")?;
     let id: String = hidden(console, fields, "id")?;
-    let scope = Scope {
-        scope,
-        id: Some(id),
-    };
+    let scope = Scope { scope, id: Some(id) };
     scope.read().map_err(|refusal| console.fail(&refusal.into()))
 }
 
 /// Proposes to release a scope, or confirms another admin's proposal.
-pub(crate) async fn release(
-    State(state): State<AdminApi>,
-    form: Form<Fields, Recent>,
-) -> Result<Response, PageError> {
+pub(crate) async fn release(State(state): State<AdminApi>, form: Form<Fields, Recent>) -> Result<Response, PageError> {
     let console = &form.console.0;
     admin::require_admin(&console.who).map_err(|refusal| console.fail(&refusal.into()))?;
     let mut fields = form.value;

@@ -3,9 +3,9 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use hourglass_app::AppError;
 use hourglass_app::admin::links::{self, Human};
 use hourglass_app::admin::{lookup, require_admin};
-use hourglass_app::AppError;
 use hourglass_domain::Refusal;
 use hourglass_domain::Timestamp;
 use hourglass_domain::ids::{ObjectId, PersonId, UserId};
@@ -92,7 +92,9 @@ async fn show(
     let core = &state.api.core;
     let fail = |error: AppError| console.fail(&error);
     let (after, limit) = shown.paging();
-    let page = links::list(core, &console.who, after, limit.min(MOST_ROWS)).await.map_err(fail)?;
+    let page = links::list(core, &console.who, after, limit.min(MOST_ROWS))
+        .await
+        .map_err(fail)?;
     let known = users(core, &console.who, page.items.iter().map(|link| link.value.account))
         .await
         .map_err(fail)?;
@@ -211,7 +213,9 @@ pub(crate) async fn unlink(State(state): State<AdminApi>, form: Form<Fields, Rec
         Ok(()) => Ok(back(PLACE, "unlinked")),
         Err(error) => {
             let bad = wrong(console, error)?;
-            Ok(again(show(&state, console, &Shown::default(), Typed::default(), bad).await?))
+            Ok(again(
+                show(&state, console, &Shown::default(), Typed::default(), bad).await?,
+            ))
         }
     }
 }
@@ -239,5 +243,7 @@ pub(crate) async fn choose(State(state): State<AdminApi>, form: Form<Fields, Rec
             Err(error) => bad = wrong(console, error)?,
         }
     }
-    Ok(again(show(&state, console, &Shown::default(), Typed::default(), bad).await?))
+    Ok(again(
+        show(&state, console, &Shown::default(), Typed::default(), bad).await?,
+    ))
 }

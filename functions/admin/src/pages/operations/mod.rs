@@ -45,10 +45,16 @@ pub(super) fn routes() -> Router<AdminApi> {
         .route("/admin/drift/{id}", get(drift::of).post(drift::standing))
         .route("/admin/drift/{id}/mode", post(drift::choose))
         .route(revocations::PLACE, get(revocations::list))
-        .route("/admin/revocations/{id}", get(revocations::of).post(revocations::propose))
+        .route(
+            "/admin/revocations/{id}",
+            get(revocations::of).post(revocations::propose),
+        )
         .route("/admin/revocations/{id}/confirm", post(revocations::confirm))
         .route(kill_switch::PLACE, get(kill_switch::state))
-        .route("/admin/kill-switch/press", get(kill_switch::preview).post(kill_switch::press))
+        .route(
+            "/admin/kill-switch/press",
+            get(kill_switch::preview).post(kill_switch::press),
+        )
         .route("/admin/kill-switch/release", post(kill_switch::release))
         .route(links::PLACE, get(links::list).post(links::link))
         .route("/admin/links/unlink", post(links::unlink))
@@ -132,7 +138,12 @@ async fn account(core: &Core, who: &Who, field: &'static str, text: &str) -> Res
         }
         Err(error) => return Err(error),
     };
-    let none = || Refusal::invalid(field, format!("{} has no object id, so that nobody can act as it", user.name()));
+    let none = || {
+        Refusal::invalid(
+            field,
+            format!("{} has no object id, so that nobody can act as it", user.name()),
+        )
+    };
     Ok(user.object_id().ok_or_else(none)?)
 }
 

@@ -5,12 +5,12 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use hourglass_app::admin::by_hand::{self, ByHand, Failing};
 use hourglass_app::{AppError, auth_context};
+use hourglass_domain::Timestamp;
 use hourglass_domain::audit::Actor;
 use hourglass_domain::by_hand::{Signature, is_failing};
 use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::{GrantId, ObjectId};
 use hourglass_domain::refusal::RefusalKind;
-use hourglass_domain::Timestamp;
 use hourglass_web::csrf::Form;
 use hourglass_web::extract::Query;
 use hourglass_web::fields::{Fields, Wrong};
@@ -148,7 +148,11 @@ async fn show(
     let place = format!("{PLACE}/{}", grant.id);
     let closing_value = closing.as_ref().map(|closing| &closing.value);
     let mut signers: Vec<ObjectId> = closing_value.iter().map(|closing| closing.proposed.object_id).collect();
-    signers.extend(closing_value.and_then(|closing| closing.confirmed.as_ref()).map(|second| second.object_id));
+    signers.extend(
+        closing_value
+            .and_then(|closing| closing.confirmed.as_ref())
+            .map(|second| second.object_id),
+    );
     let known = users(core, &console.who, signers)
         .await
         .map_err(|error| console.fail(&error))?;

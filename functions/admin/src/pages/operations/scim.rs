@@ -7,9 +7,9 @@ use hourglass_app::admin::{applications, overview};
 use hourglass_app::ports::Core;
 use hourglass_app::{AppError, admin};
 use hourglass_domain::Refusal;
+use hourglass_domain::Timestamp;
 use hourglass_domain::application::{Application, MOST_SCIM_TOKENS};
 use hourglass_domain::ids::TokenId;
-use hourglass_domain::Timestamp;
 use hourglass_web::csrf::Form;
 use hourglass_web::extract::Query;
 use hourglass_web::fields::Wrong;
@@ -83,7 +83,11 @@ async fn show(state: &AdminApi, console: &Console, shown: &Shown, wrong: Wrong) 
 }
 
 fn known(application: &Application) -> String {
-    let ids: Vec<String> = application.scim_tokens.iter().map(|token| token.id.to_string()).collect();
+    let ids: Vec<String> = application
+        .scim_tokens
+        .iter()
+        .map(|token| token.id.to_string())
+        .collect();
     ids.join(" ")
 }
 

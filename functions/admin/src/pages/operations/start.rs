@@ -82,7 +82,12 @@ pub(crate) async fn form(visitor: Visitor) -> Result<Page, PageError> {
     Ok(show(&visitor, caller, typed, Wrong::default()))
 }
 
-fn read_form(visitor: &Visitor, caller: &Caller, mut fields: Fields, wrong: &mut Wrong) -> (Typed, Option<NewApplication>) {
+fn read_form(
+    visitor: &Visitor,
+    caller: &Caller,
+    mut fields: Fields,
+    wrong: &mut Wrong,
+) -> (Typed, Option<NewApplication>) {
     let w = visitor.words();
     let typed = Typed {
         id: typed(w, &mut fields, wrong, "id"),
@@ -112,10 +117,7 @@ fn read_form(visitor: &Visitor, caller: &Caller, mut fields: Fields, wrong: &mut
     (typed, new)
 }
 
-pub(crate) async fn register(
-    State(state): State<AdminApi>,
-    form: VisitorForm<Fields>,
-) -> Result<Response, PageError> {
+pub(crate) async fn register(State(state): State<AdminApi>, form: VisitorForm<Fields>) -> Result<Response, PageError> {
     let visitor = &form.visitor;
     let caller = newcomer(visitor)?;
     let mut wrong = Wrong::default();
