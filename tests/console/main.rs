@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod admin;
+mod admin_operations;
 mod emergency;
 mod inbox;
 mod lapse;
