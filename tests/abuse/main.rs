@@ -8,7 +8,6 @@
 //!   the deployment;
 //! - 42 (a crash at every step): `tests/kill`, the simulation, and the protocol's own tests in `shared/domain`; deaths
 //!   between an add and what is stored of it are in `tests/peers` as well;
-//! - 62 (two-person changes): with that capability, and as far as a grant is closed by hand;
 //! - 56–60: Active Directory and Windows.
 //!
 //! And these are here as far as they go:
@@ -39,3 +38,4 @@ mod step_up;
 mod surface;
 mod targets;
 mod tokens;
+mod two_person;

@@ -24,6 +24,11 @@ pub(crate) async fn stage() -> anyhow::Result<Stage> {
 }
 
 impl Stage {
+    /// One that was started in another way.
+    pub(crate) const fn of(stage: stage::Stage) -> Self {
+        Self(stage)
+    }
+
     /// Ends the system in good order.
     pub(crate) async fn stop(self) {
         self.0.stop().await;

@@ -196,6 +196,25 @@ impl Desk {
             .await
     }
 
+    /// Signs a proposed change with the key.
+    ///
+    /// # Errors
+    /// When nothing answers.
+    pub async fn sign_change(&mut self, id: &str) -> anyhow::Result<Answer> {
+        let page = format!("/changes/{id}");
+        self.sign(&page, &format!("{page}/challenge"), &json!({}), "/changes/signed")
+            .await
+    }
+
+    /// Presses a button about a proposed change, `apply` or `withdraw`, wherever it is shown.
+    ///
+    /// # Errors
+    /// When nothing answers.
+    pub async fn press(&self, id: &str, button: &str) -> anyhow::Result<Shown> {
+        self.form("/passkeys", &format!("/admin/changes/{id}/{button}"), &[])
+            .await
+    }
+
     /// Activates a request with the key.
     ///
     /// # Errors

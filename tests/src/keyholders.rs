@@ -23,19 +23,36 @@ pub fn admin() -> Roles {
     [Role::Requester, Role::Approver, Role::Admin].into()
 }
 
-/// A company in which nobody has a passkey, and new ones cool down for long.
+/// A company in which nobody has a passkey, and new ones cool down for long. One admin changes the configuration, however
+/// many have signed in.
 ///
 /// # Errors
 /// When that does not work.
 pub async fn company() -> anyhow::Result<Stage> {
-    stage_with(|options| options.key_cool_down_seconds = COOL_DOWN).await
+    stage_with(|options| {
+        options.key_cool_down_seconds = COOL_DOWN;
+        options.two_person = false;
+    })
+    .await
 }
 
-/// A company in which nobody has a passkey, and new ones count at once.
+/// As [`company`], with keys that count at once.
 ///
 /// # Errors
 /// When that does not work.
 pub async fn company_without_cool_down() -> anyhow::Result<Stage> {
+    stage_with(|options| {
+        options.key_cool_down_seconds = 0;
+        options.two_person = false;
+    })
+    .await
+}
+
+/// A company in which nobody has a passkey, new ones count at once, and changes of the configuration take two admins.
+///
+/// # Errors
+/// When that does not work.
+pub async fn company_of_two() -> anyhow::Result<Stage> {
     stage_with(|options| options.key_cool_down_seconds = 0).await
 }
 

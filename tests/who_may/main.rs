@@ -43,9 +43,21 @@ fn rows() -> Vec<Row> {
     table()
         .into_iter()
         .chain(administration())
+        .chain(changes())
         .chain(by_hand())
         .chain(kill_switch())
         .collect()
+}
+
+/// The rows of proposed changes. There is none by that id.
+fn changes() -> Vec<Row> {
+    let post = |path| row(Method::POST, path, Some(json!({})), "-------");
+    vec![
+        row(Method::GET, "/v1/admin/changes", None, "-----y-"),
+        row(Method::GET, "/v1/admin/changes/{request}", None, "-------"),
+        post("/v1/admin/changes/{request}/apply"),
+        post("/v1/admin/changes/{request}/withdraw"),
+    ]
 }
 
 /// The rows of closing by hand. There is no proposal that could be confirmed.

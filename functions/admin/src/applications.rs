@@ -2,7 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use hourglass_app::admin::applications::{self, NewApplication};
+use hourglass_app::admin::changes::{Command, Wish};
+use hourglass_app::admin::require_admin_of;
 use hourglass_domain::Refusal;
 use hourglass_domain::application::{Application, ScimTokenInfo};
 use hourglass_domain::ids::{ApplicationId, TokenId};
@@ -14,6 +17,8 @@ use http::StatusCode;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::changes::{WaitingView, submit};
 
 /// An application to register.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -97,10 +102,12 @@ pub(crate) struct RegisteredView {
     scim_token: FreshTokenView,
 }
 
-fn fresh(id: TokenId, secret: &SecretString) -> FreshTokenView {
-    FreshTokenView {
-        id: id.to_string(),
-        secret: secret.expose_secret().to_owned(),
+impl FreshTokenView {
+    pub(crate) fn new(id: TokenId, secret: &SecretString) -> Self {
+        Self {
+            id: id.to_string(),
+            secret: secret.expose_secret().to_owned(),
+        }
     }
 }
 
@@ -143,7 +150,9 @@ pub(crate) async fn register(
         .await
         .map_err(|error| caller.fail(&error))?;
     let id = application.scim_tokens.first().map(|info| info.id);
-    let token = id.map(|id| fresh(id, &secret)).ok_or_else(Problem::internal)?;
+    let token = id
+        .map(|id| FreshTokenView::new(id, &secret))
+        .ok_or_else(Problem::internal)?;
     Ok((
         StatusCode::CREATED,
         Json(RegisteredView {
@@ -170,21 +179,21 @@ pub(crate) async fn list(State(api): State<Api>, caller: SignedIn) -> Result<Jso
 
 /// Make a further SCIM secret
 ///
-/// Two may be valid at once, so that one can be replaced without a gap.
+/// Two may be valid at once, so that one can be replaced without a gap. Where it takes two admins, the secret is made, and
+/// answered, when the change is applied.
 #[utoipa::path(
     post, path = "/v1/admin/applications/{id}/scim-tokens", tag = "Admin", params(("id" = String, Path)),
-    responses((status = 201, body = FreshTokenView), (status = 404, body = Problem), (status = 409, body = Problem))
+    responses((status = 201, body = FreshTokenView), (status = 202, body = WaitingView),
+        (status = 404, body = Problem), (status = 409, body = Problem))
 )]
 pub(crate) async fn add_scim_token(
     State(api): State<Api>,
     caller: Authenticated,
     id: Id<ApplicationId>,
     _: NoBody,
-) -> Result<(StatusCode, Json<FreshTokenView>), Failure> {
-    let (info, secret) = applications::add_scim_token(&api.core, &caller.who, &id.0)
-        .await
-        .map_err(|error| caller.fail(&error))?;
-    Ok((StatusCode::CREATED, Json(fresh(info.id, &secret))))
+) -> Result<Response, Failure> {
+    require_admin_of(&caller.who, &id.0).map_err(|refusal| caller.fail(&refusal.into()))?;
+    submit(&api, &caller, &Wish::new(Command::ScimSecret)).await
 }
 
 /// Delete a SCIM secret

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
+use hourglass_app::admin::changes::{Command, Wish};
 use hourglass_app::admin::drift::{self, Drift};
 use hourglass_app::records::Stored;
 use hourglass_domain::Refusal;
@@ -12,9 +14,10 @@ use hourglass_domain::ids::{EntitlementId, ObjectId};
 use hourglass_web::Api;
 use hourglass_web::extract::{Authenticated, Body, Failure, Id, ListView, NoBody, Paging, Query};
 use hourglass_web::problem::Problem;
-use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::changes::{WaitingView, submit};
 
 /// What is done about members that no grant holds and that are not on the list of standing members.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
@@ -183,7 +186,7 @@ pub(crate) async fn report(
 #[utoipa::path(
     put, path = "/v1/admin/entitlements/{id}/drift", tag = "Admin", params(("id" = String, Path)),
     request_body = ModeBody,
-    responses((status = 200, body = DriftView), (status = 403, body = Problem), (status = 404, body = Problem),
+    responses((status = 200, body = DriftView), (status = 202, body = WaitingView), (status = 403, body = Problem), (status = 404, body = Problem),
         (status = 409, body = Problem))
 )]
 pub(crate) async fn choose(
@@ -191,11 +194,12 @@ pub(crate) async fn choose(
     caller: Authenticated,
     id: Id<EntitlementId>,
     body: Body<ModeBody>,
-) -> Result<Json<DriftView>, Failure> {
-    let drift = drift::choose(&api.core, &caller.who, id.0, body.value.mode.into(), body.value.version)
-        .await
-        .map_err(|error| caller.fail(&error))?;
-    Ok(Json(DriftView::from(&drift)))
+) -> Result<Response, Failure> {
+    let command = Command::DriftMode {
+        entitlement: id.0,
+        mode: body.value.mode.into(),
+    };
+    submit(&api, &caller, &Wish::new(command).version(body.value.version)).await
 }
 
 /// A standing member.
@@ -255,19 +259,16 @@ fn ids(path: &(String, String)) -> Result<(ObjectId, ObjectId), Failure> {
 #[utoipa::path(
     put, path = "/v1/admin/standing/{group}/{account}", tag = "Admin",
     params(("group" = String, Path), ("account" = String, Path)),
-    responses((status = 200, body = StandingView), (status = 403, body = Problem), (status = 404, body = Problem))
+    responses((status = 200, body = StandingView), (status = 202, body = WaitingView), (status = 403, body = Problem), (status = 404, body = Problem))
 )]
 pub(crate) async fn declare(
     State(api): State<Api>,
     caller: Authenticated,
     path: axum::extract::Path<(String, String)>,
     _: NoBody,
-) -> Result<Json<StandingView>, Failure> {
+) -> Result<Response, Failure> {
     let (group, account) = ids(&path.0)?;
-    let member = drift::declare(&api.core, &caller.who, group, account)
-        .await
-        .map_err(|error| caller.fail(&error))?;
-    Ok(Json(StandingView::from(&member)))
+    submit(&api, &caller, &Wish::new(Command::Declare { group, account })).await
 }
 
 /// Take an account off the list of standing members
@@ -276,18 +277,15 @@ pub(crate) async fn declare(
 #[utoipa::path(
     delete, path = "/v1/admin/standing/{group}/{account}", tag = "Admin",
     params(("group" = String, Path), ("account" = String, Path)),
-    responses((status = 204), (status = 403, body = Problem), (status = 404, body = Problem))
+    responses((status = 204), (status = 202, body = WaitingView), (status = 403, body = Problem), (status = 404, body = Problem))
 )]
 pub(crate) async fn withdraw(
     State(api): State<Api>,
     caller: Authenticated,
     path: axum::extract::Path<(String, String)>,
-) -> Result<StatusCode, Failure> {
+) -> Result<Response, Failure> {
     let (group, account) = ids(&path.0)?;
-    drift::withdraw(&api.core, &caller.who, group, account)
-        .await
-        .map_err(|error| caller.fail(&error))?;
-    Ok(StatusCode::NO_CONTENT)
+    submit(&api, &caller, &Wish::new(Command::Withdraw { group, account })).await
 }
 
 /// Accounts that drift repair never touches.
@@ -325,14 +323,14 @@ pub(crate) async fn protected(State(api): State<Api>, caller: Authenticated) -> 
 /// Replace the protected accounts
 #[utoipa::path(
     put, path = "/v1/admin/protected-accounts", tag = "Admin", request_body = ProtectedBody,
-    responses((status = 200, body = ProtectedBody), (status = 403, body = Problem), (status = 409, body = Problem),
+    responses((status = 200, body = ProtectedBody), (status = 202, body = WaitingView), (status = 403, body = Problem), (status = 409, body = Problem),
         (status = 422, body = Problem))
 )]
 pub(crate) async fn protect(
     State(api): State<Api>,
     caller: Authenticated,
     body: Body<ProtectedBody>,
-) -> Result<Json<ProtectedBody>, Failure> {
+) -> Result<Response, Failure> {
     let read = |id: &String| {
         id.parse::<ObjectId>()
             .map_err(|_| Refusal::invalid("accounts", format!("{id} is no object id")))
@@ -344,8 +342,6 @@ pub(crate) async fn protect(
         .map(read)
         .collect::<Result<_, _>>()
         .map_err(|refusal| caller.fail(&refusal.into()))?;
-    let stored = drift::protect(&api.core, &caller.who, accounts, body.value.version)
-        .await
-        .map_err(|error| caller.fail(&error))?;
-    Ok(Json(ProtectedBody::from(&stored)))
+    let wish = Wish::new(Command::Protect { accounts }).version(body.value.version);
+    submit(&api, &caller, &wish).await
 }

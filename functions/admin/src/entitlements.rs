@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use hourglass_app::admin::approvers::{self, Approvers};
+use hourglass_app::admin::changes::{Command, Wish};
 use hourglass_app::admin::entitlements::{self, EntitlementInput};
 use hourglass_app::records::Stored;
 use hourglass_app::seals::Looked;
@@ -18,10 +20,10 @@ use hourglass_domain::passkey::Attestation;
 use hourglass_web::Api;
 use hourglass_web::extract::{Authenticated, Body, CallInfo, Failure, Id, ListView, Paging, Query};
 use hourglass_web::problem::Problem;
-use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
+
+use crate::changes::{WaitingView, submit, submit_once};
 
 /// Users and groups, by our ids.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
@@ -447,7 +449,8 @@ impl From<&Stored<Entitlement>> for EntitlementView {
 #[utoipa::path(
     post, path = "/v1/admin/entitlements", tag = "Admin", request_body = EntitlementBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes the call happen once in 24 hours")),
-    responses((status = 201, body = EntitlementView), (status = 403, body = Problem),
+    responses((status = 201, body = EntitlementView), (status = 202, body = WaitingView),
+        (status = 403, body = Problem),
         (status = 409, description = "A group would be both a target and a source of approvers", body = Problem),
         (status = 422, body = Problem))
 )]
@@ -456,17 +459,12 @@ pub(crate) async fn create(
     caller: Authenticated,
     call: CallInfo,
     body: Body<EntitlementBody>,
-) -> Result<(StatusCode, Json<Value>), Failure> {
+) -> Result<Response, Failure> {
     let input = body.value.read().map_err(|refusal| caller.fail(&refusal.into()))?;
     let once = caller.once(&call, &body.bytes)?;
-    let render = |stored: &Stored<Entitlement>| serde_json::to_value(EntitlementView::from(stored)).unwrap_or_default();
-    let answer = entitlements::create(&api.core, &caller.who, &input, once.as_ref(), &render)
-        .await
-        .map_err(|error| caller.fail(&error))?;
-    Ok((
-        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::CREATED),
-        Json(answer.body),
-    ))
+    let id = EntitlementId::new(api.core.ids.uuid());
+    let wish = Wish::new(Command::EntitlementCreate { id, input });
+    submit_once(&api, &caller, &wish, once.as_ref()).await
 }
 
 /// All entitlements
@@ -561,7 +559,7 @@ pub(crate) async fn approvers(
 #[utoipa::path(
     put, path = "/v1/admin/entitlements/{id}", tag = "Admin", params(("id" = String, Path)),
     request_body = EntitlementBody,
-    responses((status = 200, body = EntitlementView), (status = 404, body = Problem), (status = 409, body = Problem),
+    responses((status = 200, body = EntitlementView), (status = 202, body = WaitingView), (status = 404, body = Problem), (status = 409, body = Problem),
         (status = 422, body = Problem))
 )]
 pub(crate) async fn update(
@@ -569,10 +567,12 @@ pub(crate) async fn update(
     caller: Authenticated,
     id: Id<EntitlementId>,
     body: Body<EntitlementBody>,
-) -> Result<Json<EntitlementView>, Failure> {
+) -> Result<Response, Failure> {
     let input = body.value.read().map_err(|refusal| caller.fail(&refusal.into()))?;
-    let stored = entitlements::update(&api.core, &caller.who, id.0, &input)
-        .await
-        .map_err(|error| caller.fail(&error))?;
-    Ok(Json(EntitlementView::from(&stored)))
+    submit(
+        &api,
+        &caller,
+        &Wish::new(Command::EntitlementUpdate { id: id.0, input }),
+    )
+    .await
 }

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use hourglass_app::admin::integrations::{self, AzureInput};
 use hourglass_app::records::Stored;
 use hourglass_domain::application::AzureIntegration;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::AdminApi;
+use crate::changes::{WaitingView, answer_of, sent};
 
 /// The connector registration in Entra.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -77,15 +79,18 @@ pub(crate) async fn get_azure(
 }
 
 /// Set up the Azure integration, or replace its secret
+///
+/// A fresh secret for the client that is set up takes effect at once. Another client takes two admins: the proposal keeps
+/// no secret, so that the call is repeated once the change is applied.
 #[utoipa::path(
     put, path = "/v1/admin/integrations/azure", tag = "Admin", request_body = AzureBody,
-    responses((status = 200, body = AzureView), (status = 409, body = Problem), (status = 422, body = Problem))
+    responses((status = 200, body = AzureView), (status = 202, body = WaitingView), (status = 409, body = Problem), (status = 422, body = Problem))
 )]
 pub(crate) async fn put_azure(
     State(state): State<AdminApi>,
     caller: Authenticated,
     body: Body<AzureBody>,
-) -> Result<Json<AzureView>, Failure> {
+) -> Result<Response, Failure> {
     let refuse = |field, rule: &str| caller.fail(&Refusal::invalid(field, rule).into());
     let body = body.value;
     let expires = body
@@ -106,8 +111,8 @@ pub(crate) async fn put_azure(
         secret_expires_at: expires.map_err(|error| refuse("secret_expires_at", &format!("is {error}")))?,
         version: body.version,
     };
-    let stored = integrations::put_azure(&state.api.core, &caller.who, &*state.secrets, input)
+    let outcome = integrations::put_azure(&state.api.core, &caller.who, &*state.secrets, input)
         .await
         .map_err(|error| caller.fail(&error))?;
-    Ok(Json(AzureView::from(&stored)))
+    Ok(sent(&answer_of(&state.api, &outcome)))
 }

@@ -7,6 +7,7 @@
 mod applications;
 mod auth_context;
 mod by_hand;
+mod changes;
 mod directory;
 mod drift;
 mod entitlements;
@@ -20,6 +21,7 @@ mod template;
 use axum::Router;
 use axum::extract::FromRef;
 use hourglass_app::catalogue::search::Index;
+use hourglass_app::ports::passkeys::Passkeys;
 use hourglass_app::ports::secrets::SecretWriter;
 use hourglass_boot::Services;
 use hourglass_web::{Api, serve};
@@ -36,6 +38,8 @@ pub struct AdminApi {
     pub secrets: Arc<dyn SecretWriter>,
     /// What entitlements there are, in short form.
     pub index: Arc<Index>,
+    /// Verifies what admins have signed.
+    pub passkeys: Arc<dyn Passkeys>,
 }
 
 impl FromRef<AdminApi> for Api {
@@ -59,6 +63,10 @@ pub fn api() -> OpenApiRouter<AdminApi> {
         .routes(routes!(drift::standing))
         .routes(routes!(drift::declare, drift::withdraw))
         .routes(routes!(drift::protected, drift::protect))
+        .routes(routes!(changes::list))
+        .routes(routes!(changes::get))
+        .routes(routes!(changes::apply))
+        .routes(routes!(changes::withdraw))
         .routes(routes!(by_hand::get, by_hand::propose))
         .routes(routes!(by_hand::confirm))
         .routes(routes!(links::list, links::link))
@@ -80,6 +88,7 @@ pub fn router(services: Services) -> Router {
         api: api_of(&services),
         secrets: Arc::clone(&services.secret_writer),
         index: Arc::default(),
+        passkeys: Arc::clone(&services.passkeys),
     };
     let (router, _) = api().split_for_parts();
     let pages = pages::router(state.clone());

@@ -2,6 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
+use hourglass_app::admin::changes::{Command, Wish};
 use hourglass_app::admin::links::{self, ByAttribute, Human};
 use hourglass_domain::Refusal;
 use hourglass_domain::ids::UserId;
@@ -9,10 +11,11 @@ use hourglass_domain::person::{Link, LinkAttribute};
 use hourglass_web::Api;
 use hourglass_web::extract::{Authenticated, Body, Failure, Id, ListView, Paging, Query};
 use hourglass_web::problem::Problem;
-use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
+
+use crate::changes::{WaitingView, submit};
 
 /// That an admin linked an account.
 #[derive(Debug, Serialize, ToSchema)]
@@ -129,21 +132,17 @@ pub(crate) async fn list(
 /// together they count once. Requests and grants that exist end as they would have. Nobody links their own accounts.
 #[utoipa::path(
     post, path = "/v1/admin/links", tag = "Admin", request_body = LinkBody,
-    responses((status = 201, body = HumanView), (status = 403, body = Problem), (status = 404, body = Problem),
+    responses((status = 201, body = HumanView), (status = 202, body = WaitingView), (status = 403, body = Problem), (status = 404, body = Problem),
         (status = 409, description = "They are one person already", body = Problem), (status = 422, body = Problem))
 )]
 pub(crate) async fn link(
     State(api): State<Api>,
     caller: Authenticated,
     body: Body<LinkBody>,
-) -> Result<(StatusCode, Json<HumanView>), Failure> {
-    let human = async {
-        hourglass_app::admin::require_admin(&caller.who)?;
-        let (one, other) = body.value.read()?;
-        links::link(&api.core, &caller.who, one, other).await
-    };
-    let human = human.await.map_err(|error| caller.fail(&error))?;
-    Ok((StatusCode::CREATED, Json(HumanView::from(&human))))
+) -> Result<Response, Failure> {
+    let users = hourglass_app::admin::require_admin(&caller.who).and_then(|()| body.value.read());
+    let (one, other) = users.map_err(|refusal| caller.fail(&refusal.into()))?;
+    submit(&api, &caller, &Wish::new(Command::Link { one, other })).await
 }
 
 /// The person behind a user
@@ -168,18 +167,15 @@ pub(crate) async fn get(
 /// Nobody unlinks their own accounts.
 #[utoipa::path(
     delete, path = "/v1/admin/links/{user}", tag = "Admin", params(("user" = String, Path)),
-    responses((status = 204, description = "Unlinked"), (status = 403, body = Problem), (status = 404, body = Problem),
+    responses((status = 204, description = "Unlinked"), (status = 202, body = WaitingView), (status = 403, body = Problem), (status = 404, body = Problem),
         (status = 409, description = "No admin has linked it", body = Problem))
 )]
 pub(crate) async fn unlink(
     State(api): State<Api>,
     caller: Authenticated,
     user: Id<UserId>,
-) -> Result<StatusCode, Failure> {
-    links::unlink(&api.core, &caller.who, user.0)
-        .await
-        .map_err(|error| caller.fail(&error))?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<Response, Failure> {
+    submit(&api, &caller, &Wish::new(Command::Unlink { user: user.0 })).await
 }
 
 /// An attribute that can link accounts.
@@ -251,19 +247,17 @@ pub(crate) async fn attribute(State(api): State<Api>, caller: Authenticated) -> 
 /// share: the answer says how many those are. Whoever can write the attribute at its source can link and unlink by it.
 #[utoipa::path(
     put, path = "/v1/admin/link-attribute", tag = "Admin", request_body = AttributeBody,
-    responses((status = 200, body = AttributeView), (status = 403, body = Problem), (status = 409, body = Problem))
+    responses((status = 200, body = AttributeView), (status = 202, body = WaitingView), (status = 403, body = Problem), (status = 409, body = Problem))
 )]
 pub(crate) async fn choose(
     State(api): State<Api>,
     caller: Authenticated,
     body: Body<AttributeBody>,
-) -> Result<Json<AttributeView>, Failure> {
+) -> Result<Response, Failure> {
     let attribute = body.value.attribute.map(|attribute| match attribute {
         LinkAttributeView::EmployeeNumber => LinkAttribute::EmployeeNumber,
         LinkAttributeView::Person => LinkAttribute::Person,
     });
-    let found = links::choose(&api.core, &caller.who, attribute, body.value.version)
-        .await
-        .map_err(|error| caller.fail(&error))?;
-    Ok(Json(AttributeView::from(&found)))
+    let wish = Wish::new(Command::LinkAttribute { attribute }).version(body.value.version);
+    submit(&api, &caller, &wish).await
 }

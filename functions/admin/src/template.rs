@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
+use hourglass_app::admin::changes::{Command, Wish};
 use hourglass_app::admin::template::{self, TemplateInput};
 use hourglass_app::records::Stored;
 use hourglass_app::seals::Looked;
@@ -14,6 +16,7 @@ use hourglass_web::problem::Problem;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::changes::{WaitingView, submit};
 use crate::entitlements::{PrincipalsView, durations};
 
 /// The template's content.
@@ -89,13 +92,13 @@ pub(crate) async fn get(State(api): State<Api>, caller: Authenticated) -> Result
 /// Replace the template
 #[utoipa::path(
     put, path = "/v1/admin/template", tag = "Admin", request_body = TemplateBody,
-    responses((status = 200, body = TemplateView), (status = 409, body = Problem), (status = 422, body = Problem))
+    responses((status = 200, body = TemplateView), (status = 202, body = WaitingView), (status = 409, body = Problem), (status = 422, body = Problem))
 )]
 pub(crate) async fn put(
     State(api): State<Api>,
     caller: Authenticated,
     body: Body<TemplateBody>,
-) -> Result<Json<TemplateView>, Failure> {
+) -> Result<Response, Failure> {
     let refuse = |refusal: hourglass_domain::Refusal| caller.fail(&refusal.into());
     let body = body.value;
     let input = TemplateInput {
@@ -105,8 +108,5 @@ pub(crate) async fn put(
         messages: body.messages,
         version: body.version,
     };
-    let stored = template::put(&api.core, &caller.who, input)
-        .await
-        .map_err(|error| caller.fail(&error))?;
-    Ok(Json(TemplateView::from(&stored)))
+    submit(&api, &caller, &Wish::new(Command::Template { input })).await
 }

@@ -167,6 +167,10 @@ pub fn environment(config: &Config) -> BTreeMap<String, String> {
                 .map(|code| code.to_string())
                 .unwrap_or_default(),
         ),
+        (
+            "HOURGLASS_TWO_PERSON",
+            if config.two_person { "on" } else { "off" }.to_owned(),
+        ),
         ("HOURGLASS_SCHEDULE_GROUP", config.schedule_group.clone()),
         ("HOURGLASS_SCHEDULE_ROLE_ARN", config.schedule_role_arn.clone()),
         ("HOURGLASS_SCHEDULE_TARGET_ARN", config.schedule_target_arn.clone()),

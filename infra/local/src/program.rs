@@ -52,6 +52,10 @@ struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 3, value_parser = clap::value_parser!(i64).range(0..=86_400))]
     key_cool_down_seconds: i64,
 
+    /// Let one admin change the configuration even after a second one has signed in.
+    #[arg(long)]
+    one_admin_suffices: bool,
+
     /// Seconds between two runs of the sweep; 60 in AWS.
     #[arg(long, value_name = "SECONDS", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=60))]
     sweep_every_seconds: u64,
@@ -80,6 +84,7 @@ impl Arguments {
             confirm_after_seconds: self.confirm_after_seconds,
             key_cool_down_seconds: self.key_cool_down_seconds,
             set_up_code: SET_UP_CODE.to_owned(),
+            two_person: !self.one_admin_suffices,
             sweep_every: Duration::from_secs(self.sweep_every_seconds),
             clock: sim::wall_clock(),
         })

@@ -66,6 +66,8 @@ pub struct Options {
     pub key_cool_down_seconds: i64,
     /// The code with which the very first admin confirms their passkey.
     pub set_up_code: String,
+    /// Whether changes of the configuration take two admins, once two have signed in.
+    pub two_person: bool,
     /// How often the sweep runs; every 60 seconds in AWS.
     pub sweep_every: Duration,
     /// The time.
@@ -88,6 +90,7 @@ impl Options {
             confirm_after_seconds: 3,
             key_cool_down_seconds: 3,
             set_up_code: SET_UP_CODE.to_owned(),
+            two_person: true,
             sweep_every: Duration::from_secs(1),
             clock: sim::wall_clock(),
         }
@@ -253,6 +256,7 @@ impl World {
             short_durations: !options.short_durations.is_empty(),
             key_cool_down_seconds: options.key_cool_down_seconds,
             set_up_code_sha256: Some(Digest::of(options.set_up_code.as_bytes())),
+            two_person: options.two_person,
             schedule_group: DEFAULT_GROUP.to_owned(),
             schedule_role_arn: role_arn("hourglass-scheduler"),
             schedule_target_arn: function_arn("revocation"),

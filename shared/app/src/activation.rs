@@ -47,7 +47,7 @@ pub async fn begin(core: &Core, passkeys: &dyn Passkeys, who: &Who, id: RequestI
     let in_force = policy::in_force_sealed(core, &request.application, request.entitlement).await?;
     let expires_at = Second::of(now.plus_seconds(CEREMONY_SECONDS));
     let form = form((request, stored.version), &in_force.policy()?, expires_at)?;
-    passkeys::begin_signing(core, passkeys, who, form, None).await
+    passkeys::begin_signing(core, passkeys, who, form, passkeys::About::Nothing).await
 }
 
 /// Activates what the caller has signed.

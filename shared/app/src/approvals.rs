@@ -96,7 +96,10 @@ pub async fn begin_signed(
     };
     let expires_at = Second::of(core.clock.now().plus_seconds(CEREMONY_SECONDS));
     let form = vote.form((request, stored.version), hand, &in_force.policy()?, expires_at);
-    passkeys::begin_signing(core, passkeys, who, form, vote.comment.clone()).await
+    let about = passkeys::About::Decision {
+        comment: vote.comment.clone(),
+    };
+    passkeys::begin_signing(core, passkeys, who, form, about).await
 }
 
 /// Decides what the caller has signed. The nonce is taken away in the transaction of the decision; anything that is not as

@@ -182,6 +182,16 @@ impl Change {
         self
     }
 
+    /// As [`Self::check_version`], for what the change may write already: a transaction has one condition per item, and
+    /// whoever writes an item says there what it has to be.
+    #[must_use]
+    pub fn check_version_same(self, key: Key, version: u64) -> Self {
+        if self.writes.iter().any(|write| *write.key() == key) {
+            return self;
+        }
+        self.check_version(key, version)
+    }
+
     /// Moves the due-entries of a thing from `before` to `after`.
     ///
     /// # Errors

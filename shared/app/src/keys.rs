@@ -8,13 +8,14 @@ use hourglass_domain::directory::Gone;
 use hourglass_domain::due::{DueEntry, Lane};
 use hourglass_domain::entitlement::TEMPLATE_KEY;
 use hourglass_domain::ids::{
-    ApplicationId, EntitlementId, GrantId, GroupId, KillId, ObjectId, PersonId, ProbeId, RequestId, SessionId,
-    TenantId, UserId,
+    ApplicationId, ChangeId, EntitlementId, GrantId, GroupId, KillId, ObjectId, PersonId, ProbeId, RequestId,
+    SessionId, TenantId, UserId,
 };
 use hourglass_domain::limit::Counted;
 use hourglass_domain::membership::MembershipKey;
 use hourglass_domain::session::Account;
 use hourglass_domain::target::Target;
+use hourglass_domain::two_person::Place;
 use hourglass_domain::{Timestamp, canonical::Digest};
 
 use crate::ports::store::Key;
@@ -667,6 +668,42 @@ pub fn sessions_of(account: &Account) -> String {
 #[must_use]
 pub fn session_of(account: &Account, id: SessionId) -> Key {
     Key::new(sessions_of(account), id.to_string())
+}
+
+/// Which admins of an application have signed in. Under the prefix of sign-ins, which no other function can write or delete.
+#[must_use]
+pub fn admins_seen(application: &ApplicationId) -> Key {
+    Key::new(format!("SIGNIN#ADMINS#{application}"), "SEEN")
+}
+
+/// Partition of an application's proposed changes, the oldest first.
+#[must_use]
+pub fn changes(application: &ApplicationId) -> String {
+    format!("CHG#{application}")
+}
+
+/// A proposed change.
+#[must_use]
+pub fn change(application: &ApplicationId, id: ChangeId) -> Key {
+    Key::new(changes(application), id.to_string())
+}
+
+/// List partition of the proposed changes that nobody has applied or withdrawn, the one that lapses first at the front.
+#[must_use]
+pub fn open_changes(application: &ApplicationId) -> String {
+    format!("CHG#{application}#OPEN")
+}
+
+/// Partition of the signatures under a proposed change.
+#[must_use]
+pub fn change_signatures(application: &ApplicationId, id: ChangeId) -> String {
+    format!("SIGN#{application}#{id}")
+}
+
+/// A signature under a proposed change: the key makes each place be signed once.
+#[must_use]
+pub fn change_signature(application: &ApplicationId, id: ChangeId, place: Place) -> Key {
+    Key::new(change_signatures(application, id), place.name())
 }
 
 /// When a session was used last. Functions with pages may write it, and make no session by that.

@@ -11,7 +11,7 @@ use hourglass_domain::audit::{Draft, StreamId};
 use hourglass_domain::canonical::Digest;
 use hourglass_domain::decision::Factor;
 use hourglass_domain::directory::{Party, User};
-use hourglass_domain::ids::{ApplicationId, PersonId, UserId};
+use hourglass_domain::ids::{ApplicationId, ChangeId, PersonId, UserId};
 use hourglass_domain::limit::Counted;
 use hourglass_domain::passkey::{CEREMONY_SECONDS, KeyStatus, MOST_KEYS, Passkey, Proof, Recovery, Voucher};
 use hourglass_domain::roles::Role;
@@ -182,6 +182,9 @@ pub struct Ceremony {
     /// The comment on a decision: kept, not signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
+    /// The proposed change that is signed, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<ChangeId>,
     /// When its challenge ends.
     pub expires_at: Timestamp,
 }
@@ -410,7 +413,7 @@ pub async fn begin_registration(core: &Core, passkeys: &dyn Passkeys, who: &Who)
         display_name: user.value.name().to_owned(),
     };
     let (options, state) = passkeys.begin_registration(&owner, &known).map_err(failed)?;
-    begin(core, application, party.user, options, state, None, None).await
+    begin(core, application, party.user, (options, state), None, About::Nothing).await
 }
 
 /// The credential ids of a user's keys that are not removed.
@@ -427,16 +430,34 @@ async fn kept(core: &Core, application: &ApplicationId, user: UserId) -> Result<
     Ok(known)
 }
 
+/// What a ceremony keeps beside what is signed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum About {
+    /// Nothing.
+    Nothing,
+    /// A decision's comment.
+    Decision {
+        /// The comment.
+        comment: Option<String>,
+    },
+    /// Which proposed change is signed.
+    Change(ChangeId),
+}
+
 /// Stores a ceremony that begins.
 async fn begin(
     core: &Core,
     application: &ApplicationId,
     user: UserId,
-    options: Value,
-    state: String,
+    (options, state): (Value, String),
     signs: Option<(Form, Nonce)>,
-    comment: Option<String>,
+    about: About,
 ) -> Result<Begun> {
+    let (comment, change) = match about {
+        About::Nothing => (None, None),
+        About::Decision { comment } => (comment, None),
+        About::Change(change) => (None, Some(change)),
+    };
     let ceremony = Ceremony {
         id: core.ids.uuid(),
         application: application.clone(),
@@ -445,6 +466,7 @@ async fn begin(
         expires_at: core.clock.now().plus_seconds(CEREMONY_SECONDS),
         signs,
         comment,
+        change,
     };
     Change::new().create(&ceremony)?.commit(&*core.store).await?;
     Ok(Begun {
@@ -592,7 +614,7 @@ pub(crate) async fn begin_signing(
     passkeys: &dyn Passkeys,
     who: &Who,
     form: Form,
-    comment: Option<String>,
+    about: About,
 ) -> Result<Begun> {
     let (_, party) = who.party()?;
     let application = &who.application.value.id;
@@ -601,15 +623,14 @@ pub(crate) async fn begin_signing(
     let usable = usable_of(core, application, party.user).await?;
     let material: Vec<KeyMaterial> = usable.iter().map(|stored| stored.value.material()).collect();
     let begun = passkeys.begin_assertion(&material, &form).map_err(failed)?;
-    let signs = Some((form, begun.nonce));
+    let ceremony = (begun.options, begun.state);
     begin(
         core,
         application,
         party.user,
-        begun.options,
-        begun.state,
-        signs,
-        comment,
+        ceremony,
+        Some((form, begun.nonce)),
+        about,
     )
     .await
 }
@@ -736,7 +757,7 @@ pub async fn begin_key_change(core: &Core, passkeys: &dyn Passkeys, who: &Who, w
         action,
         expires_at: Second::of(core.clock.now().plus_seconds(CEREMONY_SECONDS)),
     });
-    begin_signing(core, passkeys, who, form, None).await
+    begin_signing(core, passkeys, who, form, About::Nothing).await
 }
 
 /// Another person, for an admin.

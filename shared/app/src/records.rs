@@ -27,6 +27,7 @@ use hourglass_domain::request::{Request, RequestStatus};
 use hourglass_domain::seal::SealKey;
 use hourglass_domain::session::{Account, Session};
 use hourglass_domain::target::TargetFacts;
+use hourglass_domain::two_person::AdminsSeen;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -206,6 +207,12 @@ record!(
     "audit_event",
     |e| keys::audit_event(&e.stream, e.seq),
     e.seq
+);
+record!(
+    AdminsSeen,
+    "admins_seen",
+    |s| keys::admins_seen(&s.application),
+    s.application
 );
 record!(TenantUse, "tenant_use", |t| keys::tenant(t.tenant), t.tenant);
 record!(ScimToken, "scim_token", |t| keys::scim_token(t.hash), t.id);

@@ -9,15 +9,17 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hourglass_domain::audit::{Actor, Draft, StreamId};
 use hourglass_domain::canonical::Digest;
 use hourglass_domain::ids::{ApplicationId, ObjectId, SessionId, TenantId, UserId};
-use hourglass_domain::roles::{Roles, Scope};
+use hourglass_domain::roles::{Role, Roles, Scope};
 use hourglass_domain::session::{Account, Lapsed, MOST_SESSIONS, Session, SessionEnd};
+use hourglass_domain::two_person::AdminsSeen;
 use hourglass_domain::{Refusal, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::caller::{NO_APPLICATION, Who, active_user, application_of, identify};
+use crate::caller::{Who, active_user, application_of, identify};
 use crate::change::{Change, ChangeError, DECIDE_AGAIN, read, read_many, read_page};
 use crate::error::{AppError, Result};
 use crate::keys;
+use crate::persons;
 use crate::ports::store::{CommitError, Condition, Query, Write};
 use crate::ports::tokens::Caller;
 use crate::ports::{Core, Ids};
@@ -150,6 +152,9 @@ pub async fn begin(core: &Core, signed_in: &SignedIn, previous: Option<Digest>) 
                 .delete(&old)
                 .delete_any(keys::session_of(&old.value.account, old.value.id));
         }
+        if session.roles.contains(&Role::Admin) {
+            change = seen_as_admin(core, &session.account, change).await?;
+        }
         change = change.event(stream(&session.account), draft);
         match change.commit(store).await {
             Ok(()) => {
@@ -161,6 +166,33 @@ pub async fn begin(core: &Core, signed_in: &SignedIn, previous: Option<Digest>) 
         }
     }
     Err(Refusal::Changed.into())
+}
+
+/// `change`, noting that an admin has signed in, of those who are provisioned: from the second person on, changes of the
+/// configuration take two. It is noted with the session, so that nobody else can say it and no session is without it.
+async fn seen_as_admin(core: &Core, account: &Account, change: Change) -> Result<Change> {
+    let Some((application, _)) = &account.user else {
+        return Ok(change);
+    };
+    let store = &*core.store;
+    let stored: Option<Stored<AdminsSeen>> = read(store, &keys::admins_seen(application)).await?;
+    let version = stored.as_ref().map_or(0, |stored| stored.version);
+    let seen = stored.map_or_else(|| AdminsSeen::nobody(application.clone()), |stored| stored.value);
+    let mut another = false;
+    if seen.two_since.is_none() {
+        for other in seen.admins.keys() {
+            another |= !persons::is_any(store, application, account.object_id, &[*other])
+                .await?
+                .0;
+        }
+    }
+    let Some(after) = seen.with(account.object_id, another, core.clock.now()) else {
+        return Ok(change);
+    };
+    if after.two_since != seen.two_since {
+        tracing::warn!(application.id = %application, "a second admin has signed in: changes take two from now on");
+    }
+    Ok(change.replace(version, &after)?)
 }
 
 /// The sessions of the account that end because another one begins.
@@ -266,44 +298,16 @@ async fn presents(core: &Core, hashes: &[Digest]) -> Result<Vec<Present>> {
 /// # Errors
 /// As [`identify`]: when the tenant has no application, or the account is switched off.
 pub async fn who(core: &Core, session: &Session) -> Result<Option<Who>> {
-    let who = identify(core, caller(session)).await?;
-    Ok((account_of(&who) == session.account).then_some(who))
-}
-
-/// The caller that a session stands for, whether or not their tenant has an application.
-fn caller(session: &Session) -> Caller {
-    Caller {
+    let caller = Caller {
         tenant: session.account.tenant,
         object_id: session.account.object_id,
         roles: session.roles.clone(),
         scopes: all_scopes(),
         client: CONSOLE_CLIENT.to_owned(),
         factor: session.factor(),
-    }
-}
-
-/// Somebody who is signed in where there may be nothing yet.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Arrival {
-    /// In an application.
-    Known(Box<Who>),
-    /// In a tenant that has no application yet.
-    New(Caller),
-}
-
-/// Who a session's caller is, as [`who`], where their tenant may have no application yet.
-///
-/// # Errors
-/// When the account is switched off.
-pub async fn arrival(core: &Core, session: &Session) -> Result<Option<Arrival>> {
-    match who(core, session).await {
-        Ok(found) => Ok(found.map(|who| Arrival::Known(Box::new(who)))),
-        // Somebody who was provisioned belongs to an application: their session is not one of a new tenant.
-        Err(AppError::Refused(refusal)) if refusal == NO_APPLICATION => {
-            Ok(session.account.user.is_none().then(|| Arrival::New(caller(session))))
-        }
-        Err(error) => Err(error),
-    }
+    };
+    let who = identify(core, caller).await?;
+    Ok((account_of(&who) == session.account).then_some(who))
 }
 
 fn account_of(who: &Who) -> Account {

@@ -43,6 +43,7 @@ mod name {
     pub(super) const SHORT_DURATIONS: &str = "HOURGLASS_SHORT_DURATIONS";
     pub(super) const KEY_COOL_DOWN_SECONDS: &str = "HOURGLASS_KEY_COOL_DOWN_SECONDS";
     pub(super) const SET_UP_CODE: &str = "HOURGLASS_SET_UP_CODE";
+    pub(super) const TWO_PERSON: &str = "HOURGLASS_TWO_PERSON";
     pub(super) const SCHEDULE_GROUP: &str = "HOURGLASS_SCHEDULE_GROUP";
     pub(super) const SCHEDULE_ROLE_ARN: &str = "HOURGLASS_SCHEDULE_ROLE_ARN";
     pub(super) const SCHEDULE_TARGET_ARN: &str = "HOURGLASS_SCHEDULE_TARGET_ARN";
@@ -87,6 +88,8 @@ pub struct Config {
     pub key_cool_down_seconds: i64,
     /// SHA-256 of the code with which the very first admin confirms their passkey.
     pub set_up_code_sha256: Option<Digest>,
+    /// Whether changes of the configuration take two admins, once two have signed in.
+    pub two_person: bool,
     /// Name of the schedule group.
     pub schedule_group: String,
     /// ARN of the role with which Scheduler invokes the revocation function.
@@ -208,6 +211,7 @@ impl Config {
                 .parsed(name::KEY_COOL_DOWN_SECONDS, "must be a whole number of seconds")
                 .unwrap_or(COOL_DOWN_SECONDS),
             set_up_code_sha256: reader.parsed(name::SET_UP_CODE, "must be a SHA-256 in hexadecimal"),
+            two_person: reader.switch(name::TWO_PERSON),
             schedule_group: reader.text(name::SCHEDULE_GROUP),
             schedule_role_arn: reader.text(name::SCHEDULE_ROLE_ARN),
             schedule_target_arn: reader.text(name::SCHEDULE_TARGET_ARN),
@@ -260,6 +264,7 @@ impl Config {
             public_url: self.public_url.clone(),
             key_cool_down_seconds: self.key_cool_down_seconds,
             set_up_code_sha256: self.set_up_code_sha256,
+            two_person: self.two_person,
         }
     }
 
@@ -469,6 +474,18 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             self.problem(name, rule);
         }
         parsed
+    }
+
+    /// `on` or `off`; anything else is told and taken as on, which is the safe side.
+    fn switch(&mut self, name: &'static str) -> bool {
+        match self.optional(name).as_deref() {
+            None | Some("on") => true,
+            Some("off") => false,
+            Some(_) => {
+                self.problem(name, "must be on or off");
+                true
+            }
+        }
     }
 
     fn flag(&mut self, name: &'static str) -> bool {

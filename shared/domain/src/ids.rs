@@ -119,6 +119,10 @@ uuid_id!(
     ProposalId, "proposal id"
 );
 uuid_id!(
+    /// One admin's proposal to change the configuration, which another signs.
+    ChangeId, "change id"
+);
+uuid_id!(
     /// One sign-in to the console; by this id people and audit events name it, its secret is another.
     SessionId, "session id"
 );

@@ -42,6 +42,7 @@ pub mod signed;
 pub mod target;
 pub mod text;
 pub mod time;
+pub mod two_person;
 pub mod webauthn;
 
 pub use refusal::Refusal;

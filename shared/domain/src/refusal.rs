@@ -14,6 +14,7 @@ use crate::request::RequestStatus;
 use crate::seal::SealProblem;
 use crate::target::{Target, TargetProblem};
 use crate::time::Timestamp;
+use crate::two_person::{ChangeStatus, SignatureProblem};
 
 /// What sort of refusal it is; the HTTP functions turn it into a status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -421,6 +422,26 @@ pub enum Refusal {
     /// Emergencies get no more time.
     #[error("An emergency activation cannot be extended; ask for access in the ordinary way.")]
     EmergencyNotExtended,
+    /// A proposed change is over, or has everything it needs.
+    #[error("This change is {status}, so it cannot be {wanted}.", status = status.words())]
+    ChangeNotOpen {
+        /// What it is.
+        status: ChangeStatus,
+        /// `signed`, `applied`, `withdrawn`.
+        wanted: &'static str,
+    },
+    /// Nobody signs second before the proposer has signed.
+    #[error("Its proposer signs first; this change waits for their passkey.")]
+    ProposerFirst,
+    /// What the change was made against is not what is stored any more.
+    #[error("What this change was made against has changed since, so it cannot take effect; propose it again.")]
+    ChangeSuperseded,
+    /// A signature under a change does not hold any more.
+    #[error("A signature under this change does not count ({why}); withdraw it and propose it again.")]
+    ChangeSignature {
+        /// What is wrong with it.
+        why: SignatureProblem,
+    },
     /// What is stored was not written by the function that owns it, or was changed since.
     #[error(
         "The stored {what} carries no valid seal of Hourglass ({why}): it may have been changed past the product, and \
@@ -588,6 +609,10 @@ impl Refusal {
             | Self::NotSelfActivated
             | Self::EmergencyLive
             | Self::EmergencyNotExtended
+            | Self::ChangeNotOpen { .. }
+            | Self::ProposerFirst
+            | Self::ChangeSuperseded
+            | Self::ChangeSignature { .. }
             | Self::SealBroken { .. }
             | Self::NotConfigured { .. } => RefusalKind::Conflict,
             Self::TooManyOpenRequests { .. } | Self::TooOften { .. } => RefusalKind::TooMany,
@@ -667,6 +692,10 @@ impl Refusal {
             Self::EmergencyLive => "emergency-live",
             Self::EmergencyUnreviewed { .. } => "emergency-unreviewed",
             Self::EmergencyNotExtended => "emergency-not-extended",
+            Self::ChangeNotOpen { .. } => "change-not-open",
+            Self::ProposerFirst => "proposer-first",
+            Self::ChangeSuperseded => "change-superseded",
+            Self::ChangeSignature { .. } => "change-signature",
             Self::SealBroken { .. } => "seal-broken",
             Self::NotConfigured { .. } => "not-configured",
         }

@@ -25,6 +25,20 @@
     throw new Error(said.detail ?? words["script-no-answer"]);
   }
 
+  // What follows may be shown once only: the browser goes there as with any form.
+  function send(place) {
+    const form = document.createElement("form");
+    form.method = "post";
+    form.action = place;
+    const field = document.createElement("input");
+    field.type = "hidden";
+    field.name = "form_token";
+    field.value = token();
+    form.append(field);
+    document.body.append(form);
+    form.submit();
+  }
+
   async function ceremony(form, submitter) {
     const fields = Object.fromEntries(new FormData(form, submitter));
     delete fields.form_token;
@@ -38,7 +52,8 @@
     const body = { ceremony: begun.ceremony, response: credential.toJSON() };
     if (form.dataset.kind === "create") body.name = fields.name;
     const done = await call(form.dataset.finish, body);
-    location.assign(done.place);
+    if (done.post) send(done.post);
+    else location.assign(done.place);
   }
 
   function said(error) {

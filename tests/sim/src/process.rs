@@ -109,6 +109,7 @@ fn ports(world: &Arc<World>, process: &Arc<Process>) -> Ports {
                     auth_context: "c1".to_owned(),
                     key_cool_down_seconds: 86_400,
                     set_up_code_sha256: None,
+                    two_person: true,
                 }),
             },
             schedules: Arc::new(Faulty::new(schedules, Arc::clone(process))),

@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use hourglass_app::AppError;
 use hourglass_app::admin::approvers::{self, Approvers};
+use hourglass_app::admin::changes::{Command, Done};
 use hourglass_app::admin::entitlements::{self, EntitlementInput};
 use hourglass_app::policy;
 use hourglass_app::seals::Looked;
@@ -193,20 +194,19 @@ pub(super) async fn store(
     id: Option<EntitlementId>,
     input: &EntitlementInput,
 ) -> Result<String, AppError> {
-    let core = &state.api.core;
-    let id = match id {
-        Some(id) => entitlements::update(core, &console.who, id, input)
-            .await?
-            .value
-            .id
-            .to_string(),
-        None => {
-            let render = |stored: &hourglass_app::records::Stored<Entitlement>| stored.value.id.to_string().into();
-            let answer = entitlements::create(core, &console.who, input, None, &render).await?;
-            answer.body.as_str().unwrap_or_default().to_owned()
-        }
+    let input = input.clone();
+    let command = match id {
+        Some(id) => Command::EntitlementUpdate { id, input },
+        None => Command::EntitlementCreate {
+            id: EntitlementId::new(state.api.core.ids.uuid()),
+            input,
+        },
     };
-    Ok(format!("{SECTION}/{id}?done=saved"))
+    super::submit(state, console, command, |done| match done {
+        Done::Created(stored) | Done::Updated(stored) => format!("{SECTION}/{}?done=saved", stored.value.id),
+        _ => SECTION.to_owned(),
+    })
+    .await
 }
 
 async fn page(

@@ -3,11 +3,11 @@
 //! Everything here goes through the same use cases as `/v1/admin`; each of them asks for the role `Admin` itself. A change
 //! takes a [`hourglass_web::csrf::Form`] of somebody who signed in within 15 minutes.
 
+mod changed;
 mod directory;
 mod entitlements;
 mod form;
 mod home;
-mod operations;
 pub(crate) mod people;
 mod switch_on;
 mod template;
@@ -15,6 +15,7 @@ mod template;
 use axum::Router;
 use axum::routing::{get, post};
 use hourglass_app::AppError;
+use hourglass_app::admin::changes::{self, Command, Done, Outcome, Wish};
 use hourglass_domain::Refusal;
 use hourglass_web::page::PageError;
 use hourglass_web::session::Console;
@@ -27,6 +28,8 @@ use crate::AdminApi;
 pub(crate) fn router(state: AdminApi) -> Router {
     Router::new()
         .route("/admin", get(home::home))
+        .route("/admin/changes/{id}/apply", post(changed::apply))
+        .route("/admin/changes/{id}/withdraw", post(changed::withdraw))
         .route("/admin/directory", get(directory::users))
         .route("/admin/directory/groups", get(directory::groups))
         .route("/admin/directory/users/{id}", get(directory::user))
@@ -49,7 +52,6 @@ pub(crate) fn router(state: AdminApi) -> Router {
             get(entitlements::get).post(entitlements::update),
         )
         .route("/admin/template", get(template::get).post(template::put))
-        .merge(operations::routes())
         .with_state(state)
 }
 
@@ -131,6 +133,24 @@ pub(crate) const MOST_ROWS: usize = 50;
 /// The cursor after a part of a list.
 pub(crate) fn next(after: Option<&str>) -> Option<String> {
     hourglass_web::extract::ListView::<u8>::new(Vec::new(), after).next_cursor
+}
+
+/// Does what an admin wants, and gives the place to go to: where it was done, or where it is signed.
+pub(crate) async fn submit(
+    state: &AdminApi,
+    console: &Console,
+    command: Command,
+    done: impl FnOnce(&Done) -> String,
+) -> Result<String, AppError> {
+    let wish = Wish::new(command);
+    Ok(
+        match changes::submit(&state.api.core, &console.who, &wish, None).await? {
+            Outcome::Done(what) => done(&what),
+            Outcome::Waiting(proposal) => format!("/changes/{}?done=proposed", proposal.id),
+            // Only a call with an Idempotency-Key is answered again.
+            Outcome::Replayed(_) => "/changes".to_owned(),
+        },
+    )
 }
 
 /// An id in a path; what is no id is not found.

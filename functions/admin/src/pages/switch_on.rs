@@ -6,12 +6,14 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use hourglass_app::admin::changes::{self, Command, SwitchedOn};
 use hourglass_app::admin::{lookup, require_admin};
 use hourglass_app::change::read_many;
 use hourglass_app::records::{GroupUse, Stored};
 use hourglass_app::{AppError, directory, keys};
 use hourglass_domain::directory::Group;
-use hourglass_domain::ids::ObjectId;
+use hourglass_domain::ids::{EntitlementId, ObjectId};
+use hourglass_domain::two_person::Mode;
 use hourglass_web::csrf::Form;
 use hourglass_web::extract::Query;
 use hourglass_web::fields::{Fields, Wrong};
@@ -21,7 +23,7 @@ use http::StatusCode;
 
 use super::entitlements::store;
 use super::form::EntitlementForm;
-use super::{MOST_ROWS, Shown, Top, next};
+use super::{MOST_ROWS, Shown, Top, next, submit};
 use crate::AdminApi;
 
 const SECTION: &str = "/admin/entitlements";
@@ -141,31 +143,11 @@ pub(crate) async fn switch_on(
     let mut left = Vec::new();
     let mut place = None;
     if wrong.is_empty() {
-        let found = directory::groups_by_object_ids(&*state.api.core.store, &console.who.application.value.id, &chosen);
-        let found = found.await.map_err(|error| fail(error.into()))?;
-        for (object, group) in chosen.iter().zip(found) {
-            let name = group.map_or_else(|| object.to_string(), |group| group.value.display_name);
-            let one = EntitlementForm {
-                name: name.clone(),
-                targets: object.to_string(),
-                eligible_kind: eligible_kind.clone(),
-                eligible: eligible.clone(),
-                ..EntitlementForm::new()
-            };
-            let mut why = Wrong::default();
-            if let Some(input) = one.read(&state, console, &mut why).await.map_err(fail)? {
-                match store(&state, console, None, &input).await {
-                    Ok(at) => place = Some(at),
-                    Err(error) => why = Wrong::from_error(w, error).map_err(fail)?,
-                }
-            }
-            if !why.is_empty() {
-                left.push(*object);
-                for (_, sentence) in why.all() {
-                    wrong.say(format!("{name}: {sentence}"));
-                }
-            }
-        }
+        let new = New {
+            groups: &chosen,
+            eligible: (&eligible_kind, &eligible),
+        };
+        (place, left) = new.store(&state, console, &mut wrong).await.map_err(fail)?;
     }
     if wrong.is_empty() {
         // One that waits for another admin leads to where it is signed.
@@ -186,4 +168,76 @@ pub(crate) async fn switch_on(
     .await;
     let shown = shown.map_err(fail)?;
     Ok(shown.status(StatusCode::UNPROCESSABLE_ENTITY).into_response())
+}
+
+/// What becomes an entitlement.
+struct New<'a> {
+    groups: &'a [ObjectId],
+    eligible: (&'a str, &'a str),
+}
+
+impl New<'_> {
+    fn form(&self, name: &str, object: ObjectId) -> EntitlementForm {
+        EntitlementForm {
+            name: name.to_owned(),
+            targets: object.to_string(),
+            eligible_kind: self.eligible.0.to_owned(),
+            eligible: self.eligible.1.to_owned(),
+            ..EntitlementForm::new()
+        }
+    }
+
+    /// Makes them, one after the other; where that takes two admins, they are one proposal, of all or none. Gives the
+    /// place to go to, and those that were not made.
+    async fn store(
+        &self,
+        state: &AdminApi,
+        console: &Console,
+        wrong: &mut Wrong,
+    ) -> Result<(Option<String>, Vec<ObjectId>), AppError> {
+        let (core, w) = (&state.api.core, console.words());
+        let application = &console.who.application.value.id;
+        let found = directory::groups_by_object_ids(&*core.store, application, self.groups).await?;
+        let together = self.groups.len() > 1 && changes::mode(core, &console.who).await? == Mode::Two;
+        let (mut place, mut left, mut all) = (None, Vec::new(), Vec::new());
+        for (object, group) in self.groups.iter().zip(found) {
+            let name = group.map_or_else(|| object.to_string(), |group| group.value.display_name);
+            let mut why = Wrong::default();
+            if let Some(input) = self.form(&name, *object).read(state, console, &mut why).await? {
+                if together {
+                    all.push((name.clone(), *object, input));
+                } else {
+                    match store(state, console, None, &input).await {
+                        Ok(at) => place = Some(at),
+                        Err(error) => why = Wrong::from_error(w, error)?,
+                    }
+                }
+            }
+            if !why.is_empty() {
+                left.push(*object);
+                for (_, sentence) in why.all() {
+                    wrong.say(format!("{name}: {sentence}"));
+                }
+            }
+        }
+        if let (true, Some((_, _, like))) = (left.is_empty(), all.first()) {
+            let id = || EntitlementId::new(core.ids.uuid());
+            let command = Command::EntitlementsSwitchOn {
+                like: like.clone(),
+                groups: all
+                    .iter()
+                    .map(|(name, group, _)| SwitchedOn {
+                        id: id(),
+                        name: name.clone(),
+                        group: *group,
+                    })
+                    .collect(),
+            };
+            match submit(state, console, command, |_| SECTION.to_owned()).await {
+                Ok(at) => place = Some(at),
+                Err(error) => *wrong = Wrong::from_error(w, error)?,
+            }
+        }
+        Ok((place, left))
+    }
 }

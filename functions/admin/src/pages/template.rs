@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use hourglass_app::AppError;
+use hourglass_app::admin::changes::Command;
 use hourglass_app::admin::template::{self, TemplateInput};
 use hourglass_domain::Refusal;
 use hourglass_domain::duration::AccessDuration;
@@ -151,8 +152,9 @@ pub(crate) async fn put(State(state): State<AdminApi>, form: Form<Fields, Recent
     let mut wrong = Wrong::default();
     let input = form.read(&state, console, &mut wrong).await.map_err(fail)?;
     if let Some(input) = input.filter(|_| !look) {
-        match template::put(&state.api.core, &console.who, input).await {
-            Ok(_) => return Ok(see_other(&format!("{SECTION}?done=saved"))),
+        let saved = format!("{SECTION}?done=saved");
+        match super::submit(&state, console, Command::Template { input }, |_| saved).await {
+            Ok(place) => return Ok(see_other(&place)),
             Err(error) => wrong = Wrong::from_error(console.words(), error).map_err(fail)?,
         }
     }

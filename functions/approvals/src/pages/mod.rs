@@ -3,6 +3,7 @@
 //! A ceremony is two calls of the page's script: one for the challenge, one with the answer. Reading a page changes nothing.
 
 mod activate;
+mod changes;
 mod inbox;
 mod keys;
 mod reviews;
@@ -53,6 +54,10 @@ pub(crate) fn router(pages: Pages) -> Router {
         .route("/inbox/{id}", get(inbox::request))
         .route("/inbox/{id}/challenge", post(inbox::challenge))
         .route("/inbox/{id}/decide", post(inbox::decide))
+        .route("/changes", get(changes::list))
+        .route("/changes/signed", post(changes::signed))
+        .route("/changes/{id}", get(changes::one))
+        .route("/changes/{id}/challenge", post(changes::challenge))
         .route("/passkeys", get(keys::own))
         .route("/passkeys/new", post(keys::new))
         .route("/passkeys/made", post(keys::made))

@@ -375,6 +375,7 @@ fn config(endpoint: &str) -> Config {
         short_durations: true,
         key_cool_down_seconds: 0,
         set_up_code_sha256: None,
+        two_person: true,
         schedule_group: "grants".to_owned(),
         schedule_role_arn: "arn:aws:iam::111122223333:role/schedule".to_owned(),
         schedule_target_arn: "arn:aws:lambda:us-east-1:111122223333:function:revocation".to_owned(),

@@ -69,7 +69,7 @@ pub struct Route {
 }
 
 /// All routes, the more specific ones first. The template has the same; a path that matches none is 404.
-pub const ROUTES: [Route; 26] = [
+pub const ROUTES: [Route; 28] = [
     Route {
         method: "POST",
         path: "/v1/requests/{id}/decisions",
@@ -158,6 +158,16 @@ pub const ROUTES: [Route; 26] = [
     Route {
         method: "ANY",
         path: "/inbox/{proxy+}",
+        function: "approvals",
+    },
+    Route {
+        method: "ANY",
+        path: "/changes",
+        function: "approvals",
+    },
+    Route {
+        method: "ANY",
+        path: "/changes/{proxy+}",
         function: "approvals",
     },
     Route {
@@ -709,6 +719,8 @@ mod tests {
             ("GET", "/activate/7", Some("approvals")),
             ("GET", "/auth", None),
             ("GET", "/inboxes", None),
+            ("POST", "/changes/7/challenge", Some("approvals")),
+            ("GET", "/changesets", None),
             ("GET", "/v1", None),
             ("GET", "/v1/", None),
             ("GET", "/scim/v2", None),

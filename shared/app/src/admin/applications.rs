@@ -8,9 +8,12 @@ use hourglass_domain::ids::{ApplicationId, TenantId, TokenId};
 use hourglass_domain::roles::{Role, Scope};
 use hourglass_domain::target::Cloud;
 use hourglass_domain::text::{LONGEST_NAME, check_line};
+use hourglass_domain::two_person::{Object, diff};
 use secrecy::SecretString;
 
-use super::require_admin_of;
+use super::by::By;
+use super::changes::Planned;
+use super::{require_admin, require_admin_of};
 use crate::caller::{Who, admin_actor, application_of_active, require_role, require_scope};
 use crate::change::{Change, ChangeError, DECIDE_AGAIN, read};
 use crate::error::Result;
@@ -126,42 +129,56 @@ pub async fn own(core: &Core, caller: &Caller) -> Result<Option<Stored<Applicati
     application_of_active(core, caller).await
 }
 
-/// Makes a further SCIM secret, so that the old one can be replaced without a gap.
+/// What a further SCIM secret changes.
 ///
 /// # Errors
 /// When two are valid already.
-pub async fn add_scim_token(core: &Core, who: &Who, id: &ApplicationId) -> Result<(ScimTokenInfo, SecretString)> {
-    require_admin_of(who, id)?;
-    for _ in 0..DECIDE_AGAIN {
-        let stored = load(core, id).await?;
-        if stored.value.scim_tokens.len() >= MOST_SCIM_TOKENS {
-            let what = format!("{MOST_SCIM_TOKENS} SCIM secrets are valid already; delete one first.");
-            return Err(Refusal::NotConfigured { what }.into());
-        }
-        let now = core.clock.now();
-        let (secret, token) = fresh_token(core, id);
-        let info = ScimTokenInfo {
-            id: token.id,
-            hash: token.hash,
-            created_at: now,
-        };
-        let mut application = stored.value;
-        application.scim_tokens.push(info.clone());
-        let draft = Draft::new(now, who.actor(), "application.scim_token_added").fact("scim_token", token.id);
-        let change = Change::new()
-            .replace(stored.version, &application)?
-            .create(&token)?
-            .event(StreamId::config(id, "application", id.as_str()), draft);
-        match change.commit(&*core.store).await {
-            Ok(()) => return Ok((info, secret)),
-            Err(ChangeError::Conflict(_)) => {}
-            Err(ChangeError::App(error)) => return Err(error),
-        }
-    }
-    Err(Refusal::Changed.into())
+pub(super) async fn plan_scim_secret(core: &Core, who: &Who) -> Result<Planned> {
+    require_admin(who)?;
+    let stored = load(core, &who.application.value.id).await?;
+    check_room(&stored.value)?;
+    Ok(Planned {
+        object: Object::new("application", &stored.value.id, stored.version),
+        diff: diff::scim_secret(stored.value.scim_tokens.len()),
+    })
 }
 
-/// Deletes a SCIM secret: it is refused from the next call on.
+fn check_room(application: &Application) -> Result<(), Refusal> {
+    if application.scim_tokens.len() < MOST_SCIM_TOKENS {
+        return Ok(());
+    }
+    let what = format!("{MOST_SCIM_TOKENS} SCIM secrets are valid already; delete one first.");
+    Err(Refusal::NotConfigured { what })
+}
+
+/// Makes a further SCIM secret, so that the old one can be replaced without a gap.
+pub(super) async fn add_scim_token(core: &Core, by: &By<'_>) -> Result<(ScimTokenInfo, SecretString)> {
+    let id = &by.application.value.id;
+    let stored = load(core, id).await?;
+    by.require(stored.version)?;
+    check_room(&stored.value)?;
+    let now = core.clock.now();
+    let (secret, token) = fresh_token(core, id);
+    let info = ScimTokenInfo {
+        id: token.id,
+        hash: token.hash,
+        created_at: now,
+    };
+    let mut application = stored.value;
+    application.scim_tokens.push(info.clone());
+    let draft = by
+        .draft(now, "application.scim_token_added")
+        .fact("scim_token", token.id);
+    let change = Change::new()
+        .replace(stored.version, &application)?
+        .create(&token)?
+        .event(StreamId::config(id, "application", id.as_str()), draft);
+    by.rests(core, change)?.commit(&*core.store).await?;
+    Ok((info, secret))
+}
+
+/// Deletes a SCIM secret: it is refused from the next call on. It takes one admin, because it is what one does with a secret
+/// that has become known.
 ///
 /// # Errors
 /// When there is no such secret.

@@ -12,15 +12,18 @@ use hourglass_domain::entitlement::{
 use hourglass_domain::ids::{ApplicationId, EntitlementId, GroupId, ObjectId, ProbeId};
 use hourglass_domain::passkey::Attestation;
 use hourglass_domain::target::Target;
+use hourglass_domain::two_person::{Diff, Line, Object, diff};
 use hourglass_domain::{Refusal, Timestamp};
+use serde::{Deserialize, Serialize};
 
-use super::{require_admin, require_version};
+use super::by::By;
+use super::changes::{Done, MOST_SWITCHED_ON, Outcome, Planned, SwitchedOn};
+use super::require_admin;
 use crate::caller::Who;
 use crate::catalogue::search;
-use crate::change::{Change, ChangeError, DECIDE_AGAIN, read};
+use crate::change::{Change, read};
 use crate::directory;
 use crate::error::Result;
-use crate::idempotency::{Answer, Once, replay};
 use crate::keys;
 use crate::ports::Core;
 use crate::ports::store::{Key, MOST_KEYS, Page, Query};
@@ -31,7 +34,8 @@ use crate::seals::{self, Looked, seal};
 const FACTS_SOON_SECONDS: i64 = 10;
 
 /// An entitlement as an admin describes it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct EntitlementInput {
     /// The name that people search for.
     pub name: String,
@@ -73,79 +77,167 @@ pub struct EntitlementInput {
     pub delegates: Option<Principals>,
     /// How it is used.
     pub how_to: Option<HowTo>,
-    /// The version that was read; refused when another is stored.
+    /// The version that was read; refused when another is stored. A proposal has it elsewhere.
+    #[serde(skip)]
     pub version: Option<u64>,
 }
 
-/// Makes an entitlement, and asks provisioning what kind of groups its targets are.
-///
-/// # Errors
-/// Names the field and the rule that is broken.
-pub async fn create(
-    core: &Core,
-    who: &Who,
-    input: &EntitlementInput,
-    once: Option<&Once>,
-    render: &(dyn Fn(&Stored<Entitlement>) -> serde_json::Value + Sync),
-) -> Result<Answer> {
-    require_admin(who)?;
-    let id = EntitlementId::new(core.ids.uuid());
-    for _ in 0..DECIDE_AGAIN {
-        let (answer, replaced) = replay(core, once).await?;
-        if let Some(answer) = answer {
-            return Ok(answer);
-        }
-        let entitlement = build(core, who, id, input, core.clock.now()).await?;
-        let stored = Stored {
-            value: entitlement,
-            version: 1,
-        };
-        let answer = Answer {
-            status: 201,
-            body: render(&stored),
-        };
-        let mut change = Change::new().create(&seal(&*core.seals, stored.value.clone()).await?)?;
-        if let Some(once) = once {
-            change = change.replace(replaced, &once.record(&answer, core.clock.now()))?;
-        }
-        match store(core, who, change, None, &stored.value).await {
-            Ok(()) => return Ok(answer),
-            Err(ChangeError::Conflict(_)) => {}
-            Err(ChangeError::App(error)) => return Err(error),
-        }
-    }
-    Err(Refusal::Changed.into())
+fn object(id: EntitlementId, version: u64) -> Object {
+    Object::new("entitlement", id, version)
 }
 
-/// Replaces an entitlement. Grants that exist keep what they were granted; requests that wait cannot be approved any
-/// more when the rules changed.
+/// What making an entitlement changes.
 ///
 /// # Errors
 /// Names the field and the rule that is broken.
-pub async fn update(
+pub(super) async fn plan_create(
     core: &Core,
     who: &Who,
     id: EntitlementId,
     input: &EntitlementInput,
+) -> Result<Planned> {
+    require_admin(who)?;
+    let entitlement = build(core, who, id, input, core.clock.now()).await?;
+    // That no group would be both source and target is told now, and not only when it has been signed.
+    with_uses(core, Change::new(), None, &entitlement).await?;
+    Ok(Planned {
+        object: object(id, 0),
+        diff: diff::entitlement(None, &entitlement),
+    })
+}
+
+/// Makes an entitlement, and asks provisioning what kind of groups its targets are.
+pub(super) async fn create(
+    core: &Core,
+    by: &By<'_>,
+    id: EntitlementId,
+    input: &EntitlementInput,
 ) -> Result<Stored<Entitlement>> {
-    for _ in 0..DECIDE_AGAIN {
-        let stored = get(core, who, id).await?;
-        require_version(stored.version, input.version)?;
-        let entitlement = build(core, who, id, input, stored.value.created_at).await?;
-        check_not_re_pointed(core, &stored.value, &entitlement).await?;
-        let change = Change::new().replace(stored.version, &seal(&*core.seals, entitlement.clone()).await?)?;
-        match store(core, who, change, Some(&stored.value), &entitlement).await {
-            Ok(()) => {
-                return Ok(Stored {
-                    value: entitlement,
-                    version: stored.version.saturating_add(1),
-                });
-            }
-            Err(ChangeError::Conflict(_)) => {}
-            Err(ChangeError::App(error)) => return Err(error),
-        }
+    by.require(0)?;
+    let stored = Stored {
+        value: build(core, by, id, input, core.clock.now()).await?,
+        version: 1,
+    };
+    let change = Change::new().create(&seal(&*core.seals, stored.value.clone()).await?)?;
+    let outcome = Outcome::Done(Box::new(Done::Created(stored.clone())));
+    let change = by.answered(core, change, &outcome)?;
+    store(core, by, change, None, &stored.value).await?;
+    Ok(stored)
+}
+
+/// What making an entitlement of each group changes.
+///
+/// # Errors
+/// Names the field and the rule that is broken.
+pub(super) async fn plan_switch_on(
+    core: &Core,
+    who: &Who,
+    like: &EntitlementInput,
+    groups: &[SwitchedOn],
+) -> Result<Planned> {
+    require_admin(who)?;
+    let names: BTreeSet<ObjectId> = groups.iter().map(|group| group.group).collect();
+    let Some(first) = groups
+        .first()
+        .filter(|_| groups.len() <= MOST_SWITCHED_ON && names.len() == groups.len())
+    else {
+        let rule = format!("must name 1 to {MOST_SWITCHED_ON} groups, each once");
+        return Err(Refusal::invalid("targets", rule).into());
+    };
+    let mut shared = Diff::default();
+    let mut lines = Vec::with_capacity(groups.len());
+    for group in groups {
+        let entitlement = build(core, who, group.id, &one_of(like, group), core.clock.now()).await?;
+        with_uses(core, Change::new(), None, &entitlement).await?;
+        shared = diff::entitlement(None, &entitlement);
+        lines.push(Line {
+            field: "entitlement".to_owned(),
+            before: String::new(),
+            after: format!("{} (entra:{})", group.name, group.group),
+        });
     }
-    Err(Refusal::Changed.into())
+    // What they have in common is said once.
+    shared
+        .lines
+        .retain(|line| !matches!(line.field.as_str(), "name" | "targets"));
+    shared.lines.splice(0..0, lines);
+    Ok(Planned {
+        object: Object::new("entitlements", first.id, 0),
+        diff: shared,
+    })
+}
+
+fn one_of(like: &EntitlementInput, group: &SwitchedOn) -> EntitlementInput {
+    EntitlementInput {
+        name: group.name.clone(),
+        groups: vec![group.group],
+        ..like.clone()
+    }
+}
+
+/// Makes an entitlement of each group, one after the other; one that is there already is left as it is, so that what was
+/// interrupted can be gone on with.
+pub(super) async fn switch_on(
+    core: &Core,
+    by: &By<'_>,
+    like: &EntitlementInput,
+    groups: &[SwitchedOn],
+) -> Result<Vec<EntitlementId>> {
+    let mut made = Vec::with_capacity(groups.len());
+    for group in groups {
+        let key = keys::entitlement(&by.application.value.id, group.id);
+        if core.store.get(&key).await?.is_none() {
+            create(core, by, group.id, &one_of(like, group)).await?;
+        }
+        made.push(group.id);
+    }
+    Ok(made)
+}
+
+/// What replacing an entitlement changes.
+///
+/// # Errors
+/// Names the field and the rule that is broken.
+pub(super) async fn plan_update(
+    core: &Core,
+    who: &Who,
+    id: EntitlementId,
+    input: &EntitlementInput,
+) -> Result<Planned> {
+    let looked = look(core, who, id).await?;
+    let before = looked.stored;
+    let entitlement = build(core, who, id, input, before.value.created_at).await?;
+    check_not_re_pointed(core, &before.value, &entitlement).await?;
+    with_uses(core, Change::new(), Some(&before.value), &entitlement).await?;
+    let mut diff = diff::entitlement(Some(&before.value), &entitlement);
+    if looked.problem.is_some() {
+        // What is stored was not saved here: to seal it is to say all of it.
+        diff = diff::entitlement(None, &entitlement);
+    }
+    Ok(Planned {
+        object: object(id, before.version),
+        diff,
+    })
+}
+
+/// Replaces an entitlement. Grants that exist keep what they were granted; requests that wait cannot be approved any
+/// more when the rules changed.
+pub(super) async fn update(
+    core: &Core,
+    by: &By<'_>,
+    id: EntitlementId,
+    input: &EntitlementInput,
+) -> Result<Stored<Entitlement>> {
+    let stored = get(core, by, id).await?;
+    by.require(stored.version)?;
+    let entitlement = build(core, by, id, input, stored.value.created_at).await?;
+    check_not_re_pointed(core, &stored.value, &entitlement).await?;
+    let change = Change::new().replace(stored.version, &seal(&*core.seals, entitlement.clone()).await?)?;
+    store(core, by, change, Some(&stored.value), &entitlement).await?;
+    Ok(Stored {
+        value: entitlement,
+        version: stored.version.saturating_add(1),
+    })
 }
 
 /// An entitlement of the caller's application.
@@ -328,29 +420,33 @@ pub async fn check_principals(
     Ok(())
 }
 
-async fn store(
-    core: &Core,
-    who: &Who,
-    change: Change,
-    before: Option<&Entitlement>,
-    after: &Entitlement,
-) -> Result<(), ChangeError> {
-    let application = &after.application;
+/// `change`, writing down what each group is used for before and after.
+async fn with_uses(core: &Core, change: Change, before: Option<&Entitlement>, after: &Entitlement) -> Result<Change> {
     let sources_before = before.map(sources).unwrap_or_default();
     let targets_before = before
         .map(|entitlement| groups(&entitlement.targets))
         .unwrap_or_default();
     let targets_after = groups(&after.targets);
-    let change = group_uses(
+    group_uses(
         core,
-        application,
+        &after.application,
         change,
         after.id,
         (&sources_before, &sources(after)),
         Some((&targets_before, &targets_after)),
     )
     .await
-    .map_err(ChangeError::App)?;
+}
+
+async fn store(
+    core: &Core,
+    by: &By<'_>,
+    change: Change,
+    before: Option<&Entitlement>,
+    after: &Entitlement,
+) -> Result<()> {
+    let application = &after.application;
+    let change = with_uses(core, change, before, after).await?;
     let now = core.clock.now();
     let probe = Probe {
         id: ProbeId::new(core.ids.uuid()),
@@ -361,7 +457,7 @@ async fn store(
         asked_at: now,
         answer: None,
     };
-    let draft = told(who, before.is_none(), after, now).map_err(ChangeError::App)?;
+    let draft = told(by, before.is_none(), after, now)?;
     // The probe answers within a second; the promise asks again when it could not, and from then on every few hours.
     let again = DueEntry::new(
         now.plus_seconds(FACTS_SOON_SECONDS),
@@ -373,27 +469,27 @@ async fn store(
         application: application.clone(),
         state: core.ids.uuid(),
     };
-    change
+    let change = change
         .create(&probe)?
         .put_any(&catalogue)?
         .due(&[], &[again, drift])?
         .event(
             StreamId::config(application, "entitlement", &after.id.to_string()),
             draft,
-        )
-        .commit(&*core.store)
-        .await
+        );
+    Ok(by.rests(core, change)?.commit(&*core.store).await?)
 }
 
 /// The event of a new or changed entitlement.
-fn told(who: &Who, new: bool, after: &Entitlement, now: Timestamp) -> Result<Draft> {
+fn told(by: &By<'_>, new: bool, after: &Entitlement, now: Timestamp) -> Result<Draft> {
     let hash = canonical_hash(after)?;
     let action = if new {
         "entitlement.created"
     } else {
         "entitlement.changed"
     };
-    let draft = Draft::new(now, who.actor(), action)
+    let draft = by
+        .draft(now, action)
         .fact("hash", hash)
         .fact("enabled", after.enabled)
         .fact("quorum", after.quorum)
@@ -404,22 +500,28 @@ fn told(who: &Who, new: bool, after: &Entitlement, now: Timestamp) -> Result<Dra
             after
                 .emergency
                 .as_ref()
-                .map_or_else(|| "nobody".to_owned(), |emergency| in_words(&emergency.people)),
+                .map_or_else(|| "nobody".to_owned(), |emergency| diff::principals(&emergency.people)),
         )
         .fact("on_behalf", after.on_behalf)
         .fact(
             "delegates",
-            after.delegates.as_ref().map_or_else(|| "nobody".to_owned(), in_words),
+            after
+                .delegates
+                .as_ref()
+                .map_or_else(|| "nobody".to_owned(), diff::principals),
         )
         .fact(
             "approvers",
-            after.approvers.as_ref().map_or_else(|| "default".to_owned(), in_words),
+            after
+                .approvers
+                .as_ref()
+                .map_or_else(|| "default".to_owned(), diff::principals),
         )
         .fact(
             "eligible",
             match &after.eligible {
                 Eligibility::Everyone => "everyone".to_owned(),
-                Eligibility::Only(people) => in_words(people),
+                Eligibility::Only(people) => diff::principals(people),
                 Eligibility::Nobody => "nobody".to_owned(),
             },
         )
@@ -433,13 +535,6 @@ fn told(who: &Who, new: bool, after: &Entitlement, now: Timestamp) -> Result<Dra
                 .join(" "),
         );
     Ok(draft)
-}
-
-/// Who is named, by our ids, for audit events: the item itself keeps the last state only.
-pub(super) fn in_words(principals: &Principals) -> String {
-    let users = principals.users.iter().map(|id| format!("user:{id}"));
-    let groups = principals.groups.iter().map(|id| format!("group:{id}"));
-    users.chain(groups).collect::<Vec<_>>().join(" ")
 }
 
 /// The groups that feed an entitlement's approvers or its eligibility.

@@ -1,13 +1,17 @@
 //! The Azure integration of an application: its secret can be written and never read.
 
 use hourglass_domain::application::AzureIntegration;
-use hourglass_domain::audit::{Draft, StreamId};
+use hourglass_domain::audit::StreamId;
+use hourglass_domain::ids::ObjectId;
+use hourglass_domain::two_person::{Object, diff};
 use hourglass_domain::{Refusal, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{require_admin, require_version};
+use super::by::By;
+use super::changes::{self, Command, Outcome, Planned, Wish};
+use super::require_admin;
 use crate::caller::Who;
-use crate::change::{Change, ChangeError, read};
+use crate::change::{Change, read};
 use crate::error::Result;
 use crate::keys;
 use crate::ports::Core;
@@ -48,14 +52,13 @@ pub async fn get_azure(core: &Core, who: &Who) -> Result<Stored<AzureIntegration
 /// admins who save at once only the one who is answered with success writes a secret, and none is written without an
 /// event. A failure in between is answered as one, and the call is repeated.
 ///
+/// A fresh secret for the tenant and client that are known takes effect at once. Another client takes two admins, and a
+/// proposal holds no secret: it is entered again once the change is in force. Until then what was entered before goes on to
+/// work, because a stored secret names its own client.
+///
 /// # Errors
 /// Names the field and the rule that is broken.
-pub async fn put_azure(
-    core: &Core,
-    who: &Who,
-    secrets: &dyn SecretWriter,
-    input: AzureInput,
-) -> Result<Stored<AzureIntegration>> {
+pub async fn put_azure(core: &Core, who: &Who, secrets: &dyn SecretWriter, input: AzureInput) -> Result<Outcome> {
     require_admin(who)?;
     let application = &who.application.value;
     if input.tenant != application.tenant {
@@ -66,40 +69,82 @@ pub async fn put_azure(
         let rule = format!("must be 1 to {LONGEST_SECRET} printable ASCII characters without space");
         return Err(Refusal::invalid("client_secret", rule).into());
     }
-    let now = core.clock.now();
-    if input.secret_expires_at.is_some_and(|end| end <= now) {
+    if input.secret_expires_at.is_some_and(|end| end <= core.clock.now()) {
         return Err(Refusal::invalid("secret_expires_at", "must lie ahead").into());
     }
-    let stored = read::<AzureIntegration>(&*core.store, &keys::azure(&application.id)).await?;
-    let version = stored.as_ref().map_or(0, |stored| stored.version);
-    require_version(version, input.version)?;
-    let credentials = AzureCredentials {
-        tenant: input.tenant,
-        client_id: input.client_id.to_string(),
-        client_secret: input.client_secret,
-    };
-    let integration = AzureIntegration {
-        application: application.id.clone(),
-        tenant: input.tenant,
-        client_id: credentials.client_id.clone(),
+    let command = Command::Azure {
+        client_id: input.client_id,
         secret_expires_at: input.secret_expires_at,
-        updated_at: now,
     };
-    let draft = Draft::new(now, who.actor(), "integration.azure_changed")
+    let wish = Wish::new(command).version(input.version);
+    let outcome = changes::submit(core, who, &wish, None).await?;
+    if matches!(outcome, Outcome::Done(_)) {
+        let credentials = AzureCredentials {
+            tenant: input.tenant,
+            client_id: input.client_id.to_string(),
+            client_secret: input.client_secret,
+        };
+        secrets.put_azure(&application.id, &credentials).await?;
+    }
+    Ok(outcome)
+}
+
+async fn stored(core: &Core, who: &Who) -> Result<Option<Stored<AzureIntegration>>> {
+    Ok(read(&*core.store, &keys::azure(&who.application.value.id)).await?)
+}
+
+fn build(who: &Who, client_id: ObjectId, secret_expires_at: Option<Timestamp>, now: Timestamp) -> AzureIntegration {
+    AzureIntegration {
+        application: who.application.value.id.clone(),
+        tenant: who.application.value.tenant,
+        client_id: client_id.to_string(),
+        secret_expires_at,
+        updated_at: now,
+    }
+}
+
+/// What pointing the integration to a registration changes.
+///
+/// # Errors
+/// When the caller is no admin.
+pub(super) async fn plan_azure(
+    core: &Core,
+    who: &Who,
+    client_id: ObjectId,
+    secret_expires_at: Option<Timestamp>,
+) -> Result<Planned> {
+    require_admin(who)?;
+    let before = stored(core, who).await?;
+    let after = build(who, client_id, secret_expires_at, core.clock.now());
+    let version = before.as_ref().map_or(0, |before| before.version);
+    Ok(Planned {
+        object: Object::new("integration", "azure", version),
+        diff: diff::azure(before.as_ref().map(|before| &before.value), &after),
+    })
+}
+
+/// Points the integration to a registration.
+pub(super) async fn point(
+    core: &Core,
+    by: &By<'_>,
+    client_id: ObjectId,
+    secret_expires_at: Option<Timestamp>,
+) -> Result<Stored<AzureIntegration>> {
+    let version = stored(core, by).await?.map_or(0, |before| before.version);
+    by.require(version)?;
+    let now = core.clock.now();
+    let integration = build(by, client_id, secret_expires_at, now);
+    let draft = by
+        .draft(now, "integration.azure_changed")
         .fact("tenant", integration.tenant)
         .fact("client_id", &integration.client_id);
-    let change = Change::new()
-        .replace(version, &integration)?
-        .event(StreamId::config(&application.id, "integration", "azure"), draft);
-    match change.commit(&*core.store).await {
-        Ok(()) => {
-            secrets.put_azure(&application.id, &credentials).await?;
-            Ok(Stored {
-                value: integration,
-                version: version.saturating_add(1),
-            })
-        }
-        Err(ChangeError::Conflict(_)) => Err(Refusal::Changed.into()),
-        Err(ChangeError::App(error)) => Err(error),
-    }
+    let change = Change::new().replace(version, &integration)?.event(
+        StreamId::config(&integration.application, "integration", "azure"),
+        draft,
+    );
+    by.rests(core, change)?.commit(&*core.store).await?;
+    Ok(Stored {
+        value: integration,
+        version: version.saturating_add(1),
+    })
 }

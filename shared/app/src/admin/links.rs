@@ -10,10 +10,13 @@ use hourglass_domain::audit::{Draft, StreamId};
 use hourglass_domain::directory::User;
 use hourglass_domain::ids::{ApplicationId, ObjectId, PersonId, UserId};
 use hourglass_domain::person::{Link, LinkAttribute, LinkSettings, MOST_SHARING, linked};
+use hourglass_domain::two_person::{Object, diff};
 
-use super::{require_admin, require_version};
+use super::by::By;
+use super::changes::Planned;
+use super::require_admin;
 use crate::caller::Who;
-use crate::change::{Change, ChangeError, DECIDE_AGAIN, read, read_many};
+use crate::change::{Change, read, read_many};
 use crate::directory;
 use crate::error::Result;
 use crate::keys;
@@ -122,12 +125,23 @@ async fn link_of(core: &Core, application: &ApplicationId, account: ObjectId) ->
     Ok(read(&*core.store, &keys::link(application, account)).await?)
 }
 
-/// The caller is none of the accounts, with whatever account of theirs.
-async fn not_own(core: &Core, who: &Who, accounts: &[ObjectId]) -> Result<Stored<LinkSettings>> {
-    let application = &who.application.value.id;
-    let (own, settings) = persons::is_any(&*core.store, application, who.caller.object_id, accounts).await?;
-    if own {
-        return Err(Refusal::OwnLinks.into());
+/// Whoever answers for the change is none of the accounts, with whatever account of theirs; and the settings by which that
+/// is so.
+async fn not_own(
+    core: &Core,
+    application: &ApplicationId,
+    responsible: &[ObjectId],
+    accounts: &[ObjectId],
+) -> Result<Stored<LinkSettings>> {
+    let settings = persons::settings(&*core.store, application).await?;
+    for account in responsible {
+        let (own, now) = persons::is_any(&*core.store, application, *account, accounts).await?;
+        if own {
+            return Err(Refusal::OwnLinks.into());
+        }
+        if now.version != settings.version {
+            return Err(Refusal::Changed.into());
+        }
     }
     Ok(settings)
 }
@@ -148,103 +162,148 @@ async fn told(
     Ok(change)
 }
 
-/// Links two users to one person, with everything that was linked to either before.
+/// A person's accounts in words: object ids, because a link outlives a provisioned user.
+fn in_words(accounts: &BTreeSet<ObjectId>) -> String {
+    accounts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+/// The accounts that an admin has linked to one, itself included.
+fn of_link(account: ObjectId, link: Option<&Stored<Link>>) -> BTreeSet<ObjectId> {
+    let mut accounts = link.map(|link| link.value.accounts.clone()).unwrap_or_default();
+    accounts.insert(account);
+    accounts
+}
+
+/// What linking two users changes.
 ///
 /// # Errors
 /// The rule that refuses it.
-pub async fn link(core: &Core, who: &Who, one: UserId, other: UserId) -> Result<Human> {
+pub(super) async fn plan_link(core: &Core, who: &Who, one: UserId, other: UserId) -> Result<Planned> {
     require_admin(who)?;
     let application = &who.application.value.id;
-    for _ in 0..DECIDE_AGAIN {
-        let (user, account) = find(core, who, one).await?;
-        let (_, with) = find(core, who, other).await?;
-        let settings = not_own(core, who, &[account, with]).await?;
-        let (first, second) = (
-            link_of(core, application, account).await?,
-            link_of(core, application, with).await?,
-        );
-        let fresh = PersonId::new(core.ids.uuid());
-        let (person, accounts) = linked(
-            fresh,
-            (account, first.as_ref().map(|link| &link.value)),
-            (with, second.as_ref().map(|link| &link.value)),
-        )?;
-        let now = core.clock.now();
-        let draft = Draft::new(now, who.actor(), "person.linked")
-            .fact("person", person)
-            .fact("user", one)
-            .fact("with", other);
-        let mut change = Change::new().replace(settings.version, &settings.value.changed())?;
-        for account in &accounts {
-            let version = link_of(core, application, *account)
-                .await?
-                .map_or(0, |link| link.version);
-            let link = Link {
-                application: application.clone(),
-                account: *account,
-                person,
-                accounts: accounts.clone(),
-                by: who.actor(),
-                at: now,
-            };
-            change = change.replace(version, &link)?;
-        }
-        change = told(core, application, change, &accounts, &draft).await?;
-        match change.event(stream(application), draft).commit(&*core.store).await {
-            Ok(()) => {
-                tracing::warn!(%person, user = %one, with = %other, "two accounts are linked to one person");
-                return human(core, &user).await;
-            }
-            Err(ChangeError::Conflict(_)) => {}
-            Err(ChangeError::App(error)) => return Err(error),
-        }
+    let (_, account) = find(core, who, one).await?;
+    let (_, with) = find(core, who, other).await?;
+    let settings = not_own(core, application, &[who.caller.object_id], &[account, with]).await?;
+    let first = link_of(core, application, account).await?;
+    let second = link_of(core, application, with).await?;
+    let (_, accounts) = linked(
+        PersonId::new(core.ids.uuid()),
+        (account, first.as_ref().map(|link| &link.value)),
+        (with, second.as_ref().map(|link| &link.value)),
+    )?;
+    let before = [of_link(account, first.as_ref()), of_link(with, second.as_ref())];
+    let before = before.iter().map(in_words).collect::<Vec<_>>().join(" | ");
+    Ok(Planned {
+        object: object(application, settings.version),
+        diff: diff::accounts(&before, &in_words(&accounts)),
+    })
+}
+
+fn object(application: &ApplicationId, version: u64) -> Object {
+    Object::new("links", application, version)
+}
+
+/// Links two users to one person, with everything that was linked to either before.
+pub(super) async fn link(core: &Core, by: &By<'_>, one: UserId, other: UserId) -> Result<Human> {
+    let application = &by.application.value.id;
+    let (user, account) = find(core, by, one).await?;
+    let (_, with) = find(core, by, other).await?;
+    let settings = not_own(core, application, &by.accounts(), &[account, with]).await?;
+    by.require(settings.version)?;
+    let (first, second) = (
+        link_of(core, application, account).await?,
+        link_of(core, application, with).await?,
+    );
+    let fresh = PersonId::new(core.ids.uuid());
+    let (person, accounts) = linked(
+        fresh,
+        (account, first.as_ref().map(|link| &link.value)),
+        (with, second.as_ref().map(|link| &link.value)),
+    )?;
+    let now = core.clock.now();
+    let draft = by
+        .draft(now, "person.linked")
+        .fact("person", person)
+        .fact("user", one)
+        .fact("with", other);
+    let mut change = Change::new().replace(settings.version, &settings.value.changed())?;
+    for account in &accounts {
+        let version = link_of(core, application, *account)
+            .await?
+            .map_or(0, |link| link.version);
+        let link = Link {
+            application: application.clone(),
+            account: *account,
+            person,
+            accounts: accounts.clone(),
+            by: by.actor(),
+            at: now,
+        };
+        change = change.replace(version, &link)?;
     }
-    Err(Refusal::Changed.into())
+    change = told(core, application, change, &accounts, &draft).await?;
+    by.rests(core, change.event(stream(application), draft))?
+        .commit(&*core.store)
+        .await?;
+    tracing::warn!(%person, user = %one, with = %other, "two accounts are linked to one person");
+    human(core, &user).await
+}
+
+/// What taking a user away from the person that an admin linked them to changes.
+///
+/// # Errors
+/// The rule that refuses it.
+pub(super) async fn plan_unlink(core: &Core, who: &Who, user: UserId) -> Result<Planned> {
+    require_admin(who)?;
+    let application = &who.application.value.id;
+    let (_, account) = find(core, who, user).await?;
+    let own = link_of(core, application, account).await?.ok_or(Refusal::NotLinked)?;
+    let concerned: Vec<ObjectId> = own.value.accounts.iter().copied().chain([account]).collect();
+    let settings = not_own(core, application, &[who.caller.object_id], &concerned).await?;
+    let mut rest = own.value.accounts.clone();
+    rest.remove(&account);
+    let after = format!("{account} | {}", in_words(&rest));
+    Ok(Planned {
+        object: object(application, settings.version),
+        diff: diff::accounts(&in_words(&of_link(account, Some(&own))), &after),
+    })
 }
 
 /// Takes a user away from the person that an admin linked them to. What an attribute links stays linked.
-///
-/// # Errors
-/// The rule that refuses it.
-pub async fn unlink(core: &Core, who: &Who, user: UserId) -> Result<()> {
-    require_admin(who)?;
-    let application = &who.application.value.id;
-    for _ in 0..DECIDE_AGAIN {
-        let (_, account) = find(core, who, user).await?;
-        let own = link_of(core, application, account).await?.ok_or(Refusal::NotLinked)?;
-        let concerned: Vec<ObjectId> = own.value.accounts.iter().copied().chain([account]).collect();
-        let settings = not_own(core, who, &concerned).await?;
-        let mut rest = own.value.accounts.clone();
-        rest.remove(&account);
-        let now = core.clock.now();
-        let draft = Draft::new(now, who.actor(), "person.unlinked")
-            .fact("person", own.value.person)
-            .fact("user", user);
-        let mut change = Change::new()
-            .replace(settings.version, &settings.value.changed())?
-            .delete(&own);
-        for other in &rest {
-            let Some(link) = link_of(core, application, *other).await? else {
-                continue;
-            };
-            change = if rest.len() > 1 {
-                let accounts = rest.clone();
-                change.replace(link.version, &Link { accounts, ..link.value })?
-            } else {
-                change.delete(&link)
-            };
-        }
-        change = told(core, application, change, &own.value.accounts, &draft).await?;
-        match change.event(stream(application), draft).commit(&*core.store).await {
-            Ok(()) => {
-                tracing::warn!(user = %user, "an account is linked to a person no more");
-                return Ok(());
-            }
-            Err(ChangeError::Conflict(_)) => {}
-            Err(ChangeError::App(error)) => return Err(error),
-        }
+pub(super) async fn unlink(core: &Core, by: &By<'_>, user: UserId) -> Result<()> {
+    let application = &by.application.value.id;
+    let (_, account) = find(core, by, user).await?;
+    let own = link_of(core, application, account).await?.ok_or(Refusal::NotLinked)?;
+    let concerned: Vec<ObjectId> = own.value.accounts.iter().copied().chain([account]).collect();
+    let settings = not_own(core, application, &by.accounts(), &concerned).await?;
+    by.require(settings.version)?;
+    let mut rest = own.value.accounts.clone();
+    rest.remove(&account);
+    let now = core.clock.now();
+    let draft = by
+        .draft(now, "person.unlinked")
+        .fact("person", own.value.person)
+        .fact("user", user);
+    let mut change = Change::new()
+        .replace(settings.version, &settings.value.changed())?
+        .delete(&own);
+    for other in &rest {
+        let Some(link) = link_of(core, application, *other).await? else {
+            continue;
+        };
+        change = if rest.len() > 1 {
+            let accounts = rest.clone();
+            change.replace(link.version, &Link { accounts, ..link.value })?
+        } else {
+            change.delete(&link)
+        };
     }
-    Err(Refusal::Changed.into())
+    change = told(core, application, change, &own.value.accounts, &draft).await?;
+    by.rests(core, change.event(stream(application), draft))?
+        .commit(&*core.store)
+        .await?;
+    tracing::warn!(user = %user, "an account is linked to a person no more");
+    Ok(())
 }
 
 /// What the chosen attribute does.
@@ -299,31 +358,36 @@ async fn by_attribute(core: &Core, settings: Stored<LinkSettings>) -> Result<ByA
     })
 }
 
-/// Chooses the attribute that links, or none.
+/// What choosing the attribute that links changes.
 ///
 /// # Errors
-/// When the caller is no admin, or the settings changed since they were read with `version`.
-pub async fn choose(
-    core: &Core,
-    who: &Who,
-    attribute: Option<LinkAttribute>,
-    version: Option<u64>,
-) -> Result<ByAttribute> {
+/// When the caller is no admin.
+pub(super) async fn plan_attribute(core: &Core, who: &Who, attribute: Option<LinkAttribute>) -> Result<Planned> {
     require_admin(who)?;
     let application = &who.application.value.id;
     let before = persons::settings(&*core.store, application).await?;
-    require_version(before.version, version)?;
+    Ok(Planned {
+        object: object(application, before.version),
+        diff: diff::link_attribute(before.value.attribute, attribute),
+    })
+}
+
+/// Chooses the attribute that links, or none.
+pub(super) async fn choose(core: &Core, by: &By<'_>, attribute: Option<LinkAttribute>) -> Result<ByAttribute> {
+    let application = &by.application.value.id;
+    let before = persons::settings(&*core.store, application).await?;
+    by.require(before.version)?;
     let after = LinkSettings {
         attribute,
         ..before.value.changed()
     };
-    let draft = Draft::new(core.clock.now(), who.actor(), "links.attribute_chosen")
+    let draft = by
+        .draft(core.clock.now(), "links.attribute_chosen")
         .fact("attribute", attribute.map_or("none", LinkAttribute::name));
-    Change::new()
+    let change = Change::new()
         .replace(before.version, &after)?
-        .event(stream(application), draft)
-        .commit(&*core.store)
-        .await?;
+        .event(stream(application), draft);
+    by.rests(core, change)?.commit(&*core.store).await?;
     tracing::warn!(application.id = %application, ?attribute, "another attribute links accounts");
     let settings = Stored {
         value: after,

@@ -85,6 +85,8 @@ pub struct Settings {
     pub key_cool_down_seconds: i64,
     /// SHA-256 of the code with which the very first admin confirms their key; nobody can without one.
     pub set_up_code_sha256: Option<hourglass_domain::canonical::Digest>,
+    /// Whether changes of the configuration take two admins, once there are two.
+    pub two_person: bool,
 }
 
 impl Settings {

@@ -161,6 +161,7 @@ impl Stand {
                     auth_context: "c1".to_owned(),
                     key_cool_down_seconds: 86_400,
                     set_up_code_sha256: None,
+                    two_person: true,
                 }),
             },
             schedules: Arc::<Self>::clone(self),

@@ -74,6 +74,20 @@ fn wrong_with(mut values: BTreeMap<&'static str, String>, name: &'static str, va
 }
 
 #[test]
+fn changes_take_two_unless_it_is_switched_off_in_so_many_words() {
+    let name = "HOURGLASS_TWO_PERSON";
+    assert!(read(&production()).unwrap().settings().two_person);
+    for (value, on) in [("on", true), ("off", false)] {
+        let mut values = production();
+        values.insert(name, value.to_owned());
+        assert_eq!(read(&values).unwrap().settings().two_person, on);
+    }
+    for value in ["0", "false", "OFF", "no"] {
+        assert_eq!(wrong_with(production(), name, value), [name], "{value}");
+    }
+}
+
+#[test]
 fn a_deployment_is_read() {
     let mut values = production();
     values.insert(

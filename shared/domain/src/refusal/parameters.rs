@@ -119,6 +119,10 @@ impl Refusal {
             Self::RelyingPartyChanged { fixed, now } => {
                 vec![("fixed", Parameter::text(fixed)), ("now", Parameter::text(now))]
             }
+            Self::ChangeNotOpen { status, wanted } => {
+                vec![("status", Code(status.name())), ("wanted", Code(wanted))]
+            }
+            Self::ChangeSignature { why } => vec![("why", Code(why.name()))],
             Self::SealBroken { what, why } => vec![("what", Code(what)), ("why", Code(seal_problem(*why)))],
             Self::NotConfigured { what } => vec![("what", Parameter::text(what))],
             Self::NotProvisioned
@@ -143,7 +147,9 @@ impl Refusal {
             | Self::OwnActivation
             | Self::NotSelfActivated
             | Self::EmergencyLive
-            | Self::EmergencyNotExtended => Vec::new(),
+            | Self::EmergencyNotExtended
+            | Self::ProposerFirst
+            | Self::ChangeSuperseded => Vec::new(),
         }
     }
 }
@@ -210,6 +216,7 @@ mod tests {
     use super::*;
     use crate::limit::Counted;
     use crate::target::Target;
+    use crate::two_person::{ChangeStatus, SignatureProblem};
 
     const GERMAN: &str = include_str!("../../../web/messages/de/refusals.ftl");
     const SOURCE: &str = include_str!("../refusal.rs");
@@ -339,6 +346,15 @@ mod tests {
             Refusal::EmergencyLive,
             Refusal::EmergencyUnreviewed { since: at },
             Refusal::EmergencyNotExtended,
+            Refusal::ChangeNotOpen {
+                status: ChangeStatus::Applied,
+                wanted: "signed",
+            },
+            Refusal::ProposerFirst,
+            Refusal::ChangeSuperseded,
+            Refusal::ChangeSignature {
+                why: SignatureProblem::Missing,
+            },
             Refusal::SealBroken {
                 what: "decision",
                 why: SealProblem::Broken,

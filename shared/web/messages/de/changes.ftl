@@ -1,1 +1,109 @@
-# changes
+# Änderungen der Einrichtung, die zwei Admins unterschreiben.
+changes-title = Änderungen zum Unterschreiben
+changes-lead = Was Zugang leichter macht, tritt in Kraft, wenn es zwei Admins mit ihren Passkeys unterschrieben haben: wer es vorschlägt, und eine andere Person.
+changes-mode-one = Bisher hat sich kein zweiter Admin angemeldet, deshalb genügt einer. Sobald das geschieht, braucht es zwei.
+changes-mode-off = Hier genügt ein Admin für Änderungen: So sagt es ein Parameter des Stacks.
+changes-for-you = Für Sie
+changes-for-others = Wartet auf andere
+changes-over = Kürzlich erledigt
+changes-none-for-you = Nichts wartet auf Sie.
+changes-none-for-others = Nichts wartet auf andere.
+changes-none-over = Noch nichts.
+changes-column-what = Was sie tut
+changes-column-who = Vorgeschlagen von
+changes-column-when = Vorgeschlagen
+changes-column-state = Stand
+changes-column-lapses = Verfällt
+changes-column-field = Feld
+changes-column-before = Vorher
+changes-column-after = Nachher
+
+changes-one-title = Eine Änderung der Einrichtung
+changes-state = Stand
+changes-proposed = Vorgeschlagen von
+changes-comment = Warum
+changes-lapses = Verfällt
+changes-signed-by = Unterschrieben von
+changes-nobody = noch niemand
+changes-what-changes = Was sich ändert
+changes-digest = Was unterschrieben wird
+changes-digest-why = Der SHA-256-Wert dieser Änderung, wie ihn beide Unterschriften nennen.
+changes-no-key = Sie haben keinen Passkey, der unterschreiben kann.
+changes-add-key = Einen hinzufügen
+changes-sign = Mit Passkey unterschreiben
+changes-needs-script = Ein Passkey braucht Skripte, und die sind in diesem Browser abgeschaltet.
+changes-apply = In Kraft setzen
+changes-withdraw = Zurückziehen
+changes-withdraw-hint = Dann ändert sich nichts; wer sie will, schlägt sie neu vor.
+changes-all = Alle Änderungen
+changes-done-proposed = Sie wartet auf Unterschriften, zuerst auf Ihre. Noch hat sich nichts geändert.
+changes-done-signed = Unterschrieben. Sie tritt in Kraft, wenn auch ein anderer Admin unterschrieben hat.
+changes-done-applied = Sie ist in Kraft.
+changes-done-withdrawn = Zurückgezogen. Es hat sich nichts geändert.
+
+changes-status-waiting-proposer = wartet auf die erste Unterschrift
+changes-status-waiting-second = wartet auf einen anderen Admin
+changes-status-signed = von zwei unterschrieben, noch nicht in Kraft
+changes-status-applied = in Kraft
+changes-status-withdrawn = zurückgezogen
+changes-status-lapsed = verfallen
+changes-status-superseded = von einer anderen Änderung überholt
+
+changes-does-entitlement-create = Legt die Berechtigung { $name } an.
+changes-does-entitlement-update = Ändert die Berechtigung { $name }.
+changes-does-entitlements-switch-on =
+    { $count ->
+        [one] Schaltet eine Gruppe als Berechtigung frei.
+       *[other] Schaltet { $count } Gruppen als Berechtigungen frei.
+    }
+changes-does-template = Ändert die Genehmigungsvorlage.
+changes-does-drift-mode = Ändert, was mit unerklärten Mitgliedern von { $name } geschieht.
+changes-does-protect = Ändert die Liste der geschützten Konten.
+changes-does-declare = Setzt { $other } auf die Liste der ständigen Mitglieder von { $name }.
+changes-does-withdraw = Nimmt { $other } von der Liste der ständigen Mitglieder von { $name }.
+changes-does-link = Sagt, dass { $name } und { $other } eine Person sind.
+changes-does-unlink = Sagt, dass { $name } eine eigene Person ist.
+changes-does-link-attribute = Ändert, welches Attribut Konten verbindet.
+changes-does-azure = Richtet die Azure-Anbindung auf einen anderen Client. Sein Geheimnis wird danach eingegeben.
+changes-does-scim-secret = Macht ein weiteres SCIM-Geheimnis, das einmal gezeigt wird, wenn sie in Kraft tritt.
+
+changes-field-name = Name
+changes-field-description = Beschreibung
+changes-field-how-to-text = Wie man ihn nutzt
+changes-field-how-to-link = Wo mehr steht
+changes-field-targets = Ziele
+changes-field-enabled = Kann angefragt werden
+changes-field-approval = Genehmigung
+changes-field-quorum = Wie viele genehmigen
+changes-field-approvers = Genehmigende
+changes-field-eligible = Wer anfragen darf
+changes-field-durations = Dauern
+changes-field-absolute-maximum = Insgesamt längstens
+changes-field-justification-min = Kürzeste Begründung
+changes-field-ticket = Ticket
+changes-field-critical = Kritisch
+changes-field-exact-expiry = Endet auf die Sekunde
+changes-field-factor = Zweiter Faktor
+changes-field-attestation = Welche Passkeys
+changes-field-emergency-people = Im Notfall
+changes-field-emergency-maximum = Längster Notfall
+changes-field-on-behalf = Kann für andere angefragt werden
+changes-field-delegates = Vertretungen
+changes-field-default-approvers = Genehmigende, wenn nichts anderes gesagt ist
+changes-field-request-ttl-seconds = Sekunden, die eine Anfrage wartet
+changes-field-messages = Text
+changes-field-mode = Unerklärte Mitglieder
+changes-field-accounts = Konten
+changes-field-standing = Ständiges Mitglied
+changes-field-attribute = Attribut
+changes-field-tenant-id = Tenant
+changes-field-client-id = Client
+changes-field-secret-expires-at = Geheimnis läuft ab
+changes-field-scim-secrets = Gültige SCIM-Geheimnisse
+changes-field-entitlement = Neue Berechtigung
+
+changes-fresh-title = Ein neues SCIM-Geheimnis
+changes-fresh-once = Dieses Geheimnis wird nur dieses eine Mal gezeigt. Tragen Sie es jetzt in Entra ein; wenn es verloren geht, löschen Sie es und machen Sie ein neues.
+changes-fresh-url = Tenant URL
+changes-fresh-secret = Geheimes Token
+changes-fresh-on = Weiter zu den SCIM-Geheimnissen

@@ -153,6 +153,31 @@ problem-not-self-activated = Über diese Anfrage entscheiden andere; sie kann ni
 problem-emergency-live = Sie haben einen Notfallzugang, der noch nicht zu Ende ist; mehr als einen darf es nicht geben.
 problem-emergency-unreviewed = Ihr Notfallzugang vom { $since } wurde nicht rechtzeitig überprüft; bis dahin ist Ihnen dieser Weg verschlossen.
 problem-emergency-not-extended = Ein Notfallzugang lässt sich nicht verlängern; fragen Sie auf dem gewöhnlichen Weg an.
+problem-change-not-open = Diese Änderung { $status ->
+        [waiting_proposer] wartet auf die Unterschrift dessen, der sie vorgeschlagen hat,
+        [waiting_second] wartet auf die Unterschrift eines anderen Admins
+        [signed] ist von zwei Admins unterschrieben
+        [applied] ist in Kraft
+        [withdrawn] wurde zurückgezogen
+        [lapsed] ist verfallen
+       *[other] wurde von einer anderen Änderung überholt
+    } und kann deshalb nicht { $wanted ->
+        [signed] unterschrieben
+        [applied] in Kraft gesetzt
+       *[other] zurückgezogen
+    } werden.
+problem-proposer-first = Wer sie vorgeschlagen hat, unterschreibt zuerst; diese Änderung wartet auf dessen Passkey.
+problem-change-superseded = Wogegen diese Änderung vorgeschlagen wurde, hat sich seither geändert, sie kann also nicht in Kraft treten; schlagen Sie sie neu vor.
+problem-change-signature = Eine Unterschrift unter dieser Änderung zählt nicht ({ $why ->
+        [missing] sie fehlt
+        [unreadable] was unterschrieben wurde, lässt sich nicht lesen
+        [something_else] unterschrieben wurde etwas anderes
+        [others_key] der Schlüssel gehört jemand anderem
+        [key_gone] der Schlüssel wurde seither entfernt
+        [signer_gone] wer sie gegeben hat, ist nicht mehr aktiv
+        [not_whole] die Änderung ist nicht, was ihre Prüfsumme sagt
+       *[other] sie hält der Prüfung nicht stand
+    }); ziehen Sie die Änderung zurück und schlagen Sie sie neu vor.
 problem-seal-broken =
     { $why ->
         [missing] Was als { $what } gespeichert ist, trägt kein Siegel von Hourglass: Es könnte an Hourglass vorbei geändert worden sein, und es wird nichts damit gewährt.

@@ -1,1 +1,109 @@
-# changes
+# Changes of the configuration that two admins sign.
+changes-title = Changes to sign
+changes-lead = What makes access easier to get takes effect when its proposer and another admin have signed it with their passkeys.
+changes-mode-one = No second admin has signed in yet, so one is enough. From the moment one does, changes take two.
+changes-mode-off = Changes take one admin here: a parameter of the stack says so.
+changes-for-you = For you
+changes-for-others = Waiting for others
+changes-over = Recently over
+changes-none-for-you = Nothing waits for you.
+changes-none-for-others = Nothing waits for anybody else.
+changes-none-over = Nothing yet.
+changes-column-what = What it does
+changes-column-who = Proposed by
+changes-column-when = Proposed
+changes-column-state = State
+changes-column-lapses = Lapses
+changes-column-field = Field
+changes-column-before = Before
+changes-column-after = After
+
+changes-one-title = A change of the configuration
+changes-state = State
+changes-proposed = Proposed by
+changes-comment = Why
+changes-lapses = Lapses
+changes-signed-by = Signed by
+changes-nobody = nobody yet
+changes-what-changes = What changes
+changes-digest = What is signed
+changes-digest-why = The SHA-256 of this change, as both signatures name it.
+changes-no-key = You have no passkey that can sign.
+changes-add-key = Add one
+changes-sign = Sign with passkey
+changes-needs-script = A passkey needs script, which is switched off in this browser.
+changes-apply = Make it so
+changes-withdraw = Take it back
+changes-withdraw-hint = Nothing changes then, and whoever wants it proposes it again.
+changes-all = All changes
+changes-done-proposed = It waits for signatures, yours first. Nothing has changed yet.
+changes-done-signed = Signed. It takes effect when another admin has signed it too.
+changes-done-applied = It is in force.
+changes-done-withdrawn = Taken back. Nothing has changed.
+
+changes-status-waiting-proposer = waits for its proposer
+changes-status-waiting-second = waits for another admin
+changes-status-signed = signed by two, not yet in force
+changes-status-applied = in force
+changes-status-withdrawn = taken back
+changes-status-lapsed = lapsed
+changes-status-superseded = overtaken by another change
+
+changes-does-entitlement-create = Makes the entitlement { $name }.
+changes-does-entitlement-update = Changes the entitlement { $name }.
+changes-does-entitlements-switch-on =
+    { $count ->
+        [one] Switches one group on as an entitlement.
+       *[other] Switches { $count } groups on as entitlements.
+    }
+changes-does-template = Changes the approval template.
+changes-does-drift-mode = Changes what is done about unexplained members of { $name }.
+changes-does-protect = Changes the list of protected accounts.
+changes-does-declare = Puts { $other } on the list of standing members of { $name }.
+changes-does-withdraw = Takes { $other } off the list of standing members of { $name }.
+changes-does-link = Says that { $name } and { $other } are one person.
+changes-does-unlink = Says that { $name } is a person of their own.
+changes-does-link-attribute = Changes which attribute links accounts.
+changes-does-azure = Points the Azure integration to another client. Its secret is entered afterwards.
+changes-does-scim-secret = Makes a further SCIM secret, which is shown once when it takes effect.
+
+changes-field-name = Name
+changes-field-description = Description
+changes-field-how-to-text = How it is used
+changes-field-how-to-link = Where to read more
+changes-field-targets = Targets
+changes-field-enabled = Can be requested
+changes-field-approval = Approval
+changes-field-quorum = How many approve
+changes-field-approvers = Approvers
+changes-field-eligible = Who may ask
+changes-field-durations = Durations
+changes-field-absolute-maximum = Longest in all
+changes-field-justification-min = Shortest justification
+changes-field-ticket = Ticket
+changes-field-critical = Critical
+changes-field-exact-expiry = Ends at the second
+changes-field-factor = Second factor
+changes-field-attestation = Which passkeys
+changes-field-emergency-people = In an emergency
+changes-field-emergency-maximum = Longest emergency
+changes-field-on-behalf = May be asked for others
+changes-field-delegates = Delegates
+changes-field-default-approvers = Default approvers
+changes-field-request-ttl-seconds = Seconds that a request waits
+changes-field-messages = Text
+changes-field-mode = Unexplained members
+changes-field-accounts = Accounts
+changes-field-standing = Standing member
+changes-field-attribute = Attribute
+changes-field-tenant-id = Tenant
+changes-field-client-id = Client
+changes-field-secret-expires-at = Secret ends
+changes-field-scim-secrets = Valid SCIM secrets
+changes-field-entitlement = New entitlement
+
+changes-fresh-title = A new SCIM secret
+changes-fresh-once = This secret is shown this once. Put it into Entra now; if it gets lost, delete it and make another.
+changes-fresh-url = Tenant URL
+changes-fresh-secret = Secret token
+changes-fresh-on = On to the SCIM secrets

@@ -134,7 +134,7 @@ fn what_scripts_say_is_a_message_of_every_language() {
         let said: BTreeMap<String, String> = serde_json::from_str(&Words::new(language).of_scripts()).unwrap();
         assert_eq!(said.len(), OF_SCRIPTS.len());
         for name in OF_SCRIPTS {
-            assert_ne!(said[name], name);
+            assert!(!said[name].is_empty() && (name == "copy" || said[name] != name));
         }
         assert!(said["span-hours-minutes"].contains("{hours}"), "{said:?}");
     }
