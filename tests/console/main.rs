@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod admin;
+mod admin_operations;
 mod changes;
 mod emergency;
 mod inbox;

@@ -25,14 +25,17 @@ pub struct Who {
     pub user: Option<Stored<User>>,
 }
 
+/// What [`identify`] does not find where a tenant has not been set up yet.
+pub const NO_APPLICATION: Refusal = Refusal::NotFound {
+    what: "application for your tenant",
+};
+
 /// Looks up who a verified caller is.
 ///
 /// # Errors
 /// When the caller's tenant has no application, or the caller's account is switched off.
 pub async fn identify(core: &Core, caller: Caller) -> Result<Who> {
-    let application = application_of(core, &caller).await?.ok_or(Refusal::NotFound {
-        what: "application for your tenant",
-    })?;
+    let application = application_of(core, &caller).await?.ok_or(NO_APPLICATION)?;
     let user = active_user(core, &application, &caller).await?;
     Ok(Who {
         caller,

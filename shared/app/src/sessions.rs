@@ -15,7 +15,7 @@ use hourglass_domain::two_person::AdminsSeen;
 use hourglass_domain::{Refusal, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::caller::{Who, active_user, application_of, identify};
+use crate::caller::{NO_APPLICATION, Who, active_user, application_of, identify};
 use crate::change::{Change, ChangeError, DECIDE_AGAIN, read, read_many, read_page};
 use crate::error::{AppError, Result};
 use crate::keys;
@@ -298,16 +298,44 @@ async fn presents(core: &Core, hashes: &[Digest]) -> Result<Vec<Present>> {
 /// # Errors
 /// As [`identify`]: when the tenant has no application, or the account is switched off.
 pub async fn who(core: &Core, session: &Session) -> Result<Option<Who>> {
-    let caller = Caller {
+    let who = identify(core, caller(session)).await?;
+    Ok((account_of(&who) == session.account).then_some(who))
+}
+
+/// The caller that a session stands for, whether or not their tenant has an application.
+fn caller(session: &Session) -> Caller {
+    Caller {
         tenant: session.account.tenant,
         object_id: session.account.object_id,
         roles: session.roles.clone(),
         scopes: all_scopes(),
         client: CONSOLE_CLIENT.to_owned(),
         factor: session.factor(),
-    };
-    let who = identify(core, caller).await?;
-    Ok((account_of(&who) == session.account).then_some(who))
+    }
+}
+
+/// Somebody who is signed in where there may be nothing yet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Arrival {
+    /// In an application.
+    Known(Box<Who>),
+    /// In a tenant that has no application yet.
+    New(Caller),
+}
+
+/// Who a session's caller is, as [`who`], where their tenant may have no application yet.
+///
+/// # Errors
+/// When the account is switched off.
+pub async fn arrival(core: &Core, session: &Session) -> Result<Option<Arrival>> {
+    match who(core, session).await {
+        Ok(found) => Ok(found.map(|who| Arrival::Known(Box::new(who)))),
+        // Somebody who was provisioned belongs to an application: their session is not one of a new tenant.
+        Err(AppError::Refused(refusal)) if refusal == NO_APPLICATION => {
+            Ok(session.account.user.is_none().then(|| Arrival::New(caller(session))))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn account_of(who: &Who) -> Account {

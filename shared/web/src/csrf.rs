@@ -18,7 +18,7 @@ use crate::Api;
 use crate::extract::LARGEST_BODY;
 use crate::page::PageError;
 use crate::problem::Problem;
-use crate::session::{Console, PageCaller};
+use crate::session::{Console, PageCaller, Visitor};
 
 /// The form field that carries the token.
 pub const FIELD: &str = "form_token";
@@ -119,6 +119,36 @@ where
         let value = read_form(&parts.headers, body, console.as_ref().form_token()).await;
         let value = value.map_err(|problem| console.as_ref().problem(problem))?;
         Ok(Self { console, value })
+    }
+}
+
+/// A form of somebody who signed in within 15 minutes and whose tenant may have no application yet ([`Visitor`]); otherwise
+/// as [`Form`].
+#[derive(Clone, Debug)]
+pub struct VisitorForm<T> {
+    /// Who sent it.
+    pub visitor: Visitor,
+    /// What was sent.
+    pub value: T,
+}
+
+impl<T, S> FromRequest<S> for VisitorForm<T>
+where
+    T: DeserializeOwned,
+    Api: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = PageError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, PageError> {
+        let api = Api::from_ref(state);
+        let (parts, body) = request.into_parts();
+        let visitor = Visitor::of_form(&parts, &api).await?;
+        same_origin(&parts.headers, api.origin()).map_err(|problem| visitor.problem(problem))?;
+        visitor.require_recent()?;
+        let value = read_form(&parts.headers, body, visitor.form_token()).await;
+        let value = value.map_err(|problem| visitor.problem(problem))?;
+        Ok(Self { visitor, value })
     }
 }
 

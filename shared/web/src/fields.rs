@@ -90,6 +90,11 @@ impl Wrong {
         self.whole.push(sentence);
     }
 
+    /// Adds a sentence about a field; the first about it stays.
+    pub fn say_at(&mut self, field: &str, sentence: String) {
+        self.fields.entry(field.to_owned()).or_insert(sentence);
+    }
+
     /// Takes the value, or keeps why there is none.
     pub fn keep<T>(&mut self, words: Words, value: Result<T, Refusal>) -> Option<T> {
         value.map_err(|refusal| self.add(words, &refusal)).ok()

@@ -6,8 +6,8 @@
 
 use axum::extract::{FromRef, FromRequestParts};
 use hourglass_app::AppError;
-use hourglass_app::caller::Who;
-use hourglass_app::sessions::{self, Present};
+use hourglass_app::caller::{NO_APPLICATION, Who};
+use hourglass_app::sessions::{self, Arrival, Present};
 use hourglass_domain::Timestamp;
 use hourglass_domain::refusal::RefusalKind;
 use hourglass_domain::roles::Role;
@@ -127,19 +127,31 @@ impl PageCaller for Recent {
         if console.session.is_recent(console.now()) {
             return Ok(Self(console));
         }
-        let tenant = console.session.account.tenant;
-        let place = format!(
-            "/auth/sign-in?recent=1&tenant={tenant}&returnTo={}",
-            quoted(&console.call.place)
-        );
-        let why = "You signed in more than 15 minutes ago, which is too long for this. Sign in again and repeat it.";
-        Err(console.go(place, Problem::new(StatusCode::UNAUTHORIZED, "sign-in-recent", why)))
+        let place = sign_in_again(&console.session, &console.call.place);
+        Err(console.go(place, not_recent()))
     }
 }
 
-impl Console {
-    /// The caller of a page's form; [`csrf::Form`] checks what this does not.
-    pub(crate) async fn of_form(parts: &Parts, api: &Api) -> Result<Self, PageError> {
+/// Where somebody signs in anew, to come back to `place`.
+fn sign_in_again(session: &Session, place: &str) -> String {
+    let tenant = session.account.tenant;
+    format!("/auth/sign-in?recent=1&tenant={tenant}&returnTo={}", quoted(place))
+}
+
+fn not_recent() -> Problem {
+    let why = "You signed in more than 15 minutes ago, which is too long for this. Sign in again and repeat it.";
+    Problem::new(StatusCode::UNAUTHORIZED, "sign-in-recent", why)
+}
+
+/// A session that counts, and what is known of the call.
+struct Opened {
+    present: Present,
+    token: FormToken,
+    call: Call,
+}
+
+impl Opened {
+    async fn of(parts: &Parts, api: &Api) -> Result<Self, PageError> {
         let call = Call::of(parts, api.origin());
         let names = Names::of(api.origin());
         let secret = cookies::read(&parts.headers, names.session);
@@ -152,27 +164,153 @@ impl Console {
         let (Some(secret), Some(present)) = (secret, present) else {
             return Err(sign_in(&call, None));
         };
-        let session = &present.session.value;
         if present.check(api.core.clock.now()).is_err() {
-            return Err(sign_in(&call, Some(session)));
-        }
-        let token = FormToken::of(secret);
-        let who = match sessions::who(&api.core, session).await {
-            Ok(Some(who)) => who,
-            Ok(None) => return Err(sign_in(&call, Some(session))),
-            Err(error) => {
-                let reader = Reader::new(None, &token);
-                return Err(failed(api, &call, &error, Some(reader)));
-            }
-        };
-        if !call.asks_for_news {
-            note_use(api, &present).await;
+            return Err(sign_in(&call, Some(&present.session.value)));
         }
         Ok(Self {
-            who,
-            session: present.session.value,
-            token,
+            token: FormToken::of(secret),
+            present,
             call,
+        })
+    }
+
+    /// That nobody can say who it is, as they are told. An admin whose tenant has no application is shown the way to one.
+    fn unknown(&self, api: &Api, error: &AppError) -> PageError {
+        let failed = failed(api, &self.call, error, Some(Reader::new(None, &self.token)));
+        let nothing_yet = matches!(error, AppError::Refused(refusal) if *refusal == NO_APPLICATION);
+        if nothing_yet && self.present.session.value.roles.contains(&Role::Admin) {
+            failed.way("ops-way-start", START.to_owned())
+        } else {
+            failed
+        }
+    }
+
+    async fn note_use(&self, api: &Api) {
+        if !self.call.asks_for_news {
+            note_use(api, &self.present).await;
+        }
+    }
+}
+
+/// Where admins begin whose tenant has no application yet.
+pub const START: &str = "/admin/start";
+
+/// Somebody who is signed in, and whose tenant may have no application yet: the caller of the pages on which there is a
+/// first one. Everybody else takes [`Console`].
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    /// Who it is.
+    pub arrival: Arrival,
+    /// By which session.
+    pub session: Session,
+    token: FormToken,
+    call: Call,
+    api: Api,
+}
+
+impl Visitor {
+    /// The caller of a page's form; [`csrf::VisitorForm`] checks what this does not.
+    pub(crate) async fn of_form(parts: &Parts, api: &Api) -> Result<Self, PageError> {
+        let opened = Opened::of(parts, api).await?;
+        let arrival = match sessions::arrival(&api.core, &opened.present.session.value).await {
+            Ok(Some(arrival)) => arrival,
+            Ok(None) => return Err(sign_in(&opened.call, Some(&opened.present.session.value))),
+            Err(error) => return Err(opened.unknown(api, &error)),
+        };
+        opened.note_use(api).await;
+        Ok(Self {
+            arrival,
+            session: opened.present.session.value,
+            token: opened.token,
+            call: opened.call,
+            api: api.clone(),
+        })
+    }
+
+    /// The token that the session's forms carry.
+    #[must_use]
+    pub const fn form_token(&self) -> &FormToken {
+        &self.token
+    }
+
+    /// The texts in the caller's language.
+    #[must_use]
+    pub const fn words(&self) -> Words {
+        self.call.look.words()
+    }
+
+    /// A page for this caller.
+    #[must_use]
+    pub fn page<T: askama::Template>(&self, title: &str, content: &T) -> Page {
+        let page = Page::new(title, content).look(self.call.look);
+        page.reader(Some(self.reader()))
+    }
+
+    /// An error of a use case, as this caller is told.
+    #[must_use]
+    pub fn fail(&self, error: &AppError) -> PageError {
+        failed(&self.api, &self.call, error, Some(self.reader()))
+    }
+
+    /// A problem, as this caller is told.
+    #[must_use]
+    pub fn problem(&self, problem: impl Into<Box<Problem>>) -> PageError {
+        PageError::new(problem, self.call.page)
+            .look(self.call.look)
+            .reader(Some(self.reader()))
+    }
+
+    /// # Errors
+    /// When they signed in more than 15 minutes ago; says how to do it again.
+    pub fn require_recent(&self) -> Result<(), PageError> {
+        if self.session.is_recent(self.api.core.clock.now()) {
+            return Ok(());
+        }
+        let place = sign_in_again(&self.session, &self.call.place);
+        Err(self.problem(not_recent()).way("error-way-sign-in-again", place))
+    }
+
+    fn reader(&self) -> Reader {
+        match &self.arrival {
+            Arrival::Known(who) => reader(who, &self.token, &self.call),
+            Arrival::New(_) => Reader::new(None, &self.token),
+        }
+    }
+}
+
+impl<S> FromRequestParts<S> for Visitor
+where
+    Api: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = PageError;
+
+    /// For pages only: whatever would change something takes a form.
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, PageError> {
+        let visitor = Self::of_form(parts, &Api::from_ref(state)).await?;
+        if visitor.call.reads {
+            Ok(visitor)
+        } else {
+            Err(visitor.problem(Problem::internal()))
+        }
+    }
+}
+
+impl Console {
+    /// The caller of a page's form; [`csrf::Form`] checks what this does not.
+    pub(crate) async fn of_form(parts: &Parts, api: &Api) -> Result<Self, PageError> {
+        let opened = Opened::of(parts, api).await?;
+        let who = match sessions::who(&api.core, &opened.present.session.value).await {
+            Ok(Some(who)) => who,
+            Ok(None) => return Err(sign_in(&opened.call, Some(&opened.present.session.value))),
+            Err(error) => return Err(opened.unknown(api, &error)),
+        };
+        opened.note_use(api).await;
+        Ok(Self {
+            who,
+            session: opened.present.session.value,
+            token: opened.token,
+            call: opened.call,
             api: api.clone(),
         })
     }
@@ -241,11 +379,13 @@ impl Console {
     }
 
     fn reader(&self) -> Reader {
-        let name = self.who.user.as_ref().map(|user| user.value.name());
-        Reader::new(name, &self.token)
-            .admin(self.who.has(Role::Admin))
-            .at(&self.call.place)
+        reader(&self.who, &self.token, &self.call)
     }
+}
+
+fn reader(who: &Who, token: &FormToken, call: &Call) -> Reader {
+    let name = who.user.as_ref().map(|user| user.value.name());
+    Reader::new(name, token).admin(who.has(Role::Admin)).at(&call.place)
 }
 
 impl<S> FromRequestParts<S> for Console

@@ -53,6 +53,7 @@ macro_rules! files {
             include_str!(concat!("../messages/", $language, "/keys.ftl")),
             include_str!(concat!("../messages/", $language, "/changes.ftl")),
             include_str!(concat!("../messages/", $language, "/admin.ftl")),
+            include_str!(concat!("../messages/", $language, "/operations.ftl")),
             include_str!(concat!("../messages/", $language, "/signin.ftl")),
         ]
     };

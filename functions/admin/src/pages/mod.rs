@@ -8,6 +8,7 @@ mod directory;
 mod entitlements;
 mod form;
 mod home;
+mod operations;
 pub(crate) mod people;
 mod switch_on;
 mod template;
@@ -52,6 +53,7 @@ pub(crate) fn router(state: AdminApi) -> Router {
             get(entitlements::get).post(entitlements::update),
         )
         .route("/admin/template", get(template::get).post(template::put))
+        .merge(operations::routes())
         .with_state(state)
 }
 

@@ -1,22 +1,23 @@
 //! Closing by hand a grant whose removal keeps failing: two administrators sign, a worker carries it out.
 
-use hourglass_domain::Refusal;
 use hourglass_domain::audit::{Draft, StreamId};
 use hourglass_domain::by_hand::{ClosingByHand, Signature};
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::{GrantId, ObjectId};
 use hourglass_domain::person::LinkSettings;
+use hourglass_domain::{Refusal, Timestamp};
 
 use super::{require_admin, require_version};
 use crate::auth_context;
 use crate::caller::Who;
-use crate::change::{Change, personal, read};
+use crate::change::{Change, personal, read, read_many, read_page};
 use crate::error::Result;
 use crate::keys;
 use crate::persons;
 use crate::ports::Core;
-use crate::records::Stored;
+use crate::ports::store::{Key, MOST_KEYS, Page, Query};
+use crate::records::{OverdueRemoval, Stored};
 
 /// A grant, and what was signed about it.
 #[derive(Clone, Debug)]
@@ -40,6 +41,51 @@ pub async fn get(core: &Core, who: &Who, id: GrantId) -> Result<ByHand> {
     Ok(ByHand {
         grant: grant.value,
         closing: read(&*core.store, &keys::closing_by_hand(id)).await?,
+    })
+}
+
+/// A removal that is overdue.
+#[derive(Clone, Debug)]
+pub struct Failing {
+    /// Since when the access should be gone.
+    pub since: Timestamp,
+    /// The grant, and what was signed about it.
+    pub found: ByHand,
+}
+
+/// The removals of the caller's application that are overdue, the oldest first: those for which somebody has to do
+/// something, and because of which nothing new is granted.
+///
+/// # Errors
+/// When the caller is no admin.
+pub async fn failing(core: &Core, who: &Who, after: Option<String>, limit: usize) -> Result<Page<Failing>> {
+    require_admin(who)?;
+    let store = &*core.store;
+    let query = Query::partition(keys::overdue_removals(&who.application.value.id))
+        .after(after)
+        .limit(limit.min(MOST_KEYS));
+    let page = read_page::<OverdueRemoval>(store, &query).await?;
+    let markers: Vec<OverdueRemoval> = page.items.into_iter().map(|marker| marker.value).collect();
+    let grants: Vec<Key> = markers.iter().map(|marker| keys::grant(marker.grant)).collect();
+    let closings: Vec<Key> = markers
+        .iter()
+        .map(|marker| keys::closing_by_hand(marker.grant))
+        .collect();
+    let grants = read_many::<Grant>(store, &grants).await?;
+    let closings = read_many::<ClosingByHand>(store, &closings).await?;
+    let rows = markers.into_iter().zip(grants).zip(closings);
+    let items = rows.filter_map(|((marker, grant), closing)| {
+        Some(Failing {
+            since: marker.since,
+            found: ByHand {
+                grant: grant?.value,
+                closing,
+            },
+        })
+    });
+    Ok(Page {
+        items: items.collect(),
+        next: page.next,
     })
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use hourglass_domain::audit::StreamId;
 use hourglass_domain::drift::{DriftMode, DriftPolicy, DriftReport, ProtectedAccounts, StandingMember, StandingSource};
 use hourglass_domain::due::{DueEntry, DueKind};
+use hourglass_domain::entitlement::Entitlement;
 use hourglass_domain::ids::{ApplicationId, EntitlementId, ObjectId};
 use hourglass_domain::target::Target;
 use hourglass_domain::two_person::{Object, diff};
@@ -21,6 +22,7 @@ use crate::keys;
 use crate::ports::Core;
 use crate::ports::store::{Key, Page, Query};
 use crate::records::{GroupUse, Stored};
+use crate::seals::Sealed;
 
 /// How soon (seconds) after a change of an entitlement or its mode its targets are looked at.
 const SOON_SECONDS: i64 = 15;
@@ -64,6 +66,79 @@ pub async fn get(core: &Core, who: &Who, id: EntitlementId) -> Result<Drift> {
         policy,
         reports: reports.into_iter().flatten().map(|stored| stored.value).collect(),
     })
+}
+
+/// An entitlement with its mode and its reports.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Watched {
+    /// The entitlement. Its seal is not looked at: nothing is decided here.
+    pub entitlement: Entitlement,
+    /// The mode.
+    pub mode: DriftMode,
+    /// What the last look at each target found, where there was one.
+    pub reports: Vec<DriftReport>,
+}
+
+impl Watched {
+    /// How many members nothing explains.
+    #[must_use]
+    pub fn unexplained(&self) -> usize {
+        self.reports.iter().map(|report| report.unexplained).sum()
+    }
+
+    /// When the target that waits longest was looked at.
+    #[must_use]
+    pub fn checked_at(&self) -> Option<Timestamp> {
+        let looked = self.reports.len() == self.entitlement.targets.len();
+        let oldest = self.reports.iter().map(|report| report.checked_at).min();
+        oldest.filter(|_| looked).flatten()
+    }
+
+    /// Whether a look failed, or removing stopped.
+    #[must_use]
+    pub fn fails(&self) -> bool {
+        self.reports
+            .iter()
+            .any(|report| report.error.is_some() || report.stopped.is_some())
+    }
+}
+
+/// The entitlements of the caller's application in the order of their ids, with mode and reports; at most `limit` (1 to
+/// [`MOST_KEYS`]).
+///
+/// # Errors
+/// When the caller is no admin.
+pub async fn watched(core: &Core, who: &Who, after: Option<String>, limit: usize) -> Result<Page<Watched>> {
+    require_admin(who)?;
+    let (store, application) = (&*core.store, &who.application.value.id);
+    let query = Query::partition(keys::entitlements(application))
+        .after(after)
+        .limit(limit);
+    let page = read_page::<Sealed<Entitlement>>(store, &query).await?;
+    let entitlements: Vec<Entitlement> = page.items.into_iter().map(|stored| stored.unverified().value).collect();
+    let policies: Vec<Key> = entitlements
+        .iter()
+        .map(|entitlement| keys::drift_policy(application, entitlement.id))
+        .collect();
+    let policies = read_many::<DriftPolicy>(store, &policies).await?;
+    let of_each = entitlements.iter().map(|entitlement| async {
+        let keys: Vec<Key> = entitlement
+            .targets
+            .iter()
+            .map(|target| keys::drift_report(target, entitlement.id))
+            .collect();
+        read_many::<DriftReport>(store, &keys).await
+    });
+    let reports = futures_util::future::join_all(of_each).await;
+    let mut items = Vec::with_capacity(entitlements.len());
+    for ((entitlement, policy), reports) in entitlements.into_iter().zip(policies).zip(reports) {
+        items.push(Watched {
+            entitlement,
+            mode: policy.map(|policy| policy.value.mode).unwrap_or_default(),
+            reports: reports?.into_iter().flatten().map(|stored| stored.value).collect(),
+        });
+    }
+    Ok(Page { items, next: page.next })
 }
 
 async fn policy(

@@ -107,6 +107,15 @@ pub async fn preview(core: &Core, who: &Who, scope: KillScope) -> Result<Preview
     })
 }
 
+/// The name of what is in scope, where it has one.
+///
+/// # Errors
+/// When the caller is no admin, or there is no such entitlement or user.
+pub async fn name(core: &Core, who: &Who, scope: KillScope) -> Result<Option<String>> {
+    require_admin(who)?;
+    name_of(core, &who.application.value.id, scope).await
+}
+
 /// The name of what is in scope. A user who was deleted has none, and may have live grants still.
 async fn name_of(core: &Core, application: &ApplicationId, scope: KillScope) -> Result<Option<String>> {
     let store = &*core.store;

@@ -67,6 +67,17 @@ impl Overview {
     }
 }
 
+/// When provisioning of the caller's application was last heard of, and whether it has been silent since for too long.
+///
+/// # Errors
+/// When the caller is no admin.
+pub async fn scim_seen(core: &Core, who: &Who) -> Result<Option<(Timestamp, bool)>> {
+    require_admin(who)?;
+    let seen: Option<Stored<ScimSeen>> = read(&*core.store, &keys::scim_seen(&who.application.value.id)).await?;
+    let now = core.clock.now();
+    Ok(seen.map(|seen| (seen.value.at, now.seconds_since(seen.value.at) > SILENT_SECONDS)))
+}
+
 /// Looks at what is set up in the caller's application.
 ///
 /// # Errors
