@@ -85,7 +85,7 @@ pub(crate) async fn users(
         }
     }
     let content = Users {
-        top: Top::new(&console, SECTION, &shown),
+        top: Top::new(&state, &console, SECTION, &shown).await.map_err(fail)?,
         rows,
         q,
         next: next(page.next.as_deref()),
@@ -145,7 +145,7 @@ pub(crate) async fn groups(
         }
     }
     let content = Groups {
-        top: Top::new(&console, SECTION, &shown),
+        top: Top::new(&state, &console, SECTION, &shown).await.map_err(fail)?,
         rows,
         q,
         next: next(after.as_deref()),
@@ -219,7 +219,7 @@ pub(crate) async fn user(
     let content = OneUser {
         keys: signs_in.keys.iter().map(|key| KeyRow::of(key, &rp_id)).collect(),
         sessions: signs_in.sessions,
-        top: Top::new(&console, SECTION, &shown),
+        top: Top::new(&state, &console, SECTION, &shown).await.map_err(fail)?,
         object_id: user.object_id().map(|id| id.to_string()),
         groups: groups
             .standing
@@ -283,7 +283,7 @@ pub(crate) async fn group(
     let members = members.map_err(|error| fail(error.into()))?;
     let title = group.display_name.clone();
     let content = OneGroup {
-        top: Top::new(&console, SECTION, &shown),
+        top: Top::new(&state, &console, SECTION, &shown).await.map_err(fail)?,
         object_id: group.object_id().map(|id| id.to_string()),
         members: members.standing.iter().map(|user| UserRow::from(&user.value)).collect(),
         more_members: members.next.is_some(),

@@ -86,7 +86,9 @@ pub(crate) async fn list(
         .await
         .map_err(|error| console.fail(&error))?;
     let content = List {
-        top: Top::new(&console, SECTION, &shown),
+        top: Top::new(&state, &console, SECTION, &shown)
+            .await
+            .map_err(|error| console.fail(&error))?,
         rows: page.items.iter().map(Row::of).collect(),
         q,
         total,
@@ -257,7 +259,7 @@ async fn show(
         None => None,
     };
     let content = OneEntitlement {
-        top: Top::new(console, SECTION, shown),
+        top: Top::new(state, console, SECTION, shown).await?,
         durations: form.choices(&allowed),
         form,
         wrong,

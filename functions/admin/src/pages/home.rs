@@ -42,7 +42,9 @@ pub(crate) async fn home(
         .map_err(|error| console.fail(&error))?;
     let steps = steps(&console, &found);
     let content = Home {
-        top: Top::new(&console, "/admin", &shown),
+        top: Top::new(&state, &console, "/admin", &shown)
+            .await
+            .map_err(|error| console.fail(&error))?,
         steps,
         found: &found,
         now: console.now(),
@@ -90,6 +92,7 @@ fn steps(console: &Console, found: &Overview) -> Vec<Step> {
             said(found.entitlements),
             "/admin/entitlements",
         ),
+        step("admin-step-second", found.two, said(found.two), "/changes"),
         step("admin-step-passkey", found.own_key, said(found.own_key), "/passkeys"),
     ];
     if steps.iter().all(|step| step.done) {

@@ -18,6 +18,7 @@ use axum::routing::{get, post};
 use hourglass_app::AppError;
 use hourglass_app::admin::changes::{self, Command, Done, Outcome, Wish};
 use hourglass_domain::Refusal;
+use hourglass_domain::two_person::Mode;
 use hourglass_web::page::PageError;
 use hourglass_web::session::Console;
 use hourglass_web::words::Words;
@@ -58,7 +59,7 @@ pub(crate) fn router(state: AdminApi) -> Router {
 }
 
 /// The sections of the configuration: address, and the message with its name.
-const SECTIONS: [(&str, &str); 9] = [
+const SECTIONS: [(&str, &str); 10] = [
     ("/admin", "admin-tab-home"),
     ("/admin/directory", "admin-tab-directory"),
     ("/admin/entitlements", "admin-tab-entitlements"),
@@ -68,6 +69,7 @@ const SECTIONS: [(&str, &str); 9] = [
     ("/admin/drift", "admin-tab-drift"),
     ("/admin/revocations", "admin-tab-revocations"),
     ("/admin/kill-switch", "admin-tab-kill-switch"),
+    ("/changes", "admin-tab-changes"),
 ];
 
 /// What stands above every page of the configuration.
@@ -80,12 +82,21 @@ pub(crate) struct Top<'a> {
     pub(crate) done: Option<String>,
     /// The token of the page's forms.
     pub(crate) token: &'a str,
+    /// Whether one admin changes everything, because no second one has signed in yet.
+    pub(crate) alone: bool,
 }
 
 impl<'a> Top<'a> {
-    pub(crate) fn new(console: &'a Console, section: &'static str, shown: &Shown) -> Self {
+    pub(crate) async fn new(
+        state: &AdminApi,
+        console: &'a Console,
+        section: &'static str,
+        shown: &Shown,
+    ) -> Result<Self, AppError> {
         let w = console.words();
-        Self {
+        let mode = changes::mode(&state.api.core, &console.who).await?;
+        Ok(Self {
+            alone: matches!(mode, Mode::One { .. }),
             w,
             section,
             done: shown
@@ -93,7 +104,7 @@ impl<'a> Top<'a> {
                 .as_deref()
                 .and_then(|done| w.maybe(&format!("admin-done-{done}"))),
             token: console.form_token().as_str(),
-        }
+        })
     }
 
     /// The sections: address, name, and whether it is this one.

@@ -110,7 +110,7 @@ async fn page(
     });
     let content = SwitchOn {
         rows: rows.collect(),
-        top: Top::new(console, SECTION, shown),
+        top: Top::new(state, console, SECTION, shown).await?,
         q,
         next: next(after.as_deref()),
         eligible_kind: eligible.0.to_owned(),

@@ -203,7 +203,7 @@ async fn page(
         }
     });
     let content = Shape {
-        top: Top::new(console, SECTION, shown),
+        top: Top::new(state, console, SECTION, shown).await?,
         durations: durations.collect(),
         texts: texts.collect(),
         form,

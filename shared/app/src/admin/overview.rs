@@ -5,8 +5,9 @@ use hourglass_domain::application::AzureIntegration;
 use hourglass_domain::auth_context::AuthContext;
 use hourglass_domain::entitlement::Entitlement;
 use hourglass_domain::ids::ApplicationId;
+use hourglass_domain::two_person::Mode;
 
-use super::{people, require_admin};
+use super::{changes, people, require_admin};
 use crate::caller::Who;
 use crate::change::{read, read_page};
 use crate::error::Result;
@@ -45,6 +46,8 @@ pub struct Overview {
     pub entitlements: bool,
     /// Whether the caller has a passkey that counts.
     pub own_key: bool,
+    /// Whether two people have signed in as admins, so that changes take two; or need not, as the stack says.
+    pub two: bool,
     /// Removals that are overdue, the oldest first; at most 50.
     pub overdue: Vec<OverdueRemoval>,
     /// In how many scopes approvals are paused.
@@ -112,6 +115,7 @@ pub async fn of(core: &Core, who: &Who) -> Result<Overview> {
         default_approvers: !template.value.default_approvers.is_empty(),
         entitlements: !entitlements.items.is_empty(),
         own_key,
+        two: !matches!(changes::mode(core, who).await?, Mode::One { .. }),
         overdue: overdue.items.into_iter().map(|overdue| overdue.value).collect(),
         paused: pause::of(store, id).await?.value.paused.len(),
     })

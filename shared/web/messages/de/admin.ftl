@@ -218,3 +218,7 @@ admin-session-began = seit
 admin-session-used = zuletzt benutzt
 admin-sessions-end = Alle Sitzungen beenden
 admin-sessions-end-what = { $name } muss sich in jedem Browser neu anmelden. Bestehender Zugriff läuft weiter.
+
+admin-alone = Bis sich ein zweiter Admin angemeldet hat, ändert ein Admin alles allein. Danach brauchen Änderungen, die Zugriff erleichtern, zwei.
+admin-tab-changes = Änderungen
+admin-step-second = Ein zweiter Admin hat sich angemeldet

@@ -218,3 +218,7 @@ admin-session-began = since
 admin-session-used = last used
 admin-sessions-end = End all sessions
 admin-sessions-end-what = { $name } has to sign in again in every browser. Access that they hold goes on.
+
+admin-alone = Until a second admin has signed in, one admin changes everything alone. From then on, changes that make access easier take two.
+admin-tab-changes = Changes
+admin-step-second = A second admin has signed in

@@ -101,7 +101,7 @@ async fn show_list(
             fails: watched.fails(),
         });
         Ok::<_, AppError>(List {
-            top: top(console, PLACE, shown.done.as_ref()),
+            top: Top::new(state, console, PLACE, shown).await?,
             rows: rows.collect(),
             next: next(watched.next.as_deref()),
             full: accounts.len() >= MOST_PROTECTED,
@@ -228,7 +228,7 @@ async fn show_one(
     let (entitlement, found, groups) = found.await.map_err(|error: AppError| console.fail(&error))?;
     let title = console.words().t1("ops-drift-of", "name", &entitlement.name);
     let content = One {
-        top: top(console, PLACE, asked.done.as_ref()),
+        top: top(state, console, PLACE, asked.done.as_ref()).await?,
         mode: found.policy.value.mode,
         since: (found.policy.version > 0).then_some(found.policy.value.since),
         version: found.policy.version,

@@ -193,7 +193,7 @@ async fn show(
     let (w, now) = (console.words(), console.now());
     let waits = probe.as_ref().is_some_and(|probe| probe.answer.is_none());
     let content = Integrations {
-        top: top(console, PLACE, asked.done.as_ref()),
+        top: top(state, console, PLACE, asked.done.as_ref()).await?,
         typed: typed.unwrap_or_else(|| Typed::of(console, stored.as_ref())),
         ends: stored
             .as_ref()

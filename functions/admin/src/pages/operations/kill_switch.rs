@@ -148,7 +148,7 @@ async fn show(
         all.into_iter().map(|found| (found.name, way(found.id))).collect()
     });
     let content = KillSwitch {
-        top: top(console, PLACE, asked.done.as_ref()),
+        top: top(state, console, PLACE, asked.done.as_ref()).await?,
         held,
         now: console.now(),
         scope: asked.scope.clone().unwrap_or_else(|| "user".to_owned()),
@@ -306,7 +306,7 @@ async fn show_press(
         until: None,
     });
     let content = Press {
-        top: top(console, PLACE, None),
+        top: top(state, console, PLACE, None).await?,
         said: said(w, scope, found.name.clone()),
         kind: scope.name(),
         id: scope.id().unwrap_or_default(),

@@ -121,7 +121,7 @@ async fn show(
     let looked = look(state, console, q, &mut wrong).await?;
     let attribute = links::attribute(core, &console.who).await.map_err(fail)?;
     let content = Links {
-        top: top(console, "/admin/directory", shown.done.as_ref()),
+        top: top(state, console, "/admin/directory", shown.done.as_ref()).await?,
         persons,
         next: next(page.next.as_deref()),
         looked,

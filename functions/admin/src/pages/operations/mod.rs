@@ -63,12 +63,19 @@ pub(super) fn routes() -> Router<AdminApi> {
 }
 
 /// What stands above a page that says what was just done.
-fn top<'a>(console: &'a Console, section: &'static str, done: Option<&String>) -> Top<'a> {
+async fn top<'a>(
+    state: &AdminApi,
+    console: &'a Console,
+    section: &'static str,
+    done: Option<&String>,
+) -> Result<Top<'a>, PageError> {
     let shown = Shown {
         done: done.cloned(),
         ..Shown::default()
     };
-    Top::new(console, section, &shown)
+    Top::new(state, console, section, &shown)
+        .await
+        .map_err(|error| console.fail(&error))
 }
 
 /// Back to a page, which says what was done.

@@ -84,7 +84,7 @@ pub(crate) async fn list(
         confirmed: found.closing.is_some_and(|closing| closing.value.confirmed.is_some()),
     };
     let content = Revocations {
-        top: top(&console, PLACE, shown.done.as_ref()),
+        top: top(&state, &console, PLACE, shown.done.as_ref()).await?,
         rows: found.items.into_iter().map(row).collect(),
         next: next(found.next.as_deref()),
         now: console.now(),
@@ -168,7 +168,7 @@ async fn show(
         own: signature.object_id == console.who.caller.object_id,
     };
     let content = One {
-        top: top(console, PLACE, shown.done.as_ref()),
+        top: top(state, console, PLACE, shown.done.as_ref()).await?,
         targets: targets(&grant),
         closable: is_failing(&grant, console.now()),
         evidence: closing_value.map(|closing| closing.evidence.clone()),

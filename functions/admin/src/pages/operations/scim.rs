@@ -71,7 +71,7 @@ async fn show(state: &AdminApi, console: &Console, shown: &Shown, wrong: Wrong) 
         created_at: token.created_at,
     });
     let content = Scim {
-        top: top(console, PLACE, shown.done.as_ref()),
+        top: top(state, console, PLACE, shown.done.as_ref()).await?,
         url: url(core),
         seen,
         tokens: tokens.collect(),
