@@ -437,7 +437,7 @@ async fn drift_is_shown_with_names_and_what_belongs_is_declared() -> anyhow::Res
         &[
             "Freya Lindqvist",
             "Members that nothing explains",
-            "after a report of 7 days".trim_start(),
+            "After a report of 7 days",
         ],
     );
 
