@@ -238,6 +238,18 @@ export class Stage {
     await person.page.waitForURL(/\/inbox\?done=/);
   }
 
+  /** Enters the connector's credentials and tests them. */
+  async connector(admin, credentials) {
+    await this.api(admin.user, "/v1/admin/integrations/azure", credentials, "PUT");
+    await this.api(admin.user, "/v1/admin/probes", { kind: "test_azure" });
+  }
+
+  /** Signs a change of the configuration where a signature is asked for. */
+  async signed(admin) {
+    const sign = admin.page.getByRole("button", { name: /passkey/i });
+    if (await sign.first().isVisible()) await sign.first().click();
+  }
+
   async once(name, make) {
     if (!this.people.has(name)) this.people.set(name, await make());
     return this.people.get(name);

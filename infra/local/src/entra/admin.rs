@@ -210,7 +210,11 @@ struct RotateSecret {
 async fn rotate_secret(State(entra): State<Entra>, body: Bytes) -> Result<Json<Value>, Refusal> {
     let order: RotateSecret = or_default(&body)?;
     let secret = entra.tenant().rotate_connector_secret(order.revoke_tokens)?;
-    Ok(Json(json!({ "client_secret": secret.expose_secret() })))
+    Ok(Json(json!({
+        "tenant_id": entra.tenant().id(),
+        "client_id": entra.tenant().connector()?.client_id,
+        "client_secret": secret.expose_secret(),
+    })))
 }
 
 #[derive(Debug, Default, Deserialize)]
