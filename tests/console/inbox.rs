@@ -277,3 +277,62 @@ async fn pages_and_refusals_speak_german() -> anyhow::Result<()> {
     stage.stop().await;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delegate_is_named_seen_and_no_delegate_any_more() -> anyhow::Result<()> {
+    let stage = company().await?;
+    let freya = "freya.lindqvist@contoso.example";
+    let pool = json!({"users": [stage.user_id(freya).await?], "groups": []});
+    change(&stage, &stage.entitlement(), json!({"delegates": pool})).await?;
+    let kim = approver(&stage).await?;
+    let page = kim.open("/delegates").await?.html;
+    assert!(
+        page.contains("Nobody decides for you") && page.contains(">prod-admins</option>"),
+        "{page}"
+    );
+    let id = stage.entitlement();
+    // Whether there is somebody by a name is not told.
+    for nobody in ["mei.chua@contoso.example", "nobody@contoso.example"] {
+        let fields = [("entitlement", id.as_str()), ("delegate", nobody), ("until", "")];
+        let refused = kim.form("/delegates", "/delegates", &fields).await?;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.html);
+        let rule = "must be one of those whom the admins allow as delegates for prod-admins";
+        assert!(
+            refused.html.contains(rule) && refused.html.contains(nobody),
+            "{}",
+            refused.html
+        );
+    }
+    let fields = [("entitlement", id.as_str()), ("delegate", freya), ("until", "")];
+    let named = kim.form("/delegates", "/delegates", &fields).await?;
+    assert_eq!(
+        named.location.as_deref(),
+        Some("/delegates?done=delegated"),
+        "{}",
+        named.html
+    );
+    let page = kim.open("/delegates?done=delegated").await?.html;
+    assert!(
+        page.contains("Freya Lindqvist decides for you on prod-admins"),
+        "{page}"
+    );
+    let desk = Desk::of(&stage, &stage.company.person(freya).context("nobody")?, everyday()).await?;
+    let received = desk.open("/delegates").await?.html;
+    assert!(received.contains("for Kim Osei on prod-admins"), "{received}");
+    let waiting = asked(&stage, "bao.tran@contoso.example", "INC-10 while Kim is away").await?;
+    let decides = desk.open(&format!("/inbox/{waiting}")).await?.html;
+    assert!(decides.contains("You decide for Kim Osei"), "{decides}");
+    let ended = kim.form("/delegates", &format!("/delegates/{id}/end"), &[]).await?;
+    assert_eq!(
+        ended.location.as_deref(),
+        Some("/delegates?done=delegation-ended"),
+        "{}",
+        ended.html
+    );
+    assert_eq!(
+        desk.open(&format!("/inbox/{waiting}")).await?.status,
+        StatusCode::NOT_FOUND
+    );
+    stage.stop().await;
+    Ok(())
+}

@@ -33,6 +33,7 @@ pub fn router(services: Services) -> Router {
     let pages = pages::Pages {
         api: api.clone(),
         passkeys: Arc::clone(&services.passkeys),
+        index: Arc::default(),
     };
     serve::finish(router.with_state(api).merge(pages::router(pages)))
 }

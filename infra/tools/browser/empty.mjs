@@ -22,9 +22,7 @@ export async function run(stage) {
   // Before anything: five steps, none done.
   const admin = await stage.person(ready.people.admin, { path: "/admin" });
   const steps = admin.page.locator(".checklist > li");
-  const done = async () => (await steps.filter({ has: admin.page.locator(".state.good") }).count());
   stage.check((await steps.count()) >= 5, "the checklist has its steps");
-  const before = await done();
   await stage.accessible(admin.page, "the checklist of a fresh stack");
   await stage.picture(admin, "fresh-checklist");
 
@@ -62,7 +60,6 @@ export async function run(stage) {
 
   await admin.open("/admin");
   const missing = await steps.filter({ hasNot: admin.page.locator(".state.good") }).allTextContents();
-  stage.check((await done()) > before, "steps were done");
   stage.equal(missing.map((text) => text.trim()), [], "the checklist is gone when all is done");
   await stage.picture(admin, "fresh-done");
 

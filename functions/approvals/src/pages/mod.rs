@@ -4,6 +4,7 @@
 
 mod activate;
 mod changes;
+mod delegates;
 mod inbox;
 mod keys;
 mod reviews;
@@ -16,6 +17,7 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::{get, post};
 use hourglass_app::AppError;
+use hourglass_app::catalogue::search::Index;
 use hourglass_app::passkeys::Begun;
 use hourglass_app::ports::passkeys::Passkeys;
 use hourglass_domain::refusal::RefusalKind;
@@ -36,6 +38,8 @@ pub(crate) struct Pages {
     pub(crate) api: Api,
     /// The ceremonies.
     pub(crate) passkeys: Arc<dyn Passkeys>,
+    /// The short forms of the entitlements, kept from call to call.
+    pub(crate) index: Arc<Index>,
 }
 
 impl FromRef<Pages> for Api {
@@ -66,6 +70,8 @@ pub(crate) fn router(pages: Pages) -> Router {
         .route("/passkeys/set-up", post(keys::set_up))
         .route("/passkeys/waiting", get(keys::waiting))
         .route("/passkeys/host", post(keys::host))
+        .route("/delegates", get(delegates::list).post(delegates::name))
+        .route("/delegates/{entitlement}/end", post(delegates::end))
         .route("/activate", get(activate::offers).post(activate::ask))
         .route("/activate/signed", post(activate::signed))
         .route("/activate/{id}", get(activate::request))

@@ -172,6 +172,16 @@ pub const ROUTES: [Route; 28] = [
     },
     Route {
         method: "ANY",
+        path: "/delegates",
+        function: "approvals",
+    },
+    Route {
+        method: "ANY",
+        path: "/delegates/{proxy+}",
+        function: "approvals",
+    },
+    Route {
+        method: "ANY",
         path: "/passkeys",
         function: "approvals",
     },

@@ -11,7 +11,7 @@ use hourglass_domain::directory::User;
 use hourglass_domain::entitlement::{Eligibility, Entitlement, Template};
 use hourglass_domain::ids::{ApplicationId, EntitlementId, UserId};
 use hourglass_domain::request::Request;
-use hourglass_domain::roles::Scope;
+use hourglass_domain::roles::{Role, Scope};
 use uuid::Uuid;
 
 use super::{MOST_READ, Offer, offers};
@@ -79,6 +79,8 @@ struct Entry {
     description: String,
     eligible: Eligibility,
     enabled: bool,
+    /// Whether its approvers may name delegates.
+    delegable: bool,
 }
 
 impl Entry {
@@ -89,6 +91,7 @@ impl Entry {
             description: fold(&entitlement.description),
             eligible: entitlement.eligible.clone(),
             enabled: entitlement.enabled,
+            delegable: entitlement.delegates.is_some(),
         }
     }
 
@@ -160,6 +163,46 @@ async fn part_of(store: &dyn Store, application: &ApplicationId, part: char) -> 
             return Ok(entries);
         }
     }
+}
+
+/// Most entitlements whose approvers may name delegates that are looked at for one page.
+const MOST_DELEGABLE: usize = MOST_KEYS;
+
+/// The entitlements for which the caller, as an approver in their own right, may name a delegate, in the order of their
+/// names.
+///
+/// # Errors
+/// When the caller is no approver at all, or not provisioned.
+pub async fn delegable(core: &Core, index: &Index, who: &Who) -> Result<Vec<Entitlement>> {
+    who.require_scope(Scope::DecisionsWrite)?;
+    who.require_role(Role::Approver)?;
+    let (user, _) = who.party()?;
+    let (store, application) = (&*core.store, &who.application.value.id);
+    let known = index.now(store, application).await?;
+    let wanted: Vec<Key> = known
+        .entries
+        .iter()
+        .filter(|entry| entry.delegable && entry.enabled)
+        .take(MOST_DELEGABLE)
+        .map(|entry| keys::entitlement(application, entry.id))
+        .collect();
+    let template = policy::template(store, application).await?;
+    let mut found = Vec::new();
+    for stored in read_many::<Sealed<Entitlement>>(store, &wanted)
+        .await?
+        .into_iter()
+        .flatten()
+    {
+        let entitlement = stored.value.unverified();
+        let approvers = entitlement.approvers_in_force(&template.value);
+        if policy::named(store, application, approvers, user.value.id)
+            .await?
+            .is_some()
+        {
+            found.push(entitlement.clone());
+        }
+    }
+    Ok(found)
 }
 
 /// An entitlement that was found.
