@@ -69,7 +69,7 @@ pub struct Route {
 }
 
 /// All routes, the more specific ones first. The template has the same; a path that matches none is 404.
-pub const ROUTES: [Route; 28] = [
+pub const ROUTES: [Route; 30] = [
     Route {
         method: "POST",
         path: "/v1/requests/{id}/decisions",
