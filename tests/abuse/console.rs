@@ -167,7 +167,7 @@ async fn case_22_a_sign_in_ends_on_a_page_of_our_own() -> anyhow::Result<()> {
             let seen = browser.open(&callback).await?;
             assert_eq!(
                 (seen.status, seen.location()),
-                (303, Some("/passkeys")),
+                (303, Some("/access")),
                 "{place:?}: {}",
                 seen.body
             );

@@ -2,11 +2,14 @@
 
 #![cfg(test)]
 
+mod access;
 mod admin;
 mod admin_operations;
 mod changes;
 mod emergency;
+mod history;
 mod inbox;
 mod lapse;
 mod passkeys;
+mod request;
 mod sign_in;

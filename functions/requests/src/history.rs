@@ -79,6 +79,11 @@ pub(crate) async fn list(
         None if caller.who.reads_all() => Whose::All,
         None => Whose::Own,
     };
+    if whose == Whose::All && caller.who.reads_all() {
+        history::search::note_read(&api.core, &caller.who, "history", &[])
+            .await
+            .map_err(|error| caller.fail(&error))?;
+    }
     let page = history::list(&api.core, &caller.who, whose, after, limit)
         .await
         .map_err(|error| caller.fail(&error))?;

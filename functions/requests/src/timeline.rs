@@ -171,7 +171,7 @@ impl Picture {
             let title = escaped(&bar.title);
             let _ = write!(
                 svg,
-                "<a href=\"{}\" aria-label=\"{title}\"><title>{title}</title><rect class=\"{}\" x=\"{x}\" y=\"{y}\" \
+                "<a href=\"{}\"><title>{title}</title><rect class=\"{}\" x=\"{x}\" y=\"{y}\" \
                  width=\"{width}\" height=\"{BAR}\" rx=\"2\"{}/>",
                 escaped(&bar.href),
                 bar.kind.class(),
@@ -278,8 +278,11 @@ mod tests {
     }
 
     fn element<'a>(svg: &'a str, class: &str) -> &'a str {
-        let begin = svg.find(&format!("<rect class=\"{class}\" x=")).unwrap();
-        svg[begin..].split('>').next().unwrap()
+        let bars = svg.split("<rect class=\"");
+        let bar = bars
+            .filter_map(|bar| bar.strip_prefix(class))
+            .find(|bar| bar.starts_with("\" x="));
+        bar.unwrap().split('>').next().unwrap()
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::problem::Problem;
 use crate::words::Words;
 
 /// Where people go who have no place of their own to return to: a page for everybody, whatever their roles.
-pub const HOME: &str = "/passkeys";
+pub const HOME: &str = "/access";
 
 /// Somebody with a page open. The use cases take [`Console::who`] as they take a token's.
 #[derive(Clone, Debug)]

@@ -12,6 +12,7 @@ use hourglass_domain::entitlement::{Entitlement, HowTo};
 use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::{EntitlementId, GrantId};
 use hourglass_domain::request::{Ask, REMIND_AGAIN_SECONDS, Request};
+use hourglass_domain::roles::Role;
 use hourglass_domain::{Refusal, Timestamp};
 use hourglass_web::csrf::Form;
 use hourglass_web::extract::Query;
@@ -104,10 +105,22 @@ pub(crate) async fn own(
     Query(shown): Query<Shown>,
 ) -> Result<Page, PageError> {
     let w = console.words();
+    if console.who.user.is_none() {
+        // Everybody comes here after signing in, also an admin before anything is provisioned.
+        let admin = console.who.has(Role::Admin);
+        return Ok(console.page(&w.t("access-title"), &Unknown { w, admin }));
+    }
     let content = content(&pages, &console, shown.message())
         .await
         .map_err(|error| console.fail(&error))?;
     Ok(console.page(&w.t("access-title"), &content).live())
+}
+
+#[derive(Template)]
+#[template(path = "unknown.html")]
+struct Unknown {
+    w: Words,
+    admin: bool,
 }
 
 async fn content<'a>(

@@ -17,6 +17,7 @@ use super::{Whose, grant_of, previous_month};
 use crate::caller::Who;
 use crate::catalogue::search::fold;
 use crate::change::{Change, personal, read_each, read_many};
+use crate::directory;
 use crate::error::Result;
 use crate::keys;
 use crate::persons;
@@ -280,7 +281,8 @@ pub async fn search(
     }
     let mut eyes = Eyes::new(core, who, whose).await?;
     let sieve = Sieve::new(filter);
-    let mut walk = Walk::new(core, who, whose, filter, after)?;
+    let source = Source::of(core, who, whose, filter).await?;
+    let mut walk = Walk::new(core, who, source, filter, after)?;
     let mut part = Part::default();
     let mut looked_at = 0;
     while let Some(batch) = walk.batch().await? {
@@ -356,16 +358,28 @@ enum Source {
     Owner(UserId),
 }
 
-impl<'a> Walk<'a> {
-    fn new(core: &'a Core, who: &Who, whose: Whose, filter: &Filter, after: Option<&str>) -> Result<Self> {
-        let application = &who.application.value;
+impl Source {
+    async fn of(core: &Core, who: &Who, whose: Whose, filter: &Filter) -> Result<Self> {
+        if whose == Whose::Own {
+            return Ok(Self::Owner(who.party()?.0.value.id));
+        }
+        let application = &who.application.value.id;
         let person = filter.person.as_deref().and_then(|person| person.trim().parse().ok());
-        let source = match (whose, person) {
-            (Whose::Own, _) => Source::Owner(who.party()?.0.value.id),
-            // One account by its id has a list of its own.
-            (Whose::All | Whose::Seen, Some(user)) => Source::Owner(user),
-            (Whose::All | Whose::Seen, None) => Source::Months(application.id.clone()),
-        };
+        if let Some(person) = person
+            && directory::provisioned_user(&*core.store, application, person)
+                .await?
+                .is_some()
+        {
+            // One account by our id has a list of its own.
+            return Ok(Self::Owner(person));
+        }
+        Ok(Self::Months(application.clone()))
+    }
+}
+
+impl<'a> Walk<'a> {
+    fn new(core: &'a Core, who: &Who, source: Source, filter: &Filter, after: Option<&str>) -> Result<Self> {
+        let application = &who.application.value;
         let overlap = filter.overlaps;
         let from = overlap.map_or(filter.from, |(from, _)| Some(from.plus_seconds(-BEFORE_SECONDS)));
         let to = overlap.map_or(filter.to, |(_, to)| Some(to));

@@ -1,0 +1,265 @@
+//! The history: filters, who sees what, files, the picture of time, and how large pages become.
+
+use hourglass_app::keys;
+use hourglass_domain::audit::{Event, StreamId};
+use hourglass_domain::roles::Role;
+use hourglass_tests::desk::Desk;
+use hourglass_tests::keyholders::{change, everyday};
+use hourglass_tests::stage::{Stage, stage};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::request::dana;
+
+async fn auditor(stage: &Stage) -> anyhow::Result<Desk> {
+    Desk::of(stage, &stage.company.auditor, [Role::Auditor].into()).await
+}
+
+/// A request of Dana's that is taken back, with this justification.
+async fn taken_back(stage: &Stage, why: &str) -> anyhow::Result<String> {
+    let dana = stage.requester().await?;
+    let body = json!({"entitlement": stage.entitlement(), "duration": "30m", "justification": why});
+    let id = stage.post(&dana, "/v1/requests", &body).await?.ok()?;
+    let id = id["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/requests/{id}/cancel");
+    stage.post(&dana, &path, &json!({})).await?.ok()?;
+    Ok(id)
+}
+
+/// Which of some requests a page shows.
+async fn shows(desk: &Desk, query: &str, ids: &[&str]) -> anyhow::Result<Vec<bool>> {
+    let page = desk.open(&format!("/history{query}")).await?;
+    assert_eq!(page.status, 200, "{query}: {}", page.html);
+    let row = |id: &&str| page.html.contains(&format!("<a href=\"/requests/{id}\">"));
+    Ok(ids.iter().map(row).collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filters_find_what_they_say_and_nothing_that_is_not_ones_own_to_see() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let back = taken_back(&stage, "CHG-9: try the pool").await?;
+    let (granted, _) = stage
+        .granted(&stage.requester().await?, &stage.entitlement(), "1h")
+        .await?;
+    let ids = [back.as_str(), &granted];
+    let ola = auditor(&stage).await?;
+    let dana_id = stage.user_id(&stage.company.requester.user_name).await?;
+    for (query, found) in [
+        (String::new(), [true, true]),
+        ("?state=cancelled".to_owned(), [true, false]),
+        ("?state=live".to_owned(), [false, true]),
+        ("?text=chg-9+POOL".to_owned(), [true, false]),
+        ("?text=nothing+like+it".to_owned(), [false, false]),
+        ("?person=reyes".to_owned(), [true, true]),
+        ("?person=kim".to_owned(), [false, false]),
+        (format!("?person={dana_id}"), [true, true]),
+        (format!("?person={}", stage.company.requester.id), [true, true]),
+        ("?approver=kim".to_owned(), [false, true]),
+        ("?entitlement=PROD".to_owned(), [true, true]),
+        (format!("?entitlement={}", stage.entitlement()), [true, true]),
+        ("?entitlement=billing".to_owned(), [false, false]),
+        ("?from=2020-01-01".to_owned(), [true, true]),
+        ("?to=2020-01-01".to_owned(), [false, false]),
+        ("?state=live&approver=kim&text=nonsense".to_owned(), [false, false]),
+    ] {
+        assert_eq!(shows(&ola, &query, &ids).await?, found, "{query}");
+    }
+    let wrong = ola.open("/history?from=yesterday&person=reyes").await?;
+    assert!(wrong.html.contains("id=\"from-wrong\""), "{}", wrong.html);
+    assert!(wrong.html.contains("value=\"reyes\""), "what was typed stays");
+
+    // One's own; what one may decide or decided; nobody's.
+    assert_eq!(shows(&dana(&stage).await?, "", &ids).await?, [true, true]);
+    let kim = Desk::of(&stage, &stage.company.approver, everyday()).await?;
+    assert_eq!(shows(&kim, "", &ids).await?, [true, true]);
+    let samuel = person(&stage, "samuel.adeyemi@contoso.example").await?;
+    let samuel = Desk::of(&stage, &samuel, everyday()).await?;
+    assert_eq!(shows(&samuel, "", &ids).await?, [false, false]);
+    assert_eq!(
+        shows(&samuel, &format!("?person={dana_id}"), &ids).await?,
+        [false, false]
+    );
+    stage.stop().await;
+    Ok(())
+}
+
+/// Somebody by their user name, with the directory's id.
+async fn person(stage: &Stage, user_name: &str) -> anyhow::Result<hourglass_local::company::Person> {
+    let me = stage.get(&stage.person(user_name).await?, "/v1/me").await?.ok()?;
+    Ok(hourglass_local::company::Person {
+        id: me["object_id"].as_str().unwrap().parse()?,
+        user_name: user_name.to_owned(),
+        display_name: me["name"].as_str().unwrap_or_default().to_owned(),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_safe_complete_and_part_of_the_audit_trail() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let evil = "=HYPERLINK(\"http://fabrikam.example\",\"click\")";
+    let back = taken_back(&stage, evil).await?;
+    let (granted, grant) = stage
+        .granted(&stage.requester().await?, &stage.entitlement(), "1h")
+        .await?;
+    let ola = auditor(&stage).await?;
+    let file = |path: &str| {
+        ola.request(Method::GET, path)
+            .header("Sec-Fetch-Mode", "navigate")
+            .send()
+    };
+    let csv = file("/history/export.csv").await?;
+    assert_eq!(csv.status(), 200);
+    let header = |name: &str| csv.headers()[name].to_str().unwrap().to_owned();
+    assert!(header("content-type").starts_with("text/csv"));
+    assert!(header("content-disposition").contains("attachment"));
+    assert!(csv.headers().get("link").is_none(), "one part is all");
+    let csv = csv.text().await?;
+    assert!(csv.starts_with("request,status,"), "{csv}");
+    assert_eq!(csv.matches("\r\n").count(), 3, "{csv}");
+    assert!(
+        csv.contains("\"'=HYPERLINK(\"\"http://fabrikam.example\"\",\"\"click\"\")\""),
+        "{csv}"
+    );
+    assert!(csv.contains(&back) && csv.contains(&grant), "{csv}");
+
+    let lines = file("/history/export.ndjson?state=live").await?;
+    assert_eq!(lines.headers()["content-type"], "application/x-ndjson");
+    let lines = lines.text().await?;
+    let lines: Vec<Value> = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    assert_eq!(lines.len(), 1);
+    assert_eq!(
+        (&lines[0]["request"]["id"], &lines[0]["grant"]["id"]),
+        (&json!(granted), &json!(grant))
+    );
+    assert_eq!(file("/history/export.csv?from=never").await?.status(), 400);
+    let parts = ola.open("/history/export").await?;
+    assert!(
+        parts.html.contains("/history/export.csv") && parts.html.contains("last part"),
+        "{}",
+        parts.html
+    );
+
+    // A requester gets their own, and nothing is noted of it.
+    let dana = dana(&stage).await?;
+    let own = dana
+        .request(Method::GET, "/history/export.csv")
+        .header("Sec-Fetch-Mode", "navigate");
+    assert!(own.send().await?.text().await?.contains(&back));
+    let noted = reads_of(&stage, &stage.company.auditor.user_name).await?;
+    assert_eq!(noted, ["export", "export", "export"]);
+    assert!(reads_of(&stage, &stage.company.requester.user_name).await?.is_empty());
+    stage.stop().await;
+    Ok(())
+}
+
+/// What somebody read of everybody's, by the audit trail.
+async fn reads_of(stage: &Stage, user_name: &str) -> anyhow::Result<Vec<String>> {
+    let id = stage.user_id(user_name).await?.parse()?;
+    let stream = StreamId::user(&"contoso.example".parse()?, id);
+    let query = hourglass_app::ports::store::Query::partition(keys::audit_stream(&stream)).prefix(keys::EVENTS);
+    let page = hourglass_app::change::read_page::<Event>(&*stage.services.core.store, &query).await?;
+    let events = page.items.into_iter().map(|event| event.value);
+    let reads = events.filter(|event| event.action == "read.everybodys");
+    Ok(reads.map(|event| event.facts["what"].clone()).collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_of_time_links_to_what_it_shows_and_now_is_now() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let (granted, _) = stage
+        .granted(&stage.requester().await?, &stage.entitlement(), "1h")
+        .await?;
+    let ola = auditor(&stage).await?;
+    for place in ["/history", "/history/timeline", "/history/timeline?rows=entitlement"] {
+        let page = ola.open(place).await?;
+        assert_eq!(page.status, 200, "{}", page.html);
+        for part in [
+            "<svg class=\"timeline\"",
+            "role=\"img\"",
+            &format!("<a href=\"/requests/{granted}\"><title>Dana Reyes: prod-admins"),
+            "rect class=\"access\"",
+            "<table data-sort>",
+        ] {
+            assert!(page.html.contains(part), "{place}: {part}: {}", page.html);
+        }
+        assert!(!page.html.contains("style="), "{place}");
+    }
+    let past = ola.open("/history/timeline?from=2020-01-01&to=2020-01-07").await?;
+    assert!(past.html.contains("Nobody had or waited for anything"), "{}", past.html);
+    let now = ola.open("/now").await?;
+    assert!(
+        now.html.contains(&granted) && now.html.contains("Dana Reyes"),
+        "{}",
+        now.html
+    );
+    let own = dana(&stage).await?.open("/now").await?;
+    assert!(own.html.contains(&granted), "{}", own.html);
+    let kim = Desk::of(&stage, &stage.company.approver, everyday()).await?;
+    assert!(
+        !kim.open("/now").await?.html.contains(&granted),
+        "others' is for who reads everything"
+    );
+    stage.stop().await;
+    Ok(())
+}
+
+/// Every page with the longest names and reasons there may be, with style sheet and scripts.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_is_larger_than_100_kb() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let name = "W".repeat(200);
+    let fields = json!({"name": name, "description": "D".repeat(2_000), "justification_min": 10});
+    change(&stage, &stage.entitlement(), fields).await?;
+    let why = "y".repeat(2_000);
+    for _ in 0..35 {
+        taken_back(&stage, &why).await?;
+    }
+    let (request, grant) = stage
+        .granted(&stage.requester().await?, &stage.entitlement(), "1h")
+        .await?;
+    let (dana, ola) = (dana(&stage).await?, auditor(&stage).await?);
+    let entitlement = stage.entitlement();
+    let mut files = 0;
+    for (desk, place) in [
+        (&dana, "/access".to_owned()),
+        (&dana, "/request".to_owned()),
+        (&dana, format!("/request?entitlement={entitlement}&justification={why}")),
+        (&dana, format!("/access/{grant}/extend")),
+        (&dana, format!("/requests/{request}")),
+        (&dana, "/now".to_owned()),
+        (&ola, "/history".to_owned()),
+        (&ola, "/history?from=2020-01-01".to_owned()),
+        (&ola, "/history/timeline".to_owned()),
+        (&ola, "/history/export".to_owned()),
+        (&ola, "/now".to_owned()),
+    ] {
+        let page = desk.open(&place).await?;
+        assert_eq!(page.status, 200, "{place}: {}", page.html);
+        if files == 0 {
+            for file in page.html.split("\"/assets/").skip(1) {
+                let file = file.split('"').next().unwrap();
+                files += desk.open(&format!("/assets/{file}")).await?.html.len();
+            }
+            assert!(files > 10_000, "style and script");
+        }
+        let bytes = page.html.len() + files;
+        assert!(bytes < 100_000, "{place}: {bytes} bytes");
+    }
+    // Parts of a list do not overlap and leave nothing out.
+    let first = ola.open("/history").await?.html;
+    let next = first
+        .split("href=\"/history?")
+        .find(|rest| rest.contains("cursor="))
+        .unwrap();
+    let next = next.split('"').next().unwrap().replace("&#38;", "&");
+    let second = ola.open(&format!("/history?{next}")).await?.html;
+    let rows = |html: &str| -> std::collections::BTreeSet<String> {
+        let rows = html.split("<th scope=\"row\"><a href=\"/requests/").skip(1);
+        rows.map(|row| row.split('"').next().unwrap().to_owned()).collect()
+    };
+    let (first, second) = (rows(&first), rows(&second));
+    assert!(first.is_disjoint(&second));
+    assert_eq!(first.len() + second.len(), 36);
+    stage.stop().await;
+    Ok(())
+}
