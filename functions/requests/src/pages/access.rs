@@ -148,17 +148,12 @@ async fn content<'a>(
         account: several.then(|| grant.value.beneficiary.name.clone()),
     });
     let held = held.collect();
-    let mut waiting = Vec::with_capacity(pending.len());
-    let mut known: BTreeMap<EntitlementId, Approvers> = BTreeMap::new();
-    for request in &pending {
-        let request = &request.value;
-        let approvers = match known.get(&request.entitlement) {
-            Some(approvers) => approvers.clone(),
-            None => outlook::approvers_of(core, request).await?,
-        };
-        waiting.push(Waiting::of(w, request, &approvers, now));
-        known.insert(request.entitlement, approvers);
-    }
+    let approvers = approvers_of_all(pages, pending.iter().map(|request| &request.value)).await?;
+    let waiting = pending.iter().filter_map(|request| {
+        let approvers = approvers.get(&request.value.entitlement)?;
+        Some(Waiting::of(w, &request.value, approvers, now))
+    });
+    let waiting = waiting.collect();
     let over = |line: &&Line| {
         let became = Became::of(&line.request.value, line.grant.as_ref().map(|grant| &grant.value));
         !matches!(became, Became::Waiting | Became::Live | Became::Ending)
@@ -176,6 +171,22 @@ async fn content<'a>(
         waiting,
         past: past.collect(),
     })
+}
+
+/// Who could approve each of some requests, by what they are for.
+async fn approvers_of_all(
+    pages: &Pages,
+    requests: impl Iterator<Item = &Request>,
+) -> Result<BTreeMap<EntitlementId, Approvers>, AppError> {
+    // Those of one entitlement differ by who takes part at most, and one person takes part in all of these.
+    let distinct: BTreeMap<EntitlementId, &Request> = requests.map(|request| (request.entitlement, request)).collect();
+    let found = distinct.into_iter().map(|(id, request)| async move {
+        let approvers = outlook::approvers_of(&pages.api.core, request).await?;
+        Ok::<_, AppError>((id, approvers))
+    });
+    futures_util::future::try_join_all(found)
+        .await
+        .map(|found| found.into_iter().collect())
 }
 
 /// Where to ask for the same again: the form filled in.
