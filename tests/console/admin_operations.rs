@@ -12,7 +12,7 @@ use hourglass_domain::grant::Grant;
 use hourglass_local::system::Options;
 use hourglass_tests::browser::{Browser, Seen};
 use hourglass_tests::desk::{Desk, Shown};
-use hourglass_tests::keyholders::{admin, everyday};
+use hourglass_tests::keyholders::{admin, company_of_two, everyday, first_admin, with_key};
 use hourglass_tests::stage::{Stage, logs, stage};
 use hourglass_tests::{Client, Person, Running, table};
 use secrecy::ExposeSecret as _;
@@ -246,6 +246,96 @@ async fn a_scim_secret_is_shown_once_and_nowhere_else() -> anyhow::Result<()> {
     assert_eq!(gone.location.as_deref(), Some("/admin/scim?done=secret-deleted"));
     assert_eq!(scim_status(&stage, &secret).await?, 401);
     assert_eq!(ola.form(page, delete, &[("secret", &known[1])]).await?.status, 404);
+    stage.stop().await;
+    Ok(())
+}
+
+/// The id of the change to which a page leads.
+fn proposed(shown: &Shown) -> String {
+    let place = shown.location.as_deref().unwrap_or_default();
+    let id = place
+        .strip_prefix("/changes/")
+        .and_then(|rest| rest.strip_suffix("?done=proposed"));
+    id.unwrap_or_else(|| panic!("{place}: {}", shown.html)).to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_makes_access_easier_waits_for_two_admins() -> anyhow::Result<()> {
+    let stage = company_of_two().await?;
+    let mut ola = first_admin(&stage).await?;
+    let mut kim = with_key(&stage, &mut ola, &stage.company.approver, admin()).await?;
+    let client_id = stage.system.world.entra.tenant().connector()?.client_id.to_string();
+    let tenant_id = stage.system.world.entra.tenant().id().to_string();
+    let version = |shown: &Shown| between(&shown.html, "name=\"version\" value=\"", "\"").to_owned();
+
+    // Another client; what was typed as its secret is kept nowhere.
+    let page = "/admin/integrations";
+    let before = version(&ola.open(page).await?);
+    let fields = [
+        ("version", before.as_str()),
+        ("tenant_id", &tenant_id),
+        ("client_id", "6f9619ff-8b86-d011-b42d-00cf4fc964ff"),
+        ("client_secret", "a-secret-of-another-client"),
+        ("secret_expires_at", ""),
+    ];
+    proposed(&ola.form(page, page, &fields).await?);
+    assert!(!format!("{:?}", table(&stage.system.world)?).contains("a-secret-of-another-client"));
+    let shown = ola.open(page).await?;
+    assert!(
+        shown.html.contains(&client_id) && version(&shown) == before,
+        "{}",
+        shown.html
+    );
+
+    let group = stage.company.prod_admins.id.to_string();
+    let drift = format!("/admin/drift/{}", stage.entitlement());
+    let dana = "dana.reyes@contoso.example";
+    let links = "/admin/links";
+    for (page, place, fields) in [
+        (
+            "/admin/drift",
+            "/admin/drift",
+            vec![("action", "add"), ("version", "0"), ("account", dana)],
+        ),
+        (
+            &drift,
+            &drift,
+            vec![("action", "declare"), ("group", &group), ("account", dana)],
+        ),
+        (
+            links,
+            links,
+            vec![("one", dana), ("other", "freya.lindqvist@contoso.example")],
+        ),
+        (
+            links,
+            "/admin/links/attribute",
+            vec![("version", "0"), ("attribute", "person")],
+        ),
+    ] {
+        proposed(&ola.form(page, place, &fields).await?);
+    }
+    has(&ola.open("/admin/drift").await?, &["No account is protected"]);
+    has(&ola.open(&drift).await?, &["Nobody is declared"]);
+    has(
+        &ola.open(links).await?,
+        &["No accounts are linked by hand", "value=\"none\" checked"],
+    );
+
+    // A secret is made, and shown once, when both have signed.
+    let scim = "/admin/scim";
+    let known = between(&ola.open(scim).await?.html, "name=\"known\" value=\"", "\"").to_owned();
+    let asked = ola.form(scim, "/admin/scim/secrets", &[("known", &known)]).await?;
+    let id = proposed(&asked);
+    assert_eq!(
+        between(&ola.open(scim).await?.html, "name=\"known\" value=\"", "\""),
+        known
+    );
+    ola.sign_change(&id).await?.ok()?;
+    kim.sign_change(&id).await?.ok()?;
+    let made = kim.press(&id, "apply").await?;
+    assert_eq!(made.status, 200, "{}", made.html);
+    has(&ola.open(scim).await?, &["Two secrets are valid"]);
     stage.stop().await;
     Ok(())
 }
