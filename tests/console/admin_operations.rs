@@ -484,7 +484,7 @@ async fn an_entitlement_is_searched_for_before_its_access_ends() -> anyhow::Resu
     let none = ola.open("/admin/kill-switch?scope=entitlement&q=%3Cnone%3E").await?;
     has(
         &none,
-        &["No entitlement has all of these words in its name: &#60;none&#62;"],
+        &["No entitlement has all of these words in its name or description: &#60;none&#62;"],
     );
     let all = ola.open("/admin/kill-switch?scope=all").await?;
     has(&ola.open(&all.location.unwrap()).await?, &["type: contoso.example"]);

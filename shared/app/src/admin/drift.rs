@@ -16,11 +16,12 @@ use super::by::By;
 use super::changes::Planned;
 use super::{entitlements, require_admin};
 use crate::caller::Who;
+use crate::catalogue::search;
 use crate::change::{Change, read, read_many, read_page};
 use crate::error::{AppError, Result};
 use crate::keys;
 use crate::ports::Core;
-use crate::ports::store::{Key, Page, Query};
+use crate::ports::store::{Key, MOST_KEYS, Page, Query};
 use crate::records::{GroupUse, Stored};
 use crate::seals::Sealed;
 
@@ -103,19 +104,29 @@ impl Watched {
     }
 }
 
-/// The entitlements of the caller's application in the order of their ids, with mode and reports; at most `limit` (1 to
-/// [`MOST_KEYS`]).
+/// Entitlements of the caller's application by name and description, as [`entitlements::search`] finds them, with mode and
+/// reports: part of them, what to give as `after` for the next, and how many there are in all. Seals are not looked at.
 ///
 /// # Errors
 /// When the caller is no admin.
-pub async fn watched(core: &Core, who: &Who, after: Option<String>, limit: usize) -> Result<Page<Watched>> {
+pub async fn watched(
+    core: &Core,
+    index: &search::Index,
+    who: &Who,
+    text: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<(Page<Watched>, usize)> {
     require_admin(who)?;
     let (store, application) = (&*core.store, &who.application.value.id);
-    let query = Query::partition(keys::entitlements(application))
-        .after(after)
-        .limit(limit);
-    let page = read_page::<Sealed<Entitlement>>(store, &query).await?;
-    let entitlements: Vec<Entitlement> = page.items.into_iter().map(|stored| stored.unverified().value).collect();
+    let (ids, next, total) = search::ids(store, index, application, text, after, limit.min(MOST_KEYS)).await?;
+    let keys: Vec<Key> = ids.iter().map(|id| keys::entitlement(application, *id)).collect();
+    let found = read_many::<Sealed<Entitlement>>(store, &keys).await?;
+    let entitlements: Vec<Entitlement> = found
+        .into_iter()
+        .flatten()
+        .map(|stored| stored.unverified().value)
+        .collect();
     let policies: Vec<Key> = entitlements
         .iter()
         .map(|entitlement| keys::drift_policy(application, entitlement.id))
@@ -138,7 +149,7 @@ pub async fn watched(core: &Core, who: &Who, after: Option<String>, limit: usize
             reports: reports?.into_iter().flatten().map(|stored| stored.value).collect(),
         });
     }
-    Ok(Page { items, next: page.next })
+    Ok((Page { items, next }, total))
 }
 
 async fn policy(

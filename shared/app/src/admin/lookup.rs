@@ -7,20 +7,16 @@ use std::str::FromStr;
 
 use hourglass_domain::Refusal;
 use hourglass_domain::directory::{Group, User};
-use hourglass_domain::entitlement::Entitlement;
 use hourglass_domain::ids::{ApplicationId, ObjectId};
 
 use super::require_admin;
 use crate::caller::Who;
-use crate::catalogue::search::fold;
-use crate::change::read_page;
 use crate::directory::{self, name_key};
 use crate::error::Result;
-use crate::keys::{self, Unique};
+use crate::keys::Unique;
 use crate::persons;
 use crate::ports::Core;
-use crate::ports::store::{LARGEST_PAGE, Query, Store};
-use crate::seals::Sealed;
+use crate::ports::store::Store;
 
 /// What a text names.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,41 +63,6 @@ pub async fn principal(core: &Core, who: &Who, field: &'static str, text: &str) 
     let users = users.into_iter().map(Principal::User);
     let found = users.chain(groups.into_iter().map(Principal::Group)).collect();
     one(field, "principal", text, found)
-}
-
-/// Most entitlements that are read in search of one.
-const MOST_READ: usize = 10_000;
-
-/// The entitlements, switched on or not, that have every word of `text` in their names, or that `text` is the id of; at most
-/// `most`, in the order of their names, and whether there are more. Their seals are not looked at: this only proposes.
-///
-/// # Errors
-/// When the caller is no admin.
-pub async fn entitlements(core: &Core, who: &Who, text: &str, most: usize) -> Result<(Vec<Entitlement>, bool)> {
-    require_admin(who)?;
-    let folded = fold(text.trim());
-    let words: Vec<&str> = folded.split_whitespace().collect();
-    let fits = |entitlement: &Entitlement| {
-        let name = fold(&entitlement.name);
-        words.iter().all(|word| name.contains(word)) || entitlement.id.to_string() == folded
-    };
-    let mut found = Vec::new();
-    let mut query = Query::partition(keys::entitlements(&who.application.value.id)).limit(LARGEST_PAGE);
-    let mut read = 0;
-    loop {
-        let page = read_page::<Sealed<Entitlement>>(&*core.store, &query).await?;
-        read += page.items.len();
-        let all = page.items.into_iter().map(|stored| stored.unverified().value);
-        found.extend(all.filter(fits));
-        query = query.after(page.next);
-        if query.after.is_none() || read >= MOST_READ {
-            break;
-        }
-    }
-    found.sort_by_cached_key(|entitlement| (fold(&entitlement.name), entitlement.id));
-    let more = found.len() > most || query.after.is_some();
-    found.truncate(most);
-    Ok((found, more))
 }
 
 fn required<'a>(field: &'static str, text: &'a str) -> std::result::Result<&'a str, Refusal> {

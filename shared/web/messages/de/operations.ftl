@@ -141,6 +141,13 @@ ops-started = { $name } ist angemeldet.
 ops-drift-title = Abweichungen
 ops-drift-of = Abweichungen bei { $name }
 ops-drift-what = Eine Abweichung ist ein Mitglied einer verwalteten Gruppe, das kein Zugang aus Hourglass erklärt und von dem niemand gesagt hat, dass es dorthin gehört: Jemand hat es von Hand hinzugefügt, zum Beispiel.
+ops-search = Suchen
+ops-drift-search = Name oder Beschreibung
+ops-drift-count =
+    { $count ->
+        [one] Eine Berechtigung
+       *[other] { $count } Berechtigungen
+    }
 ops-drift-none = Es gibt noch keine Berechtigung; deshalb wird nichts beobachtet.
 ops-drift-entitlement = Berechtigung
 ops-drift-unexplained = Unerklärt
@@ -158,6 +165,7 @@ ops-drift-enforce-from = Entfernt wird ab
 ops-drift-removed = Bisher entfernt
 ops-drift-removing = Wird entfernt:
 ops-drift-unexplained-who = Mitglieder, die nichts erklärt
+ops-drift-unexplained-of = Mitglieder von { $group }, die nichts erklärt
 ops-drift-first-seen = Zuerst gesehen
 ops-drift-mode-since = Gewählt
 ops-drift-mode-choose = Was mit Mitgliedern geschieht, die nichts erklärt
@@ -170,7 +178,7 @@ ops-drift-enforce = Entfernen
 ops-drift-enforce-then = Wer jetzt Mitglied ist, gilt als erklärt. Nach 7 Tagen Meldung werden unerklärte Mitglieder entfernt: höchstens 5 auf einmal, oder ein Zehntel der Gruppe. Geschützte Konten bleiben.
 admin-done-drift-mode = Gewählt. In der nächsten Minute wird in den Gruppen nachgesehen.
 
-ops-standing = Erklärte Mitglieder
+ops-standing-of = Erklärte Mitglieder von { $group }
 ops-standing-what = Ein erklärtes Mitglied gehört ohne Zugang zur Gruppe: ein Dienstkonto etwa, oder jemand in ständiger Bereitschaft.
 ops-standing-none = Von niemandem ist erklärt, dass er ohne Zugang hierher gehört.
 ops-standing-since = Seit
@@ -274,9 +282,9 @@ ops-kill-scope-user = der eines Kontos
 ops-kill-scope-entitlement = der einer Berechtigung
 ops-kill-scope-all = der von allen
 ops-kill-which = Welches Konto oder welche Berechtigung
-ops-kill-which-hint = Ein Konto mit Benutzername, Objekt-ID oder ID; eine Berechtigung mit Wörtern ihres Namens. Leer für alle.
+ops-kill-which-hint = Ein Konto mit Benutzername, Objekt-ID oder ID; eine Berechtigung mit Wörtern ihres Namens oder ihrer Beschreibung. Leer für alle.
 ops-kill-look = Sehen, was enden würde
-ops-kill-not-found = Keine Berechtigung hat alle diese Wörter im Namen: { $text }
+ops-kill-not-found = Keine Berechtigung hat alle diese Wörter im Namen oder in der Beschreibung: { $text }
 ops-kill-found = Welche davon?
 ops-kill-more = Es gibt mehr. Geben Sie mehr vom Namen ein.
 ops-kill-press-title = Zugang jetzt beenden

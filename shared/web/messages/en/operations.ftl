@@ -141,6 +141,13 @@ ops-started = { $name } is registered.
 ops-drift-title = Drift
 ops-drift-of = Drift of { $name }
 ops-drift-what = Drift is a member of a managed group that no grant of Hourglass explains and that nobody has declared to belong there. Somebody added them by hand, say.
+ops-search = Search
+ops-drift-search = Name or description
+ops-drift-count =
+    { $count ->
+        [one] One entitlement
+       *[other] { $count } entitlements
+    }
 ops-drift-none = There is no entitlement yet, so nothing is watched.
 ops-drift-entitlement = Entitlement
 ops-drift-unexplained = Unexplained
@@ -158,6 +165,7 @@ ops-drift-enforce-from = Removed from
 ops-drift-removed = Removed so far
 ops-drift-removing = Being removed:
 ops-drift-unexplained-who = Members that nothing explains
+ops-drift-unexplained-of = Members of { $group } that nothing explains
 ops-drift-first-seen = First seen
 ops-drift-mode-since = Chosen
 ops-drift-mode-choose = What is done about members that nothing explains
@@ -170,7 +178,7 @@ ops-drift-enforce = Remove them
 ops-drift-enforce-then = Whoever is a member now is taken as declared. After a report of 7 days, members that nothing explains are removed: at most 5, or a tenth of the group, at a time. Protected accounts stay.
 admin-done-drift-mode = Chosen. The groups are looked at within a minute.
 
-ops-standing = Declared members
+ops-standing-of = Declared members of { $group }
 ops-standing-what = A declared member belongs to the group without a grant: a service account, say, or somebody on permanent duty.
 ops-standing-none = Nobody is declared to belong here without a grant.
 ops-standing-since = Since
@@ -274,9 +282,9 @@ ops-kill-scope-user = A user's
 ops-kill-scope-entitlement = An entitlement's
 ops-kill-scope-all = Everybody's
 ops-kill-which = Which user or entitlement
-ops-kill-which-hint = A user by user name, object id or id; an entitlement by words of its name. Left empty for everybody.
+ops-kill-which-hint = A user by user name, object id or id; an entitlement by words of its name or description. Left empty for everybody.
 ops-kill-look = See what would end
-ops-kill-not-found = No entitlement has all of these words in its name: { $text }
+ops-kill-not-found = No entitlement has all of these words in its name or description: { $text }
 ops-kill-found = Which of these?
 ops-kill-more = There are more. Type more of the name.
 ops-kill-press-title = End access now

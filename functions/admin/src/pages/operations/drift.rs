@@ -61,7 +61,9 @@ struct Row {
 #[template(path = "drift.html")]
 struct List<'a> {
     top: Top<'a>,
+    q: String,
     rows: Vec<Row>,
+    total: usize,
     next: Option<String>,
     protected: Vec<Account>,
     full: bool,
@@ -86,9 +88,10 @@ async fn show_list(
     wrong: Wrong,
 ) -> Result<Page, PageError> {
     let core = &state.api.core;
-    let (after, limit) = shown.paging();
+    let q = shown.q.clone().unwrap_or_default();
+    let after = shown.cursor.as_deref();
     let content = async {
-        let watched = drift::watched(core, &console.who, after, limit.min(MOST_LISTED)).await?;
+        let (watched, total) = drift::watched(core, &state.index, &console.who, &q, after, MOST_LISTED).await?;
         let protected = drift::protected(core, &console.who).await?;
         let accounts = protected.value.accounts;
         let known = users(core, &console.who, accounts.iter().copied()).await?;
@@ -103,7 +106,9 @@ async fn show_list(
         Ok::<_, AppError>(List {
             top: Top::new(state, console, PLACE, shown).await?,
             rows: rows.collect(),
-            next: next(watched.next.as_deref()),
+            q,
+            total,
+            next: watched.next,
             full: accounts.len() >= MOST_PROTECTED,
             protected: accounts.into_iter().map(|id| Account::of(id, known.get(&id))).collect(),
             version: protected.version,

@@ -4,10 +4,10 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use hourglass_app::admin::kill_switch::{self, Preview};
-use hourglass_app::admin::{lookup, require_admin};
+use hourglass_app::admin::{entitlements, lookup, require_admin};
 use hourglass_app::{AppError, admin};
 use hourglass_domain::grant::GrantStatus;
-use hourglass_domain::ids::{KillId, ProposalId, UserId};
+use hourglass_domain::ids::{EntitlementId, KillId, ProposalId, UserId};
 use hourglass_domain::kill_switch::{Admin, KillScope, Stage};
 use hourglass_domain::text::{LONGEST_JUSTIFICATION, check_free_text};
 use hourglass_domain::{Refusal, Timestamp};
@@ -100,8 +100,12 @@ pub(crate) async fn state(
             Err(error) => bad = wrong(&console, error)?,
         },
         Some("entitlement") => {
-            let all = lookup::entitlements(&state.api.core, &console.who, text, MOST_FOUND).await;
-            found = Some(all.map_err(|error| console.fail(&error))?);
+            let (core, index) = (&state.api.core, &state.index);
+            let all = entitlements::search(core, index, &console.who, text, None, MOST_FOUND).await;
+            let (page, total) = all.map_err(|error| console.fail(&error))?;
+            let more = total > page.items.len();
+            let named = page.items.into_iter().map(|looked| looked.stored.value);
+            found = Some((named.map(|found| (found.id, found.name)).collect(), more));
         }
         _ => {}
     }
@@ -132,7 +136,8 @@ fn place(scope: KillScope) -> String {
     format!("{PRESS}?scope={}{id}", scope.name())
 }
 
-type Found = (Vec<hourglass_domain::entitlement::Entitlement>, bool);
+/// Entitlements with their names, and whether there are more.
+type Found = (Vec<(EntitlementId, String)>, bool);
 
 async fn show(
     state: &AdminApi,
@@ -145,7 +150,7 @@ async fn show(
     let more = found.as_ref().is_some_and(|(_, more)| *more);
     let found = found.map(|(all, _)| {
         let way = |id| place(KillScope::Entitlement { id });
-        all.into_iter().map(|found| (found.name, way(found.id))).collect()
+        all.into_iter().map(|(id, name)| (name, way(id))).collect()
     });
     let content = KillSwitch {
         top: top(state, console, PLACE, asked.done.as_ref()).await?,
