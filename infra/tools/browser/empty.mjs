@@ -19,6 +19,8 @@ export async function run(stage) {
   for (const name of ["Mira Sand", "Jona Fells"]) people.push(await entra(stage, "POST", "/users", user(name, ["Requester", "Approver"])));
   for (const person of people) await entra(stage, "PUT", `/groups/${approvers.id}/members/${person.id}`);
 
+  const second = await entra(stage, "POST", "/users", user("Noa Vale", ["Requester", "Approver", "Admin"]));
+
   // Before anything: five steps, none done.
   const admin = await stage.person(ready.people.admin, { path: "/admin" });
   const steps = admin.page.locator(".checklist > li");
@@ -57,6 +59,11 @@ export async function run(stage) {
   await admin.page.getByLabel("Code from set-up").fill(stage.setUpCode);
   await admin.page.getByRole("button", { name: "Confirm with the code" }).click();
   await admin.page.getByText("in use").first().waitFor();
+
+  // A second admin signs in: from then on, what makes access easier takes two.
+  await admin.open("/admin");
+  stage.check(await steps.filter({ hasText: "second admin" }).isVisible(), "a second admin is asked for");
+  await stage.person(second.userPrincipalName, { path: "/admin" });
 
   await admin.open("/admin");
   const missing = await steps.filter({ hasNot: admin.page.locator(".state.good") }).allTextContents();

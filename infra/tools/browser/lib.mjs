@@ -238,16 +238,26 @@ export class Stage {
     await person.page.waitForURL(/\/inbox\?done=/);
   }
 
-  /** Enters the connector's credentials and tests them. */
-  async connector(admin, credentials) {
-    await this.api(admin.user, "/v1/admin/integrations/azure", credentials, "PUT");
-    await this.api(admin.user, "/v1/admin/probes", { kind: "test_azure" });
+  /** Enters the connector's credentials on their page, and has them tested. */
+  async connector(admin, { tenant_id, client_id, client_secret }) {
+    await admin.open("/admin/integrations");
+    const form = admin.page.locator("form[action='/admin/integrations']");
+    await form.locator("#tenant_id").fill(tenant_id);
+    await form.locator("#client_id").fill(client_id);
+    await form.locator("#client_secret").fill(client_secret);
+    await form.getByRole("button").click();
+    await this.signed(admin);
+    await admin.open("/admin/integrations");
+    this.check(!(await admin.page.content()).includes(client_secret), "a secret is never shown again");
+    await admin.page.locator("form[action='/admin/integrations/test'] button").click();
+    await admin.page.locator("#probe .notice").waitFor();
   }
 
   /** Signs a change of the configuration where a signature is asked for. */
   async signed(admin) {
-    const sign = admin.page.getByRole("button", { name: /passkey/i });
-    if (await sign.first().isVisible()) await sign.first().click();
+    await admin.page.waitForLoadState();
+    const sign = admin.page.getByRole("button", { name: "Sign with passkey" });
+    if (await sign.isVisible()) await sign.click();
   }
 
   async once(name, make) {

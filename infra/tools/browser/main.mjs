@@ -8,8 +8,10 @@
 import { readFileSync } from "node:fs";
 import { Stage, say } from "./lib.mjs";
 import * as access from "./access.mjs";
+import * as changes from "./changes.mjs";
 import * as deciding from "./deciding.mjs";
 import * as empty from "./empty.mjs";
+import * as history from "./history.mjs";
 import * as pages from "./pages.mjs";
 import * as passkeys from "./passkeys.mjs";
 import * as scriptless from "./scriptless.mjs";
@@ -19,7 +21,7 @@ const [mode, readyFile, emptyFile, chromium, setUpCode, pictures, ...only] = pro
 const read = (file) => JSON.parse(readFileSync(file, "utf8"));
 
 /** The journeys, in an order in which one may begin with what an earlier one left. */
-const JOURNEYS = { passkeys, deciding, access, scriptless, pages };
+const JOURNEYS = { passkeys, deciding, access, scriptless, history, pages, changes };
 /** Those of a fresh stack, without a company. */
 const EMPTY = { empty };
 
