@@ -504,7 +504,8 @@ fn copied(request: &Request, before: &[Request], waiting: &[Request]) -> Option<
     }
     let other = waiting
         .iter()
-        .filter(|other| other.requester.user != request.requester.user)
+        // Whoever approves this one sees those; of what waits elsewhere they learn nothing.
+        .filter(|other| other.entitlement == request.entitlement && other.requester.user != request.requester.user)
         .chain(before)
         .find(|other| other.id != request.id && words(&other.justification) == wanted)?;
     Some(Risk::CopiedJustification {

@@ -52,6 +52,9 @@ pub struct AzureIntegration {
     pub client_id: String,
     /// When the client secret ends, as the admin told us.
     pub secret_expires_at: Option<Timestamp>,
+    /// Whether the secret of this client has not been entered yet; the one that was entered before goes on to work.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secret_missing: bool,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }

@@ -70,7 +70,7 @@
     const changed = (field) => field.type !== "hidden" && (field.value !== field.defaultValue || field.checked !== field.defaultChecked);
     return (
       (part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select, summary, button")) ||
-      part.querySelector("details[open], button:disabled") !== null ||
+      part.querySelector("details[open], [data-busy]") !== null ||
       [...part.querySelectorAll("input, textarea")].some(changed)
     );
   }

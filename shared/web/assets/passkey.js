@@ -90,8 +90,10 @@
       ceremony(form, event.submitter).catch((error) => {
         status.className = "error";
         status.textContent = said(error);
+        delete form.dataset.busy;
         for (const button of buttons) button.disabled = false;
       });
+      form.dataset.busy = "yes";
       for (const button of buttons) button.disabled = true;
     });
     return undefined;

@@ -7,12 +7,14 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, StatusCode, header};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::look::Look;
+use crate::page::PageError;
 use crate::problem::Problem;
 
 /// Finishes the router of an HTTP function.
 pub fn finish(router: Router) -> Router {
     router
-        .fallback(|| async { Problem::not_found() })
+        .fallback(nothing_here)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(crate::extract::LARGEST_BODY))
         .layer(middleware::from_fn(guard))
@@ -21,6 +23,19 @@ pub fn finish(router: Router) -> Router {
             tracing::error!("a handler panicked");
             Problem::internal().into_response()
         }))
+}
+
+/// The answer to a path that nobody handles: to a person a page that leads on, to a program a problem.
+async fn nothing_here(request: Request) -> Response {
+    let path = request.uri().path();
+    let for_people = !["/v1", "/scim", "/assets"].iter().any(|api| path.starts_with(api));
+    if for_people && crate::session::wants_page(request.headers()) {
+        return PageError::new(Problem::not_found(), true)
+            .look(Look::of(request.headers()))
+            .way("error-way-request", "/request".to_owned())
+            .into_response();
+    }
+    Problem::not_found().into_response()
 }
 
 /// The answer to a method that a path does not take.

@@ -8,7 +8,7 @@ use hourglass_app::admin::changes::{self, Done};
 use hourglass_domain::ids::ChangeId;
 use hourglass_web::csrf::Form;
 use hourglass_web::page::{PageError, see_other};
-use hourglass_web::session::Console;
+use hourglass_web::session::{Console, Recent};
 use hourglass_web::words::Words;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
@@ -30,14 +30,14 @@ struct Fresh<'a> {
     secret: &'a str,
 }
 
-/// The signatures decide, so that no fresh sign-in is asked for besides.
+/// The signatures decide; a recent sign-in is asked for all the same, because a secret may be shown.
 pub(crate) async fn apply(
     State(state): State<AdminApi>,
     Path(text): Path<String>,
-    form: Form<Pressed>,
+    form: Form<Pressed, Recent>,
 ) -> Result<Response, PageError> {
-    let console: Console = form.console;
-    let id: ChangeId = id(&console, "change", &text)?;
+    let console: &Console = &form.console;
+    let id: ChangeId = id(console, "change", &text)?;
     let core = &state.api.core;
     let (_, done) = changes::apply(core, &*state.passkeys, &console.who, id)
         .await
@@ -50,6 +50,10 @@ pub(crate) async fn apply(
             secret: secret.expose_secret(),
         };
         return Ok(console.page(&w.t("changes-fresh-title"), &content).into_response());
+    }
+    if matches!(done, Done::Azure(_)) {
+        // The secret of the client that is pointed to now is still to be entered.
+        return Ok(see_other("/admin/integrations"));
     }
     Ok(see_other(&format!("/changes/{id}?done=applied")))
 }

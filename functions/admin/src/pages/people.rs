@@ -70,13 +70,28 @@ pub(crate) async fn write(state: &AdminApi, console: &Console, people: &Principa
     let found = directory::provisioned_users(store, application, &users).await?;
     let mut text: Vec<String> = Vec::with_capacity(users.len().saturating_add(groups.len()));
     for (id, user) in users.iter().zip(found) {
-        text.push(user.map_or_else(|| id.to_string(), |user| user.value.user_name));
+        let name = user.map(|user| user.value.user_name).unwrap_or_default();
+        let found = named(state, console, &name).await?;
+        let same = matches!(found, Some(Principal::User(found)) if found.id == *id);
+        text.push(if same { name } else { id.to_string() });
     }
     let found = directory::groups(store, application, &groups).await?;
     for (id, group) in groups.iter().zip(found) {
-        text.push(group.map_or_else(|| id.to_string(), |group| group.value.display_name));
+        let name = group.map(|group| group.value.display_name).unwrap_or_default();
+        let found = named(state, console, &name).await?;
+        let same = matches!(found, Some(Principal::Group(found)) if found.id == *id);
+        text.push(if same { name } else { id.to_string() });
     }
     Ok(text.join("\n"))
+}
+
+/// What a name would be read as.
+async fn named(state: &AdminApi, console: &Console, name: &str) -> Result<Option<Principal>, AppError> {
+    match lookup::principal(&state.api.core, &console.who, "name", name).await {
+        Ok(found) => Ok(Some(found)),
+        Err(AppError::Refused(refusal)) if refusal.field() == Some("name") => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The groups with these object ids as lines of a field.

@@ -202,18 +202,23 @@ pub(crate) async fn request(
     let fail = |error: AppError| console.fail(&error);
     let id: RequestId = id(&console, "request", &text)?;
     let dossier = dossier::gather(core, &console.who, id).await.map_err(fail)?;
-    let request = &dossier.request.value;
-    if dossier.mine {
-        // One's own is looked at elsewhere, and what is about other people is not for its requester.
-        let open = request.check_open("activated", console.now()).is_ok();
-        let place = if open && !request.activation.is_approved() {
-            format!("/activate/{id}")
-        } else {
-            format!("/requests/{id}")
-        };
-        return Err(PageError::redirect(place));
-    }
+    not_own(&console, &dossier)?;
     one(&pages, &console, &dossier, Typed::default()).await.map_err(fail)
+}
+
+/// One's own request is looked at elsewhere: what is about other people is not for its requester.
+fn not_own(console: &Console, dossier: &Dossier) -> Result<(), PageError> {
+    if !dossier.mine {
+        return Ok(());
+    }
+    let request = &dossier.request.value;
+    let open = request.check_open("activated", console.now()).is_ok();
+    let place = if open && !request.activation.is_approved() {
+        format!("/activate/{}", request.id)
+    } else {
+        format!("/requests/{}", request.id)
+    };
+    Err(PageError::redirect(place))
 }
 
 /// Yes or no.
@@ -308,6 +313,7 @@ pub(crate) async fn decide(
     let (status, wrong) = refused(console.words(), error).map_err(|error| console.fail(&error))?;
     let fail = |error: AppError| console.fail(&error);
     let dossier = dossier::gather(core, &console.who, id).await.map_err(fail)?;
+    not_own(&console, &dossier)?;
     let page = one(&pages, &console, &dossier, Typed { comment, wrong })
         .await
         .map_err(fail)?;

@@ -119,6 +119,11 @@ impl<'a> By<'a> {
         }
     }
 
+    /// Whether two signed.
+    pub(super) const fn is_two(&self) -> bool {
+        matches!(self.authority, Authority::Two(_))
+    }
+
     /// An event of the change.
     pub(super) fn draft(&self, at: Timestamp, action: &'static str) -> Draft {
         let draft = Draft::new(at, self.who.actor(), action);

@@ -3,7 +3,7 @@
 use hourglass_domain::application::AzureIntegration;
 use hourglass_domain::audit::StreamId;
 use hourglass_domain::ids::ObjectId;
-use hourglass_domain::two_person::{Object, diff};
+use hourglass_domain::two_person::{Mode, Object, diff};
 use hourglass_domain::{Refusal, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -72,9 +72,13 @@ pub async fn put_azure(core: &Core, who: &Who, secrets: &dyn SecretWriter, input
     if input.secret_expires_at.is_some_and(|end| end <= core.clock.now()) {
         return Err(Refusal::invalid("secret_expires_at", "must lie ahead").into());
     }
+    // A proposal says nothing of a secret that it does not hold.
+    let known = stored(core, who).await?;
+    let other = known.is_none_or(|known| known.value.client_id != input.client_id.to_string());
+    let proposed = other && changes::mode(core, who).await? == Mode::Two;
     let command = Command::Azure {
         client_id: input.client_id,
-        secret_expires_at: input.secret_expires_at,
+        secret_expires_at: input.secret_expires_at.filter(|_| !proposed),
     };
     let wish = Wish::new(command).version(input.version);
     let outcome = changes::submit(core, who, &wish, None).await?;
@@ -99,6 +103,7 @@ fn build(who: &Who, client_id: ObjectId, secret_expires_at: Option<Timestamp>, n
         tenant: who.application.value.tenant,
         client_id: client_id.to_string(),
         secret_expires_at,
+        secret_missing: false,
         updated_at: now,
     }
 }
@@ -130,10 +135,16 @@ pub(super) async fn point(
     client_id: ObjectId,
     secret_expires_at: Option<Timestamp>,
 ) -> Result<Stored<AzureIntegration>> {
-    let version = stored(core, by).await?.map_or(0, |before| before.version);
+    let before = stored(core, by).await?;
+    let version = before.as_ref().map_or(0, |before| before.version);
     by.require(version)?;
     let now = core.clock.now();
-    let integration = build(by, client_id, secret_expires_at, now);
+    let mut integration = build(by, client_id, secret_expires_at, now);
+    if by.is_two() {
+        // What was stored before is what works until the new client's secret is entered, and ends when it ends.
+        integration.secret_missing = true;
+        integration.secret_expires_at = before.and_then(|before| before.value.secret_expires_at);
+    }
     let draft = by
         .draft(now, "integration.azure_changed")
         .fact("tenant", integration.tenant)

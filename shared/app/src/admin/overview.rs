@@ -36,7 +36,8 @@ pub struct Overview {
     pub scim_seen: Option<Timestamp>,
     /// Whether there are credentials for Azure.
     pub azure: bool,
-    /// When Microsoft Graph last answered with these credentials: it is asked every hour.
+    /// When Microsoft Graph last answered since the integration was changed: it is asked every hour, and `None` once it has
+    /// not answered for three.
     pub azure_answered: Option<Timestamp>,
     /// When the connector's secret ends, where it is known.
     pub secret_expires_at: Option<Timestamp>,
@@ -50,6 +51,8 @@ pub struct Overview {
     pub two: bool,
     /// Removals that are overdue, the oldest first; at most 50.
     pub overdue: Vec<OverdueRemoval>,
+    /// How many changes wait for a signature, or to be made so.
+    pub changes: usize,
     /// In how many scopes approvals are paused.
     pub paused: usize,
 }
@@ -81,6 +84,17 @@ pub async fn scim_seen(core: &Core, who: &Who) -> Result<Option<(Timestamp, bool
     Ok(seen.map(|seen| (seen.value.at, now.seconds_since(seen.value.at) > SILENT_SECONDS)))
 }
 
+/// When the directory last answered with the credentials that there are now.
+fn answered(
+    azure: Option<&Stored<AzureIntegration>>,
+    context: Option<&Stored<AuthContext>>,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let (azure, context) = (azure?, context?);
+    let at = context.value.checked_at;
+    (at >= azure.value.updated_at && now.seconds_since(at) < SILENT_SECONDS).then_some(at)
+}
+
 /// Looks at what is set up in the caller's application.
 ///
 /// # Errors
@@ -109,12 +123,13 @@ pub async fn of(core: &Core, who: &Who) -> Result<Overview> {
     Ok(Overview {
         application: id.clone(),
         scim_seen: seen.map(|seen| seen.value.at),
-        azure_answered: azure.as_ref().and(context).map(|context| context.value.checked_at),
+        azure_answered: answered(azure.as_ref(), context.as_ref(), core.clock.now()),
         secret_expires_at: azure.as_ref().and_then(|azure| azure.value.secret_expires_at),
         azure: azure.is_some(),
         default_approvers: !template.value.default_approvers.is_empty(),
         entitlements: !entitlements.items.is_empty(),
         own_key,
+        changes: changes::open(core, who).await?.len(),
         two: !matches!(changes::mode(core, who).await?, Mode::One { .. }),
         overdue: overdue.items.into_iter().map(|overdue| overdue.value).collect(),
         paused: pause::of(store, id).await?.value.paused.len(),

@@ -499,6 +499,9 @@ impl<'a> Eyes<'a> {
     }
 
     async fn see(&mut self, request: &Request) -> Result<bool> {
+        if request.application != self.who.application.value.id {
+            return Ok(false);
+        }
         if self.everything {
             return Ok(true);
         }

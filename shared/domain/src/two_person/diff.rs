@@ -172,12 +172,12 @@ pub fn entitlement(before: Option<&Entitlement>, after: &Entitlement) -> Diff {
     let switches_off = before.is_some_and(|before| before.enabled) && !after.enabled;
     let (one, two) = (false, true);
     let fields: [(bool, &str, InWords<'_>); 22] = [
-        (one, "name", &|e| e.name.clone()),
+        (two, "name", &|e| e.name.clone()),
         (one, "description", &|e| e.description.clone()),
         (one, "how_to.text", &|e| {
             e.how_to.as_ref().map(|how_to| how_to.text.clone()).unwrap_or_default()
         }),
-        (one, "how_to.link", &|e| {
+        (two, "how_to.link", &|e| {
             e.how_to
                 .as_ref()
                 .and_then(|how_to| how_to.link.clone())
@@ -286,6 +286,7 @@ pub fn azure(before: Option<&AzureIntegration>, after: &AzureIntegration) -> Dif
         tenant,
         client_id,
         secret_expires_at,
+        secret_missing: _,
         updated_at: _,
     } = after;
     let was = |of: &dyn Fn(&AzureIntegration) -> String| before.map(of).unwrap_or_default();
@@ -430,6 +431,7 @@ mod tests {
             tenant: "6f9619ff-8b86-d011-b42d-00cf4fc964ff".parse().unwrap(),
             client_id: "a".to_owned(),
             secret_expires_at: None,
+            secret_missing: false,
             updated_at: crate::Timestamp::from_seconds(1),
         };
         let fresh = AzureIntegration {

@@ -222,3 +222,9 @@ admin-sessions-end-what = { $name } muss sich in jedem Browser neu anmelden. Bes
 admin-alone = Bis sich ein zweiter Admin angemeldet hat, ändert ein Admin alles allein. Danach brauchen Änderungen, die Zugriff erleichtern, zwei.
 admin-tab-changes = Änderungen
 admin-step-second = Ein zweiter Admin hat sich angemeldet
+admin-changes-wait =
+    { $count ->
+        [one] Eine Änderung wartet auf ihre Unterschriften.
+       *[other] { $count } Änderungen warten auf ihre Unterschriften.
+    }
+admin-changes-look = Ansehen

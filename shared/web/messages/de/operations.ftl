@@ -356,3 +356,5 @@ ops-links-attribute-save = Wählen
 admin-done-linked = Verbunden.
 admin-done-unlinked = Getrennt.
 admin-done-links-attribute = Gewählt.
+
+ops-azure-secret-missing = für diesen Client noch nicht eingegeben: Geben Sie es unten ein. Bis dahin gelten die zuvor eingegebenen Zugangsdaten weiter.

@@ -222,3 +222,9 @@ admin-sessions-end-what = { $name } has to sign in again in every browser. Acces
 admin-alone = Until a second admin has signed in, one admin changes everything alone. From then on, changes that make access easier take two.
 admin-tab-changes = Changes
 admin-step-second = A second admin has signed in
+admin-changes-wait =
+    { $count ->
+        [one] A change waits for its signatures.
+       *[other] { $count } changes wait for their signatures.
+    }
+admin-changes-look = Look at them

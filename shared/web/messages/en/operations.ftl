@@ -356,3 +356,5 @@ ops-links-attribute-save = Choose
 admin-done-linked = Linked.
 admin-done-unlinked = Unlinked.
 admin-done-links-attribute = Chosen.
+
+ops-azure-secret-missing = not entered yet for this client: enter it below. Until then the credentials that were entered before go on to work.
