@@ -558,6 +558,19 @@ pub(crate) async fn may_see(core: &Core, who: &Who, request: &Request) -> Result
     is_approver(core, &party, request).await
 }
 
+/// Whether the caller sees a request for nothing but their role as auditor or admin.
+pub(crate) async fn seen_by_role(core: &Core, who: &Who, request: &Request) -> Result<bool> {
+    if !who.reads_all() {
+        return Ok(false);
+    }
+    let Ok((_, party)) = who.party() else {
+        return Ok(true);
+    };
+    Ok(!mine(core, request, &party).await?
+        && !decided(core, request, &party).await?
+        && !is_approver(core, &party, request).await?)
+}
+
 /// Whether a party is requester or beneficiary, with whatever account: as links are now.
 pub(crate) async fn mine(core: &Core, request: &Request, party: &Party) -> Result<bool> {
     let own = [&request.requester, &request.beneficiary];

@@ -315,6 +315,12 @@ impl Console {
         })
     }
 
+    /// Whether nobody opened the page just now: one that lies open asks for news.
+    #[must_use]
+    pub const fn asks_for_news(&self) -> bool {
+        self.call.asks_for_news
+    }
+
     /// The token that the session's forms and scripts carry.
     #[must_use]
     pub const fn form_token(&self) -> &FormToken {

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response as HttpResponse};
 use hourglass_app::dossier::{self, Dossier};
+use hourglass_app::history::search::note_one;
 use hourglass_app::{AppError, approvals, passkeys};
 use hourglass_domain::decision::{Verdict, Vote};
 use hourglass_domain::duration::AccessDuration;
@@ -203,6 +204,10 @@ pub(crate) async fn request(
     let id: RequestId = id(&console, "request", &text)?;
     let dossier = dossier::gather(core, &console.who, id).await.map_err(fail)?;
     not_own(&console, &dossier)?;
+    if !console.asks_for_news() {
+        let noted = note_one(core, &console.who, &dossier.request.value).await;
+        noted.map_err(fail)?;
+    }
     one(&pages, &console, &dossier, Typed::default()).await.map_err(fail)
 }
 

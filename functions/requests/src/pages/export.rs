@@ -228,7 +228,11 @@ pub(crate) async fn parts(
     Query(looked): Query<Looked>,
 ) -> Result<Page, PageError> {
     let w = console.words();
-    let (filter, _) = looked.filter(w);
+    let (filter, wrong) = looked.filter(w);
+    if !wrong.is_empty() {
+        // The history says what is wrong, beside its field; a file under such an address would hold something else.
+        return Err(PageError::redirect(looked.at("/history", &[])));
+    }
     let part = found(&pages, &console, &looked, &filter, BOUNDS, "export")
         .await
         .map_err(|error| console.fail(&error))?;

@@ -77,6 +77,12 @@ impl Looked {
             wrong.add(words, &Refusal::invalid("from", "must not lie after the last day"));
             from = None;
         }
+        if !self.state.is_empty() && Became::from_name(&self.state).is_none() {
+            wrong.add(
+                words,
+                &Refusal::invalid("state", "is none that a request or its access can be in"),
+            );
+        }
         let filter = Filter {
             person: text(&self.person),
             entitlement: text(&self.entitlement),

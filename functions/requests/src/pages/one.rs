@@ -111,6 +111,9 @@ async fn page(
     let (core, who, w, now) = (&pages.api.core, &console.who, console.words(), console.now());
     let line = search::line(core, who, id).await?;
     let request = &line.request.value;
+    if !console.asks_for_news() {
+        search::note_one(core, who, request).await?;
+    }
     let after = place_in_list(opened.cursor.as_deref());
     let events = history::events_with_texts(core, who, id, after, MOST_EVENTS).await?;
     let actors = events.items.iter().filter_map(|(event, _)| match event.actor {

@@ -627,6 +627,18 @@ pub async fn note_read(core: &Core, who: &Who, what: &'static str, texts: &[(&st
     Ok(())
 }
 
+/// Notes that the caller read a request that they see for nothing but their role.
+///
+/// # Errors
+/// As [`note_read`].
+pub async fn note_one(core: &Core, who: &Who, request: &Request) -> Result<()> {
+    if requests::seen_by_role(core, who, request).await? {
+        let id = request.id.to_string();
+        note_read(core, who, "request", &[("request", Some(&id))]).await?;
+    }
+    Ok(())
+}
+
 /// The newest requests of some accounts, with their grants.
 ///
 /// # Errors
