@@ -187,7 +187,8 @@ impl New<'_> {
         }
     }
 
-    /// Makes them, one after the other; where that takes two admins, they are one proposal, of all or none. Gives the
+    /// Makes them, one after the other; where that takes two admins, they are one proposal, and those that
+    /// cannot be made once it is signed are left out. Gives the
     /// place to go to, and those that were not made.
     async fn store(
         &self,

@@ -45,6 +45,8 @@ pub(super) struct Two {
     pub(super) proposal: Stored<Proposal<Command>>,
     /// The proposal as it is stored with the change; `None` where that comes later.
     pub(super) applied: Option<Sealed<Proposal<Command>>>,
+    /// What was left out of many things, for the audit trail.
+    pub(super) left_out: Option<String>,
     /// Who signed second.
     pub(super) second: Party,
     /// How accounts are linked: that the two are two.
@@ -153,7 +155,10 @@ impl<'a> By<'a> {
         let Some(applied) = &two.applied else {
             return Ok(change.check_version_same(two.proposal.value.key(), two.proposal.version));
         };
-        let draft = self.draft(core.clock.now(), "change.applied");
+        let mut draft = self.draft(core.clock.now(), "change.applied");
+        if let Some(left_out) = &two.left_out {
+            draft = draft.fact("left_out", left_out);
+        }
         Ok(change
             .replace(two.proposal.version, applied)?
             .event(stream(&two.proposal.value), draft))

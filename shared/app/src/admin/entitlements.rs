@@ -23,7 +23,7 @@ use crate::caller::Who;
 use crate::catalogue::search;
 use crate::change::{Change, read};
 use crate::directory;
-use crate::error::Result;
+use crate::error::{AppError, Result};
 use crate::keys;
 use crate::ports::Core;
 use crate::ports::store::{Key, MOST_KEYS, Page, Query};
@@ -175,8 +175,9 @@ fn one_of(like: &EntitlementInput, group: &SwitchedOn) -> EntitlementInput {
     }
 }
 
-/// Makes an entitlement of each group, one after the other; one that is there already is left as it is, so that what was
-/// interrupted can be gone on with.
+/// Makes an entitlement of each group, one after the other, and says which there are then. One that is there already is left
+/// as it is, so that what was interrupted can be gone on with; one that the rules refuse by now (its group was deleted, or
+/// became a source of approvers) is left out, so that it does not keep the others back for ever.
 pub(super) async fn switch_on(
     core: &Core,
     by: &By<'_>,
@@ -187,7 +188,13 @@ pub(super) async fn switch_on(
     for group in groups {
         let key = keys::entitlement(&by.application.value.id, group.id);
         if core.store.get(&key).await?.is_none() {
-            create(core, by, group.id, &one_of(like, group)).await?;
+            match create(core, by, group.id, &one_of(like, group)).await {
+                Err(AppError::Refused(refusal)) if refusal != Refusal::Changed => {
+                    tracing::warn!(group.id = %group.group, %refusal, "a group was not switched on with the others");
+                    continue;
+                }
+                created => created.map(|_| ())?,
+            }
         }
         made.push(group.id);
     }

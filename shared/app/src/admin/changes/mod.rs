@@ -384,6 +384,7 @@ pub async fn apply(core: &Core, passkeys: &dyn Passkeys, who: &Who, id: ChangeId
         };
         if in_parts {
             two.applied = Some(applied);
+            two.left_out = left_out(&proposal.command, &done);
             let change = By::two(who, &two).rests(core, Change::new())?;
             match change.commit(&*core.store).await {
                 Err(ChangeError::Conflict(_)) => continue,
@@ -394,6 +395,19 @@ pub async fn apply(core: &Core, passkeys: &dyn Passkeys, who: &Who, id: ChangeId
         return Ok((proposal, done));
     }
     Err(Refusal::Changed.into())
+}
+
+/// The groups that were not switched on with the others, by object id.
+fn left_out(command: &Command, done: &Done) -> Option<String> {
+    let (Command::EntitlementsSwitchOn { groups, .. }, Done::SwitchedOn(made)) = (command, done) else {
+        return None;
+    };
+    let left: Vec<String> = groups
+        .iter()
+        .filter(|group| !made.contains(&group.id))
+        .map(|group| group.group.to_string())
+        .collect();
+    (!left.is_empty()).then(|| left.join(" "))
 }
 
 /// # Errors

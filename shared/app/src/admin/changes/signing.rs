@@ -204,6 +204,7 @@ pub(super) async fn verified(
     Ok(Two {
         second: second.clone(),
         applied: None,
+        left_out: None,
         links,
         users,
         proposal,
