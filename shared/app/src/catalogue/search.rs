@@ -395,6 +395,7 @@ mod tests {
             name: fold(name),
             description: fold(description),
             eligible,
+            delegable: false,
             enabled: true,
         }
     }
