@@ -34,9 +34,6 @@ const MOST_WORDS: usize = 10;
 const LAST_REQUESTS: usize = 30;
 /// Most applications whose entitlements one function keeps at a time.
 const MOST_APPLICATIONS: usize = 8;
-/// First characters of ids: the entitlements are read in as many parts at once.
-const PARTS: &str = "0123456789abcdef";
-
 /// A text as it is compared: without letter case, and without the accents of Latin letters.
 #[must_use]
 pub fn fold(text: &str) -> String {
@@ -132,11 +129,7 @@ impl Index {
         if let Some(known) = known.filter(|known| known.state == state) {
             return Ok(known);
         }
-        let parts = PARTS.chars().map(|part| part_of(store, application, part));
-        let mut entries = Vec::new();
-        for part in futures_util::future::join_all(parts).await {
-            entries.extend(part?);
-        }
+        let mut entries = all(store, application).await?;
         entries.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
         let fresh = Arc::new(Kept { state, entries });
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
@@ -149,13 +142,12 @@ impl Index {
     }
 }
 
-async fn part_of(store: &dyn Store, application: &ApplicationId, part: char) -> Result<Vec<Entry>> {
+/// Every entitlement of an application, page by page.
+async fn all(store: &dyn Store, application: &ApplicationId) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     let mut after = None;
     loop {
-        let query = Query::partition(keys::entitlements(application))
-            .prefix(part)
-            .after(after);
+        let query = Query::partition(keys::entitlements(application)).after(after);
         let page = read_page::<Sealed<Entitlement>>(store, &query).await?;
         entries.extend(page.items.iter().map(|stored| Entry::of(stored.value.unverified())));
         after = page.next;
