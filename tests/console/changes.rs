@@ -76,6 +76,15 @@ async fn a_change_takes_effect_when_its_proposer_and_another_admin_have_signed()
     assert!(page.html.contains("Its proposer signs first"), "{}", page.html);
     refused(&kim.sign_change(&id).await?, 409, "proposer-first");
 
+    let page = format!("/changes/{id}");
+    let why = [("comment", "INC-7 <b>needs</b> two")];
+    let said = ola.form(&page, &format!("/admin{page}/explain"), &why).await?;
+    assert_eq!(said.location, Some(format!("{page}?done=explained")));
+    let shown = kim.open(&page).await?.html;
+    assert!(shown.contains("INC-7 &#60;b&#62;needs"), "{shown}");
+    let others = kim.form(&page, &format!("/admin{page}/explain"), &why).await?;
+    assert_eq!(others.status, StatusCode::CONFLICT, "nobody else says why");
+
     let signed = ola.sign_change(&id).await?.ok()?;
     assert_eq!(signed["place"], format!("/changes/{id}?done=signed"));
     assert_eq!(change(&stage, &id).await?["status"], "waiting_second");
@@ -119,7 +128,13 @@ async fn told(stage: &Stage, id: &str) -> anyhow::Result<()> {
     let actions: Vec<&str> = own.iter().filter_map(|event| event["action"]["S"].as_str()).collect();
     assert_eq!(
         actions,
-        ["change.proposed", "change.signed", "change.signed", "change.applied"]
+        [
+            "change.proposed",
+            "change.explained",
+            "change.signed",
+            "change.signed",
+            "change.applied"
+        ]
     );
     let of = events(format!(
         "AUD#config:contoso.example:entitlement:{} / E#",

@@ -1,47 +1,75 @@
-// A change of the configuration takes two admins: one proposes and signs it, another signs it, and only then it is so.
+// A change that takes two: one admin proposes it on a page and signs it, another signs it, and it is in force.
+
+export const SECOND = "noor.haddad@contoso.example";
 
 export async function run(stage) {
   const { ready } = stage;
-  const ola = await stage.admin();
-  const noor = await stage.keyholder("noor.haddad@contoso.example");
-  const { id } = await stage.entitlement();
-  const place = `/admin/entitlements/${id}`;
-  const before = await stage.api(ola.user, `/v1/admin/entitlements/${id}`);
+  const admin = await stage.admin();
+  const second = await stage.keyholder(SECOND);
+  const place = `/admin/entitlements/${ready.entitlement}`;
+  const api = `/v1/admin/entitlements/${ready.entitlement}`;
+  const before = await stage.api(ready.people.admin, api);
 
-  // Proposed on the entitlement's own page; nothing is different yet.
-  await ola.open(place);
-  await ola.page.locator("#description").fill(`${before.description} (changed by two)`);
-  const everyone = ola.page.locator("input[name=eligible_kind][value=everyone]");
-  const already = await everyone.isChecked();
-  await (already ? ola.page.locator("#critical") : everyone).check();
-  await ola.page.getByRole("button", { name: /save/i }).click();
-  await ola.page.waitForURL(/\/changes\/[0-9a-f-]{36}/);
-  const change = new URL(ola.page.url()).pathname;
-  stage.check(await ola.page.getByText("Nothing has changed yet").isVisible(), "proposing changes nothing");
-  stage.equal((await stage.api(ola.user, `/v1/admin/entitlements/${id}`)).version, before.version, "still the version before");
-  await stage.picture(ola, "change-proposed");
-  await stage.accessible(ola.page, "a change that was proposed");
+  // The form leads to the proposal instead of saving.
+  await admin.open(place);
+  await admin.page.locator("#on_behalf").check();
+  await admin.page.locator(`form[action="${place}"] button:not([type=button])`).last().click();
+  await admin.page.waitForURL(/\/changes\/[0-9a-f-]+\?done=proposed/);
+  const change = new URL(admin.page.url()).pathname;
+  stage.equal(await stage.api(ready.people.admin, api), before, "a proposal changes nothing");
+  stage.check(await admin.page.getByRole("rowheader", { name: "May be asked for others" }).isVisible(), "the page says what changes");
+  await stage.accessible(admin.page, "a proposed change");
+  await stage.picture(admin, "change-proposed");
 
-  // The proposer signs; alone that is not enough, and one cannot be both.
-  await ola.page.getByRole("button", { name: "Sign with passkey" }).click();
-  await ola.page.getByText("It takes effect when another admin has signed it too").waitFor();
-  stage.equal((await stage.api(ola.user, `/v1/admin/entitlements/${id}`)).version, before.version, "one signature is not enough");
-  stage.equal(await ola.page.getByRole("button", { name: "Sign with passkey" }).count(), 0, "nobody signs twice");
+  // The other admin sees it, and that it is not their turn.
+  await second.open("/changes");
+  await second.page.locator(`a[href="${change}"]`).click();
+  await second.page.getByText("Its proposer signs first").waitFor();
+  stage.equal(await second.page.getByRole("button", { name: "Sign with passkey" }).count(), 0, "nobody signs before the proposer");
 
-  // The other one finds it in their list, sees what changes, and signs.
-  await noor.open("/changes");
-  await noor.page.locator(`main a[href="${change}"]`).click();
-  await noor.page.waitForURL((url) => url.pathname === change);
-  stage.check(await noor.page.getByRole("cell").filter({ hasText: "changed by two" }).first().isVisible(), "the change is shown field by field");
-  await noor.page.getByRole("button", { name: "Sign with passkey" }).click();
-  const apply = noor.page.getByRole("button", { name: "Make it so" });
-  await noor.page.getByText(/in force/).first().waitFor();
-  if (await apply.isVisible()) await apply.click();
-  await stage.until("the change does not take effect", async () => {
-    const now = await stage.api(ola.user, `/v1/admin/entitlements/${id}`);
-    return now.version > before.version && now.description.endsWith("(changed by two)");
-  });
-  await noor.open(change);
-  await stage.picture(noor, "change-in-force");
-  await stage.accessible(noor.page, "a change that is in force");
+  await admin.page.getByRole("button", { name: "Sign with passkey" }).click();
+  await admin.page.waitForURL(/\?done=signed/);
+  stage.equal(await admin.page.getByRole("button", { name: "Sign with passkey" }).count(), 0, "nobody signs twice");
+
+  // A passkey that does not verify the person changes nothing.
+  await second.open(change);
+  await second.verified(false);
+  await second.page.getByRole("button", { name: "Sign with passkey" }).click();
+  await second.page.getByText("The passkey was not used").waitFor();
+  stage.equal(await stage.api(ready.people.admin, api), before, "an unverified passkey changes nothing");
+  await second.verified(true);
+
+  // The second signature makes it so.
+  await stage.accessible(second.page, "a change to sign");
+  await second.page.getByRole("button", { name: "Sign with passkey" }).click();
+  await second.page.waitForURL(/\?done=applied/);
+  stage.check(await second.page.getByText("It is in force.").isVisible(), "the page says that it is in force");
+  stage.equal((await stage.api(ready.people.admin, api)).on_behalf, true, "it is in force");
+  await stage.picture(second, "change-applied");
+  await second.page.reload();
+  stage.equal((await stage.api(ready.people.admin, `/v1/admin${change}`)).status, "applied", "a reload repeats nothing");
+
+  // A SCIM secret is made with the second signature, and shown on the page that answers it.
+  const asked = await stage.api(ready.people.admin, "/v1/admin/applications/contoso.example/scim-tokens", {});
+  await admin.open(`/changes/${asked.change}`);
+  await admin.page.getByRole("button", { name: "Sign with passkey" }).click();
+  await admin.page.waitForURL(/\?done=signed/);
+  await second.open(`/changes/${asked.change}`);
+  await second.page.getByRole("button", { name: "Sign with passkey" }).click();
+  await second.page.waitForURL(/\/apply$/);
+  const secret = await second.page.locator("dd code[data-copy]").last().innerText();
+  const users = await fetch(`${ready.scim.url}/Users?count=1`, { headers: { Authorization: `Bearer ${secret}` } });
+  stage.equal(users.status, 200, "the secret that was shown once is one");
+
+  // Taking it back takes one.
+  const other = await stage.api(ready.people.admin, api, { ...fields(before), quorum: 2 }, "PUT");
+  await second.open(`/changes/${other.change}`);
+  await second.page.getByRole("button", { name: "Take it back" }).click();
+  await second.page.waitForURL(/\?done=withdrawn/);
+  stage.equal((await stage.api(ready.people.admin, `/v1/admin/changes/${other.change}`)).status, "withdrawn", "it was taken back");
+}
+
+/** An entitlement's fields as they are sent. */
+function fields({ id, created_at, version, unusable, ...rest }) {
+  return rest;
 }

@@ -427,7 +427,7 @@ pub enum Refusal {
     ChangeNotOpen {
         /// What it is.
         status: ChangeStatus,
-        /// `signed`, `applied`, `withdrawn`.
+        /// `signed`, `applied`, `withdrawn`, `explained`.
         wanted: &'static str,
     },
     /// Nobody signs second before the proposer has signed.

@@ -58,6 +58,26 @@ pub(crate) async fn apply(
     Ok(see_other(&format!("/changes/{id}?done=applied")))
 }
 
+/// Why.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Explanation {
+    comment: String,
+}
+
+pub(crate) async fn explain(
+    State(state): State<AdminApi>,
+    Path(text): Path<String>,
+    form: Form<Explanation>,
+) -> Result<Response, PageError> {
+    let console: Console = form.console;
+    let id: ChangeId = id(&console, "change", &text)?;
+    changes::explain(&state.api.core, &console.who, id, Some(form.value.comment))
+        .await
+        .map_err(|error| console.fail(&error))?;
+    Ok(see_other(&format!("/changes/{id}?done=explained")))
+}
+
 pub(crate) async fn withdraw(
     State(state): State<AdminApi>,
     Path(text): Path<String>,

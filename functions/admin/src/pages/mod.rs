@@ -31,6 +31,7 @@ pub(crate) fn router(state: AdminApi) -> Router {
     Router::new()
         .route("/admin", get(home::home))
         .route("/admin/changes/{id}/apply", post(changed::apply))
+        .route("/admin/changes/{id}/explain", post(changed::explain))
         .route("/admin/changes/{id}/withdraw", post(changed::withdraw))
         .route("/admin/directory", get(directory::users))
         .route("/admin/directory/groups", get(directory::groups))

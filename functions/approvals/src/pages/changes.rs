@@ -201,6 +201,8 @@ struct Can {
     no_key: bool,
     /// Make it so.
     apply: bool,
+    /// Say why, before signing.
+    explain: bool,
     /// Take it back.
     withdraw: bool,
 }
@@ -233,6 +235,7 @@ async fn can(pages: &Pages, console: &Console, proposed: &Proposed) -> Result<Ca
         why_not: None,
         no_key: false,
         apply: status == ChangeStatus::Signed,
+        explain: false,
         withdraw: status.is_open(),
     };
     if !matches!(status, ChangeStatus::WaitingProposer | ChangeStatus::WaitingSecond) {
@@ -250,6 +253,7 @@ async fn can(pages: &Pages, console: &Console, proposed: &Proposed) -> Result<Ca
     let (_, party) = console.who.party()?;
     let keys = passkeys::usable_of(core, &console.who.application.value.id, party.user).await?;
     let counts = |now| keys.iter().map(move |key| key.value.key.counts(now));
+    can.explain = status == ChangeStatus::WaitingProposer;
     can.no_key = keys.is_empty();
     can.sign = counts(console.now()).any(|counts| counts.is_ok());
     let refusal = counts(console.now()).find_map(Result::err);

@@ -263,9 +263,7 @@ impl<C: Serialize> Proposal<C> {
         (proposer, comment): (Party, Option<String>),
         now: Timestamp,
     ) -> Result<Self, ProposeError> {
-        if let Some(comment) = &comment {
-            check_free_text("comment", comment, 0, LONGEST_JUSTIFICATION)?;
-        }
+        let comment = checked(comment)?;
         Ok(Self {
             digest: Self::digest_of(id, &object, &command, &lines)?,
             id,
@@ -273,7 +271,7 @@ impl<C: Serialize> Proposal<C> {
             object,
             command,
             lines,
-            comment: comment.filter(|comment| !comment.is_empty()),
+            comment,
             proposer,
             proposed_at: now,
             expires_at: now.plus_seconds(LAPSE_SECONDS),
@@ -286,6 +284,14 @@ impl<C: Serialize> Proposal<C> {
     pub fn is_whole(&self) -> bool {
         Self::digest_of(self.id, &self.object, &self.command, &self.lines).is_ok_and(|digest| digest == self.digest)
     }
+}
+
+/// What a proposer says of a change.
+fn checked(comment: Option<String>) -> Result<Option<String>, Refusal> {
+    if let Some(comment) = &comment {
+        check_free_text("comment", comment, 0, LONGEST_JUSTIFICATION)?;
+    }
+    Ok(comment.filter(|comment| !comment.trim().is_empty()))
 }
 
 /// Why there is no proposal.
@@ -362,6 +368,31 @@ impl<C> Proposal<C> {
         }
         let state = State::Withdrawn { by, at: now };
         Ok(Self { state, ..self })
+    }
+
+    /// The proposal, with what its proposer says of it, which they do before they sign. It is for the admin who signs
+    /// second to read, and no part of what is signed.
+    ///
+    /// # Errors
+    /// When it is not open, signed already, somebody else's, or the comment breaks the rule for texts.
+    pub fn explained(
+        self,
+        by: &Party,
+        comment: Option<String>,
+        signed: &[Place],
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        match self.status(signed, now) {
+            ChangeStatus::WaitingProposer if by.user == self.proposer.user => Ok(Self {
+                comment: checked(comment)?,
+                ..self
+            }),
+            ChangeStatus::WaitingProposer => Err(Refusal::ProposerFirst),
+            status => Err(Refusal::ChangeNotOpen {
+                status,
+                wanted: "explained",
+            }),
+        }
     }
 
     /// What `signer` signs.
@@ -604,6 +635,22 @@ mod tests {
             let same = exchanged.application != proposal.application;
             assert_eq!(exchanged.is_whole(), same, "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_proposer_explains_until_they_have_signed() {
+        let why = |text: &str| Some(text.to_owned());
+        let explained = proposal().explained(&party(1), why("INC-7"), &[], NOW).unwrap();
+        assert_eq!(explained.comment, why("INC-7"));
+        assert!(explained.is_whole(), "it is no part of what is signed");
+        assert_eq!(
+            proposal().explained(&party(1), why(" "), &[], NOW).unwrap().comment,
+            None
+        );
+        assert!(proposal().explained(&party(2), why("x"), &[], NOW).is_err());
+        assert!(proposal().explained(&party(1), why("x"), &[Place::First], NOW).is_err());
+        let long = why(&"x".repeat(LONGEST_JUSTIFICATION + 1));
+        assert!(proposal().explained(&party(1), long, &[], NOW).is_err());
     }
 
     #[test]

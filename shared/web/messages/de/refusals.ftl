@@ -164,6 +164,7 @@ problem-change-not-open = Diese Änderung { $status ->
     } und kann deshalb nicht { $wanted ->
         [signed] unterschrieben
         [applied] in Kraft gesetzt
+        [explained] erläutert
        *[other] zurückgezogen
     } werden.
 problem-proposer-first = Wer sie vorgeschlagen hat, unterschreibt zuerst; diese Änderung wartet auf dessen Passkey.

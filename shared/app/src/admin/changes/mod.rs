@@ -350,6 +350,27 @@ pub async fn withdraw(core: &Core, who: &Who, id: ChangeId) -> Result<Proposal<C
     Ok(after)
 }
 
+/// Writes down why the caller proposed a change, before they sign it.
+///
+/// # Errors
+/// When there is none, it is somebody else's, or it is signed.
+pub async fn explain(core: &Core, who: &Who, id: ChangeId, comment: Option<String>) -> Result<()> {
+    let proposed = get(core, who, id).await?;
+    let (_, party) = who.party()?;
+    let now = core.clock.now();
+    let places = proposed.places();
+    let Stored { value, version } = proposed.proposal;
+    let after = value.explained(&party, comment, &places, now)?;
+    let draft = Draft::new(now, who.actor(), "change.explained")
+        .personal(personal(&*core.ids, &[("comment", after.comment.as_deref())]));
+    Change::new()
+        .replace(version, &seal(&*core.seals, after.clone()).await?)?
+        .event(stream(&after), draft)
+        .commit(&*core.store)
+        .await?;
+    Ok(())
+}
+
 /// Carries out what two admins have signed. Whoever presses, it rests on the two signatures, which are verified again: over
 /// this very change, by keys that count, of two people who are active.
 ///
