@@ -4,18 +4,20 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderValue, StatusCode, header};
+use hourglass_domain::session::is_own_path;
+use http::{HeaderValue, Method, StatusCode, header};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::look::Look;
-use crate::page::PageError;
+use crate::page::{PageError, see_other};
 use crate::problem::Problem;
+use crate::session::{HOME, wants_page};
 
 /// Finishes the router of an HTTP function.
 pub fn finish(router: Router) -> Router {
     router
         .fallback(nothing_here)
-        .method_not_allowed_fallback(method_not_allowed)
+        .method_not_allowed_fallback(another_method)
         .layer(DefaultBodyLimit::max(crate::extract::LARGEST_BODY))
         .layer(middleware::from_fn(guard))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
@@ -25,11 +27,33 @@ pub fn finish(router: Router) -> Router {
         }))
 }
 
+/// The answer to a method that a path does not take. An address that only forms are sent to may stand in a browser all the
+/// same, because the answer to a form that was wrong is shown there; whoever opens it again (another language, a new
+/// sign-in) is led to the page above, whose form it was.
+async fn another_method(request: Request) -> Response {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let path = request.uri().path();
+    if reads && is_for_person(&request) {
+        let above = path.rsplit_once('/').map_or("/", |(above, _)| above);
+        return see_other(if is_own_path(above) { above } else { HOME });
+    }
+    method_not_allowed().await.into_response()
+}
+
+/// Whether a person waits for a page, rather than a program for an answer.
+fn is_for_person(request: &Request) -> bool {
+    let path = request.uri().path();
+    let pages = !["/v1", "/scim", "/assets"].iter().any(|api| path.starts_with(api));
+    let accept = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok());
+    pages && accept.is_some_and(|accept| accept.contains("text/html")) && wants_page(request.headers())
+}
+
 /// The answer to a path that nobody handles: to a person a page that leads on, to a program a problem.
 async fn nothing_here(request: Request) -> Response {
-    let path = request.uri().path();
-    let for_people = !["/v1", "/scim", "/assets"].iter().any(|api| path.starts_with(api));
-    if for_people && crate::session::wants_page(request.headers()) {
+    if is_for_person(&request) {
         return PageError::new(Problem::not_found(), true)
             .look(Look::of(request.headers()))
             .way("error-way-request", "/request".to_owned())
@@ -98,6 +122,29 @@ mod tests {
             status("/panics", "POST").await,
             (StatusCode::METHOD_NOT_ALLOWED, problem.clone())
         );
+    }
+
+    #[tokio::test]
+    async fn a_person_is_led_on() {
+        let router = || finish(Router::new().route("/requests/7/revoke", axum::routing::post(panics)));
+        let open = |path: &str| {
+            http::Request::builder()
+                .uri(path)
+                .header("accept", "text/html,application/xhtml+xml")
+                .header("sec-fetch-mode", "navigate")
+                .body(axum::body::Body::empty())
+                .unwrap()
+        };
+        let nothing = router().oneshot(open("/history/x")).await.unwrap();
+        assert_eq!(nothing.status(), StatusCode::NOT_FOUND);
+        let body = axum::body::to_bytes(nothing.into_body(), 100_000).await.unwrap();
+        assert!(String::from_utf8_lossy(&body).contains("href=\"/request\""));
+        // The address of a form that was wrong leads to the page whose form it was.
+        let form = router().oneshot(open("/requests/7/revoke")).await.unwrap();
+        assert_eq!(form.status(), StatusCode::SEE_OTHER);
+        assert_eq!(form.headers()[header::LOCATION], "/requests/7");
+        let api = router().oneshot(open("/v1/nothing")).await.unwrap();
+        assert_eq!(api.headers()[header::CONTENT_TYPE], "application/problem+json");
     }
 
     #[tokio::test]
