@@ -175,7 +175,7 @@ async fn a_picture_of_time_links_to_what_it_shows_and_now_is_now() -> anyhow::Re
         assert_eq!(page.status, 200, "{}", page.html);
         for part in [
             "<svg class=\"timeline\"",
-            "role=\"img\"",
+            "role=\"group\"",
             &format!("<a href=\"/requests/{granted}\"><title>Dana Reyes: prod-admins"),
             "rect class=\"access\"",
             "<table data-sort>",

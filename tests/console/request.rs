@@ -295,3 +295,47 @@ async fn what_nobody_may_ask_for_is_not_there() -> anyhow::Result<()> {
     stage.stop().await;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn access_is_asked_for_somebody_else_only_where_that_is_allowed_and_never_for_oneself_instead()
+-> anyhow::Result<()> {
+    let stage = stage().await?;
+    let dana = dana(&stage).await?;
+    let samuel = "samuel.adeyemi@contoso.example";
+    let page = form(&dana, &stage, "").await?;
+    assert!(!page.html.contains("name=\"someone\""), "{}", page.html);
+    let someone = [("beneficiary", "someone"), ("someone", samuel)];
+    let refused = send(&dana, &stage, &page, "/request", &someone).await?;
+    assert_eq!(refused.status, 422, "{refused:?}");
+
+    change(&stage, &stage.entitlement(), json!({"on_behalf": true})).await?;
+    let page = form(&dana, &stage, "").await?;
+    assert!(page.html.contains("name=\"someone\""), "{}", page.html);
+    for nobody in ["nobody@contoso.example", "", "00000000-0000-4000-8000-000000000000"] {
+        let someone = [("beneficiary", "someone"), ("someone", nobody)];
+        let refused = send(&dana, &stage, &page, "/request", &someone).await?;
+        assert_eq!(refused.status, 422, "{nobody}");
+        assert!(refused.html.contains("id=\"beneficiary-wrong\""), "{}", refused.html);
+    }
+    let someone = [("beneficiary", "someone"), ("someone", samuel)];
+    let preview = send(&dana, &stage, &page, "/request/preview", &someone).await?;
+    assert!(
+        preview.html.contains("Adds Samuel Adeyemi to prod-admins"),
+        "{}",
+        preview.html
+    );
+    let sent = send(&dana, &stage, &page, "/request", &someone).await?;
+    assert_eq!(sent.status, 303, "{sent:?}");
+
+    // An address that names somebody else fills them in.
+    let id = stage.user_id(samuel).await?;
+    let page = form(&dana, &stage, &format!("&beneficiary={id}")).await?;
+    assert!(page.html.contains("value=\"someone\" checked"), "{}", page.html);
+    assert!(
+        page.html.contains(&format!("name=\"someone\" value=\"{id}\"")),
+        "{}",
+        page.html
+    );
+    stage.stop().await;
+    Ok(())
+}

@@ -344,7 +344,7 @@ mod tests {
     #[test]
     fn it_says_what_it_is_to_who_cannot_see_it() {
         let svg = picture(Vec::new()).svg();
-        assert!(svg.contains("role=\"img\""), "{svg}");
+        assert!(svg.contains("role=\"group\""), "{svg}");
         assert!(
             svg.contains("<title id=\"timeline-title\">Who had what</title>"),
             "{svg}"

@@ -277,6 +277,8 @@ struct ExtendContent<'a> {
     systems: String,
     expires_at: Timestamp,
     latest: Timestamp,
+    /// The request for more time that waits already.
+    asked: Option<String>,
     lengths: Vec<Longer>,
     ticket_hint: String,
     more: More,
@@ -312,8 +314,14 @@ async fn extend_form(
     let entitlement = &in_force.entitlement.value;
     let latest = in_force.latest_end(grant);
     let allowed = entitlement.durations_in_force(&in_force.template.value);
+    let waiting = outlook::waiting(core, &[grant.beneficiary.user]).await?;
+    let asked = waiting
+        .iter()
+        .find(|request| request.value.kind.extends() == Some(grant.id))
+        .map(|request| request.value.id.to_string());
     let lengths: Vec<Longer> = allowed
         .into_iter()
+        .filter(|_| grant.status.is_live())
         .map(|length| (length, length.end_from(grant.expires_at)))
         .filter(|(_, until)| *until <= latest)
         .enumerate()
@@ -340,6 +348,7 @@ async fn extend_form(
         systems: systems(w, grant.targets.iter().map(|target| &target.target)),
         expires_at: grant.expires_at,
         latest,
+        asked,
         lengths,
         ticket_hint: ticket_hint(w, entitlement),
         more,

@@ -72,6 +72,7 @@ pub(crate) async fn open(
                 once: String::new(),
             };
             let outlook = outlook_of(&pages, &console, &typed).await?;
+            let typed = typed.for_somebody_else(&outlook);
             Ok(form(&pages, &console, &outlook, typed, &Wrong::default(), None))
         }
     }
@@ -174,6 +175,18 @@ impl Typed {
         };
         fields.done()?;
         Ok(typed)
+    }
+
+    /// With whoever is none of the caller's accounts as somebody else, so that no form asks for the caller instead.
+    fn for_somebody_else(self, outlook: &Outlook) -> Self {
+        if own(outlook, &self.beneficiary).is_some() || self.beneficiary == SOMEONE {
+            return self;
+        }
+        Self {
+            someone: self.beneficiary,
+            beneficiary: SOMEONE.to_owned(),
+            ..self
+        }
     }
 
     /// What is asked for, and everything that cannot be read.
