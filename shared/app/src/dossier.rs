@@ -696,11 +696,11 @@ mod tests {
         let others = request(3, 2, "INC-1042 checkout down");
         let told = |before: &[Request], waiting: &[Request]| copied(&asked, before, waiting);
         assert!(matches!(
-            told(&[own.clone()], &[]),
+            told(std::slice::from_ref(&own), &[]),
             Some(Risk::CopiedJustification { own: true, .. })
         ));
         assert!(matches!(
-            told(&[own.clone()], &[others]),
+            told(std::slice::from_ref(&own), &[others]),
             Some(Risk::CopiedJustification { own: false, .. })
         ));
         assert_eq!(

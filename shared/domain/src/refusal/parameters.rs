@@ -221,6 +221,7 @@ mod tests {
     const GERMAN: &str = include_str!("../../../web/messages/de/refusals.ftl");
     const SOURCE: &str = include_str!("../refusal.rs");
 
+    #[expect(clippy::too_many_lines, reason = "one of each")]
     fn samples() -> Vec<Refusal> {
         let name = || "prod-admins".to_owned();
         let at: Timestamp = "2026-11-22T09:30:00Z".parse().unwrap();
