@@ -1,6 +1,6 @@
 //! The languages of the pages.
 //!
-//! Every text of a page is a message ([Fluent](https://projectfluent.org)) in `messages/<language>/<area>.ftl`; a template
+//! Every text of a page is a message ([Fluent](https://projectfluent.org)) in `messages/<language>.ftl`; a template
 //! says its name: `{{ w.t("nav-inbox") }}`. English is complete; a test sees to it that every other language has the same
 //! messages with the same parameters, and that every name in a template or in code is one. Messages are plain text and are
 //! escaped like everything else that is put into a page.
@@ -35,43 +35,22 @@ struct Known {
     language: Language,
     tag: &'static str,
     name: &'static str,
-    files: &'static [&'static str],
+    file: &'static str,
 }
 
-/// The files of one language, by area.
-macro_rules! files {
-    ($language:literal) => {
-        &[
-            include_str!(concat!("../messages/", $language, "/frame.ftl")),
-            include_str!(concat!("../messages/", $language, "/problems.ftl")),
-            include_str!(concat!("../messages/", $language, "/refusals.ftl")),
-            include_str!(concat!("../messages/", $language, "/states.ftl")),
-            include_str!(concat!("../messages/", $language, "/events.ftl")),
-            include_str!(concat!("../messages/", $language, "/requests.ftl")),
-            include_str!(concat!("../messages/", $language, "/history.ftl")),
-            include_str!(concat!("../messages/", $language, "/inbox.ftl")),
-            include_str!(concat!("../messages/", $language, "/keys.ftl")),
-            include_str!(concat!("../messages/", $language, "/changes.ftl")),
-            include_str!(concat!("../messages/", $language, "/admin.ftl")),
-            include_str!(concat!("../messages/", $language, "/operations.ftl")),
-            include_str!(concat!("../messages/", $language, "/signin.ftl")),
-        ]
-    };
-}
-
-/// The languages. A new one is a folder of messages and a line here.
+/// The languages. A new one is a file of messages and an entry here.
 static KNOWN: [Known; 2] = [
     Known {
         language: Language::English,
         tag: "en",
         name: "English",
-        files: files!("en"),
+        file: include_str!("../messages/en.ftl"),
     },
     Known {
         language: Language::German,
         tag: "de",
         name: "Deutsch",
-        files: files!("de"),
+        file: include_str!("../messages/de.ftl"),
     },
 ];
 
@@ -140,14 +119,12 @@ fn bundle(language: Language) -> Bundle {
     let mut bundle = FluentBundle::new_concurrent(vec![id]);
     // The marks that Fluent puts around what is filled in would stand in what people copy.
     bundle.set_use_isolating(false);
-    for file in known.files {
-        // Errors are a test's business: what can be read is there.
-        let resource = match FluentResource::try_new((*file).to_owned()) {
-            Ok(resource) | Err((resource, _)) => resource,
-        };
-        if bundle.add_resource(resource).is_err() {
-            tracing::error!(language = known.tag, "a message stands twice");
-        }
+    // Errors are a test's business: what can be read is there.
+    let resource = match FluentResource::try_new(known.file.to_owned()) {
+        Ok(resource) | Err((resource, _)) => resource,
+    };
+    if bundle.add_resource(resource).is_err() {
+        tracing::error!(language = known.tag, "a message stands twice");
     }
     bundle
 }

@@ -11,25 +11,23 @@ use super::*;
 /// The messages of a language, each with its parameters.
 fn messages(language: Language) -> BTreeMap<String, BTreeSet<String>> {
     let mut found = BTreeMap::new();
-    for file in language.known().files {
-        let resource = FluentResource::try_new((*file).to_owned())
-            .unwrap_or_else(|(_, errors)| panic!("{}: {errors:?}", language.tag()));
-        for entry in resource.entries() {
-            let ast::Entry::Message(message) = entry else { continue };
-            let mut parameters = BTreeSet::new();
-            let value = message
-                .value
-                .as_ref()
-                .unwrap_or_else(|| panic!("{} is empty", message.id.name));
-            of_pattern(value, &mut parameters);
-            let twice = found.insert(message.id.name.to_owned(), parameters);
-            assert!(
-                twice.is_none(),
-                "{} stands twice in {}",
-                message.id.name,
-                language.tag()
-            );
-        }
+    let resource = FluentResource::try_new(language.known().file.to_owned())
+        .unwrap_or_else(|(_, errors)| panic!("{}: {errors:?}", language.tag()));
+    for entry in resource.entries() {
+        let ast::Entry::Message(message) = entry else { continue };
+        let mut parameters = BTreeSet::new();
+        let value = message
+            .value
+            .as_ref()
+            .unwrap_or_else(|| panic!("{} is empty", message.id.name));
+        of_pattern(value, &mut parameters);
+        let twice = found.insert(message.id.name.to_owned(), parameters);
+        assert!(
+            twice.is_none(),
+            "{} stands twice in {}",
+            message.id.name,
+            language.tag()
+        );
     }
     found
 }

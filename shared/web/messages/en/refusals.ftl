@@ -1,1 +1,0 @@
-# The sentences of refusals stand in the domain in English: here are none.
