@@ -218,7 +218,7 @@ mod tests {
     use crate::target::Target;
     use crate::two_person::{ChangeStatus, SignatureProblem};
 
-    const GERMAN: &str = include_str!("../../../web/messages/de/refusals.ftl");
+    const GERMAN: &str = include_str!("../../../web/messages/de.ftl");
     const SOURCE: &str = include_str!("../refusal.rs");
 
     #[expect(clippy::too_many_lines, reason = "one of each")]
