@@ -126,8 +126,9 @@ async fn case_21_looking_never_changes_anything() -> anyhow::Result<()> {
         "/v1/admin/probes".to_owned(),
         "/v1/admin/integrations/azure".to_owned(),
     ];
-    for who in [&dana, &kim, &admin] {
-        for path in &paths {
+    for (who, all) in [(&dana, false), (&kim, false), (&admin, true)] {
+        // That somebody looks through everybody's history is noted, as console::history shows; nothing else is written.
+        for path in paths.iter().filter(|path| !(all && *path == "/v1/history")) {
             for method in [Method::GET, Method::HEAD, Method::OPTIONS] {
                 let call = stage
                     .request(method, path, who)
