@@ -27,21 +27,21 @@ export async function run(stage) {
   await second.page.getByText("Its proposer signs first").waitFor();
   stage.equal(await second.page.getByRole("button", { name: "Sign with passkey" }).count(), 0, "nobody signs before the proposer");
 
-  await admin.page.getByRole("button", { name: "Sign with passkey" }).click();
+  await (await stage.signButton(admin)).click();
   await admin.page.waitForURL(/\?done=signed/);
   stage.equal(await admin.page.getByRole("button", { name: "Sign with passkey" }).count(), 0, "nobody signs twice");
 
   // A passkey that does not verify the person changes nothing.
   await second.open(change);
   await second.verified(false);
-  await second.page.getByRole("button", { name: "Sign with passkey" }).click();
+  await (await stage.signButton(second)).click();
   await second.page.getByText("The passkey was not used").waitFor();
   stage.equal(await stage.api(ready.people.admin, api), before, "an unverified passkey changes nothing");
   await second.verified(true);
 
   // The second signature makes it so.
   await stage.accessible(second.page, "a change to sign");
-  await second.page.getByRole("button", { name: "Sign with passkey" }).click();
+  await (await stage.signButton(second)).click();
   await second.page.waitForURL(/\?done=applied/);
   stage.check(await second.page.getByText("It is in force.").isVisible(), "the page says that it is in force");
   stage.equal((await stage.api(ready.people.admin, api)).on_behalf, true, "it is in force");
@@ -52,10 +52,10 @@ export async function run(stage) {
   // A SCIM secret is made with the second signature, and shown on the page that answers it.
   const asked = await stage.api(ready.people.admin, "/v1/admin/applications/contoso.example/scim-tokens", {});
   await admin.open(`/changes/${asked.change}`);
-  await admin.page.getByRole("button", { name: "Sign with passkey" }).click();
+  await (await stage.signButton(admin)).click();
   await admin.page.waitForURL(/\?done=signed/);
   await second.open(`/changes/${asked.change}`);
-  await second.page.getByRole("button", { name: "Sign with passkey" }).click();
+  await (await stage.signButton(second)).click();
   await second.page.waitForURL(/\/apply$/);
   const secret = await second.page.locator("dd code[data-copy]").last().innerText();
   const users = await fetch(`${ready.scim.url}/Users?count=1`, { headers: { Authorization: `Bearer ${secret}` } });

@@ -253,6 +253,20 @@ export class Stage {
     await admin.page.locator("#probe .notice").waitFor();
   }
 
+  /**
+   * The button by which a change is signed, once it is there. A new key cools down for some seconds here before it counts
+   * for what admins sign; until then the page says so instead.
+   */
+  async signButton(admin) {
+    const sign = admin.page.getByRole("button", { name: "Sign with passkey" });
+    await this.until(`${admin.user} cannot sign`, async () => {
+      if (await sign.isVisible()) return true;
+      await admin.page.reload();
+      return sign.isVisible();
+    });
+    return sign;
+  }
+
   /** Signs a change of the configuration where a signature is asked for. */
   async signed(admin) {
     await admin.page.waitForLoadState();
