@@ -12,4 +12,5 @@ mod inbox;
 mod lapse;
 mod passkeys;
 mod request;
+mod routes;
 mod sign_in;

@@ -260,6 +260,8 @@ async fn the_first_cycle_creates_everything_and_the_second_nothing() {
         "emails": [{ "primary": true, "type": "work", "value": "dana.reyes@contoso.example" }],
         "name": { "givenName": "Dana", "familyName": "Reyes" },
         "phoneNumbers": [{ "type": "work", "value": "+1 (425) 555-0101" }],
+        "title": "Site reliability engineer",
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": { "department": "Site Reliability" },
         "urn:ietf:params:scim:schemas:extension:Hourglass:2.0:User": { "application": "contoso.example" },
         "roles": [],
         "meta": { "resourceType": "User" }

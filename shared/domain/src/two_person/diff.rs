@@ -374,8 +374,7 @@ mod tests {
 
     #[test]
     fn texts_and_what_is_asked_of_requesters_take_one() {
-        let all: [Edit<'_>; 5] = [
-            &|e| e.name.push('x'),
+        let all: [Edit<'_>; 4] = [
             &|e| e.description.push('x'),
             &|e| e.justification_min += 1,
             &|e| {
@@ -390,6 +389,22 @@ mod tests {
             let diff = changed(change);
             assert!(!diff.takes_two, "{diff:?}");
         }
+    }
+
+    /// By its name an approver knows what is asked for, and the link stands beside what people hold.
+    #[test]
+    fn what_people_know_it_by_and_where_they_are_led_take_two() {
+        assert!(changed(&|e| e.name.push('x')).takes_two);
+        let led = |link: &str| {
+            let link = Some(link.to_owned());
+            changed(&|e| {
+                e.how_to = Some(crate::entitlement::HowTo {
+                    text: String::new(),
+                    link: link.clone(),
+                });
+            })
+        };
+        assert!(led("https://portal.contoso.example").takes_two);
     }
 
     #[test]
