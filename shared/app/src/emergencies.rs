@@ -14,13 +14,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::auth_context;
 use crate::caller::Who;
-use crate::change::{Change, ChangeError, DECIDE_AGAIN, personal, read, read_page};
+use crate::catalogue::search;
+use crate::change::{Change, ChangeError, DECIDE_AGAIN, personal, read, read_many, read_page};
 use crate::error::Result;
 use crate::keys;
 use crate::persons;
 use crate::policy;
 use crate::ports::Core;
-use crate::ports::store::{Key, Page, Query};
+use crate::ports::store::{Key, MOST_KEYS, Page, Query};
 use crate::records::{Record, Stored};
 use crate::requests;
 
@@ -149,25 +150,23 @@ fn promise(emergency: &EmergencyUse, at: Timestamp) -> DueEntry {
 ///
 /// # Errors
 /// When the caller may not ask for anything.
-pub async fn offers(core: &Core, who: &Who) -> Result<Vec<Entitlement>> {
+pub async fn offers(core: &Core, index: &search::Index, who: &Who) -> Result<Vec<Entitlement>> {
     who.require_role(Role::Requester)?;
-    let store = &*core.store;
+    let (store, application) = (&*core.store, &who.application.value.id);
     let (user, _) = who.party()?;
-    let partition = Query::partition(keys::entitlements(&who.application.value.id));
-    let (mut found, mut after) = (Vec::new(), None);
-    loop {
-        let page = read_page::<Entitlement>(store, &partition.clone().after(after)).await?;
-        for entitlement in page.items {
+    let ids = search::for_emergencies(store, index, application).await?;
+    let keys: Vec<Key> = ids.iter().map(|id| keys::entitlement(application, *id)).collect();
+    let mut found = Vec::new();
+    for keys in keys.chunks(MOST_KEYS) {
+        for entitlement in read_many::<Entitlement>(store, keys).await?.into_iter().flatten() {
             let entitlement = entitlement.value;
-            if entitlement.enabled && policy::emergency(store, &entitlement, user.value.id).await?.is_some() {
+            let may = entitlement.enabled && policy::emergency(store, &entitlement, user.value.id).await?.is_some();
+            if may && found.len() < MOST_OFFERS {
                 found.push(entitlement);
             }
         }
-        after = page.next;
-        if after.is_none() || found.len() >= MOST_OFFERS {
-            return Ok(found);
-        }
     }
+    Ok(found)
 }
 
 /// Emergencies of the application, for those who may review them.

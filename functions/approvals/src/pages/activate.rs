@@ -40,7 +40,7 @@ struct Offers<'a> {
 
 async fn form(pages: &Pages, console: &Console, typed: EmergencyForm, wrong: Wrong) -> Result<Page, PageError> {
     let w = console.words();
-    let found = emergencies::offers(&pages.api.core, &console.who)
+    let found = emergencies::offers(&pages.api.core, &pages.index, &console.who)
         .await
         .map_err(|error| console.fail(&error))?;
     let offers = found

@@ -78,6 +78,8 @@ struct Entry {
     enabled: bool,
     /// Whether its approvers may name delegates.
     delegable: bool,
+    /// Whether somebody may activate it in an emergency.
+    emergency: bool,
 }
 
 impl Entry {
@@ -89,6 +91,7 @@ impl Entry {
             eligible: entitlement.eligible.clone(),
             enabled: entitlement.enabled,
             delegable: entitlement.delegates.is_some(),
+            emergency: entitlement.emergency.is_some(),
         }
     }
 
@@ -334,6 +337,20 @@ pub async fn ids(
     Ok((part, next, fitting.len()))
 }
 
+/// The ids of the entitlements of an application that somebody may activate in an emergency, in the order of their names.
+///
+/// # Errors
+/// Only when the table does not answer.
+pub async fn for_emergencies(
+    store: &dyn Store,
+    index: &Index,
+    application: &ApplicationId,
+) -> Result<Vec<EntitlementId>> {
+    let kept = index.now(store, application).await?;
+    let offered = kept.entries.iter().filter(|entry| entry.enabled && entry.emergency);
+    Ok(offered.map(|entry| entry.id).collect())
+}
+
 /// The caller's accounts with their groups.
 struct Accounts(Vec<GroupsOf>);
 
@@ -389,6 +406,7 @@ mod tests {
             eligible,
             delegable: false,
             enabled: true,
+            emergency: false,
         }
     }
 
