@@ -119,7 +119,7 @@ async fn a_name_that_looks_like_anothers_is_pointed_out() -> anyhow::Result<()> 
     let scim = json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
         "userName": "freya.l@fabrikam.example", "displayName": "Frey\u{430} Lindqvist", "active": true,
-        "externalId": uuid::Uuid::new_v4(),
+        "externalId": uuid::Uuid::from_u128(0x4d61_6c6c_6f72_7900_0000_0000_0000_0001),
     });
     let made = provision(&stage, Method::POST, "/Users", &scim).await?;
     let page = kim.open(&format!("/inbox/{freya}")).await?.html;
