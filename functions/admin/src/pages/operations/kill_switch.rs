@@ -223,6 +223,8 @@ fn said(w: Words, scope: KillScope, name: Option<String>) -> String {
 /// Which scope to look at.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Scope {
+    /// Left out, it is refused like any other that there is not: after it is known who asks.
+    #[serde(default)]
     scope: String,
     #[serde(default)]
     id: Option<String>,
