@@ -56,7 +56,7 @@ enum Command {
     Template,
     /// Write docs/openapi.json from the code; the tests compare it
     Openapi,
-    /// Build the six functions for Lambda into target/lambda
+    /// Build the seven functions for Lambda into target/lambda
     Package(package::Options),
     /// Kills the system many times while its neighbours live on, and starts it again on the same data
     Kill(kill::Options),
