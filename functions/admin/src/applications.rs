@@ -9,6 +9,7 @@ use hourglass_app::admin::require_admin_of;
 use hourglass_domain::Refusal;
 use hourglass_domain::application::{Application, ScimTokenInfo};
 use hourglass_domain::ids::{ApplicationId, TokenId};
+use hourglass_domain::refusal::{Rule, Shape};
 use hourglass_domain::target::Cloud;
 use hourglass_web::Api;
 use hourglass_web::extract::{Authenticated, Body, Failure, Id, ListView, NoBody, SignedIn};
@@ -126,24 +127,21 @@ pub(crate) async fn register(
 ) -> Result<(StatusCode, Json<RegisteredView>), Failure> {
     // Who may not register learns nothing about how it is done.
     applications::require_any_admin(&caller.caller).map_err(|refusal| caller.fail(&refusal.into()))?;
-    let refuse = |field, rule: &str| caller.fail(&Refusal::invalid(field, rule).into());
+    let refuse = |field, rule| caller.fail(&Refusal::invalid(field, rule).into());
     let body = body.value;
     let cloud = match body.cloud.as_deref() {
         None => Cloud::Global,
         Some(name) => {
-            Cloud::from_name(name).ok_or_else(|| refuse("cloud", "must be global, us_gov, us_gov_dod or china"))?
+            Cloud::from_name(name).ok_or_else(|| refuse("cloud", Rule::one_of(Cloud::ALL.map(Cloud::name))))?
         }
     };
     let new = NewApplication {
-        id: body
-            .id
-            .parse()
-            .map_err(|_| refuse("id", "must be a domain name such as contoso.example"))?,
+        id: body.id.parse().map_err(|_| refuse("id", Rule::Shape(Shape::Domain)))?,
         name: body.name,
         tenant: body
             .tenant
             .parse()
-            .map_err(|_| refuse("tenant", "must be a tenant id (a GUID)"))?,
+            .map_err(|_| refuse("tenant", Rule::Shape(Shape::Tenant)))?,
         cloud,
     };
     let (application, secret) = applications::register(&api.core, &caller.caller, new)

@@ -11,6 +11,7 @@ use hourglass_app::records::Stored;
 use hourglass_domain::Refusal;
 use hourglass_domain::drift::{DriftMode, DriftReport, ProtectedAccounts, StandingMember, Unexplained};
 use hourglass_domain::ids::{EntitlementId, ObjectId};
+use hourglass_domain::refusal::{Rule, Shape};
 use hourglass_web::Api;
 use hourglass_web::extract::{Authenticated, Body, Failure, Id, ListView, NoBody, Paging, Query};
 use hourglass_web::problem::Problem;
@@ -333,7 +334,7 @@ pub(crate) async fn protect(
 ) -> Result<Response, Failure> {
     let read = |id: &String| {
         id.parse::<ObjectId>()
-            .map_err(|_| Refusal::invalid("accounts", format!("{id} is no object id")))
+            .map_err(|_| Refusal::invalid("accounts", Rule::not(Shape::ObjectId, id)))
     };
     let accounts: BTreeSet<ObjectId> = body
         .value

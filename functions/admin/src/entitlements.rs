@@ -17,6 +17,7 @@ use hourglass_domain::entitlement::{
 };
 use hourglass_domain::ids::{EntitlementId, GroupId, ObjectId, UserId};
 use hourglass_domain::passkey::Attestation;
+use hourglass_domain::refusal::{Rule, Shape};
 use hourglass_web::Api;
 use hourglass_web::extract::{Authenticated, Body, CallInfo, Failure, Id, ListView, Paging, Query};
 use hourglass_web::problem::Problem;
@@ -41,11 +42,11 @@ impl PrincipalsView {
     pub(crate) fn read(&self, field: &'static str) -> Result<Principals, Refusal> {
         let user = |id: &String| {
             id.parse::<UserId>()
-                .map_err(|_| Refusal::invalid(field, format!("{id}: no user id")))
+                .map_err(|_| Refusal::invalid(field, Rule::not(Shape::User, id)))
         };
         let group = |id: &String| {
             id.parse::<GroupId>()
-                .map_err(|_| Refusal::invalid(field, format!("{id}: no group id")))
+                .map_err(|_| Refusal::invalid(field, Rule::not(Shape::Group, id)))
         };
         Ok(Principals {
             users: self.users.iter().map(user).collect::<Result<_, _>>()?,
@@ -115,7 +116,7 @@ impl AttestationView {
     fn read(&self) -> Result<Attestation, Refusal> {
         let model = |text: &String| {
             text.parse()
-                .map_err(|_| Refusal::invalid("attestation", format!("{text} is no AAGUID")))
+                .map_err(|_| Refusal::invalid("attestation", Rule::not(Shape::AuthenticatorModel, text)))
         };
         Ok(match self {
             Self::Any => Attestation::Any,
@@ -159,7 +160,7 @@ impl EmergencyView {
             maximum: self
                 .maximum
                 .parse()
-                .map_err(|_| Refusal::invalid("emergency.maximum", "must be a duration such as 30m or 1h"))?,
+                .map_err(|_| Refusal::invalid("emergency.maximum", Rule::Shape(Shape::Duration)))?,
         })
     }
 }
@@ -302,7 +303,7 @@ pub(crate) struct EntitlementBody {
 pub(crate) fn durations(texts: &[String]) -> Result<BTreeSet<AccessDuration>, Refusal> {
     let read = |text: &String| {
         text.parse::<AccessDuration>()
-            .map_err(|_| Refusal::invalid("durations", format!("{text} is not a duration such as 30m, 1h or 2d")))
+            .map_err(|_| Refusal::invalid("durations", Rule::not(Shape::Duration, text)))
     };
     texts.iter().map(read).collect()
 }
@@ -313,7 +314,7 @@ impl EntitlementBody {
             target
                 .strip_prefix("entra:")
                 .and_then(|id| id.parse::<ObjectId>().ok())
-                .ok_or_else(|| Refusal::invalid("targets", format!("{target} is not entra:<group object id>")))
+                .ok_or_else(|| Refusal::invalid("targets", Rule::not(Shape::Target, target)))
         };
         Ok(EntitlementInput {
             name: self.name.clone(),
@@ -341,7 +342,7 @@ impl EntitlementBody {
                 .as_deref()
                 .map(str::parse)
                 .transpose()
-                .map_err(|_| Refusal::invalid("absolute_maximum", "must be a duration such as 12h or 7d"))?,
+                .map_err(|_| Refusal::invalid("absolute_maximum", Rule::Shape(Shape::Duration)))?,
             justification_min: self.justification_min,
             ticket: TicketRule {
                 required: self.ticket.required,

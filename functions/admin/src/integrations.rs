@@ -6,6 +6,7 @@ use axum::response::Response;
 use hourglass_app::admin::integrations::{self, AzureInput};
 use hourglass_app::records::Stored;
 use hourglass_domain::application::AzureIntegration;
+use hourglass_domain::refusal::{Rule, Shape};
 use hourglass_domain::{Refusal, Timestamp};
 use hourglass_web::extract::{Authenticated, Body, Failure};
 use hourglass_web::problem::Problem;
@@ -91,7 +92,7 @@ pub(crate) async fn put_azure(
     caller: Authenticated,
     body: Body<AzureBody>,
 ) -> Result<Response, Failure> {
-    let refuse = |field, rule: &str| caller.fail(&Refusal::invalid(field, rule).into());
+    let refuse = |field, rule| caller.fail(&Refusal::invalid(field, rule).into());
     let body = body.value;
     let expires = body
         .secret_expires_at
@@ -102,13 +103,13 @@ pub(crate) async fn put_azure(
         tenant: body
             .tenant_id
             .parse()
-            .map_err(|_| refuse("tenant_id", "must be a tenant id (a GUID)"))?,
+            .map_err(|_| refuse("tenant_id", Rule::Shape(Shape::Tenant)))?,
         client_id: body
             .client_id
             .parse()
-            .map_err(|_| refuse("client_id", "must be a client id (a GUID)"))?,
+            .map_err(|_| refuse("client_id", Rule::Shape(Shape::Client)))?,
         client_secret: body.client_secret,
-        secret_expires_at: expires.map_err(|error| refuse("secret_expires_at", &format!("is {error}")))?,
+        secret_expires_at: expires.map_err(|_| refuse("secret_expires_at", Rule::Shape(Shape::Instant)))?,
         version: body.version,
     };
     let outcome = integrations::put_azure(&state.api.core, &caller.who, &*state.secrets, input)

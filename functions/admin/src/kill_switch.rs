@@ -6,6 +6,7 @@ use hourglass_app::admin::kill_switch::{self, Preview};
 use hourglass_domain::Refusal;
 use hourglass_domain::grant::Grant;
 use hourglass_domain::kill_switch::{Admin, KillScope, Proposal, Stage};
+use hourglass_domain::refusal::{Rule, Shape};
 use hourglass_domain::request::Request;
 use hourglass_web::Api;
 use hourglass_web::extract::{Authenticated, Body, CallInfo, Failure, ListView};
@@ -30,10 +31,10 @@ pub(crate) enum ScopeParam {
 
 /// A scope as it is sent.
 fn scope(kind: ScopeParam, id: Option<&str>) -> Result<KillScope, Refusal> {
-    let missing = || Refusal::invalid("id", "must say which entitlement or user is meant");
+    let missing = || Refusal::invalid("id", Rule::ScopeMissing);
     match (kind, id) {
         (ScopeParam::All, None) => Ok(KillScope::All),
-        (ScopeParam::All, Some(_)) => Err(Refusal::invalid("id", "must be left out where the scope is all")),
+        (ScopeParam::All, Some(_)) => Err(Refusal::invalid("id", Rule::ScopeIsAll)),
         (ScopeParam::Entitlement, id) => {
             let id = id.ok_or_else(missing)?.parse();
             let id = id.map_err(|_| Refusal::NotFound { what: "entitlement" })?;
@@ -351,7 +352,7 @@ pub(crate) async fn release(
         let press = body
             .press
             .parse()
-            .map_err(|_| Refusal::invalid("press", "must be the id of a press"))?;
+            .map_err(|_| Refusal::invalid("press", Rule::Shape(Shape::Press)))?;
         let Some(proposal) = &body.proposal else {
             let state = kill_switch::propose(&api.core, &caller.who, scope, press).await?;
             return Ok(ReleaseView::Proposed {
@@ -360,7 +361,7 @@ pub(crate) async fn release(
         };
         let proposal = proposal
             .parse()
-            .map_err(|_| Refusal::invalid("proposal", "must be the id of a proposal"))?;
+            .map_err(|_| Refusal::invalid("proposal", Rule::Shape(Shape::Proposal)))?;
         kill_switch::release(&api.core, &caller.who, scope, press, proposal).await?;
         Ok(ReleaseView::Released)
     };

@@ -8,6 +8,7 @@ use hourglass_app::admin::links::{self, ByAttribute, Human};
 use hourglass_domain::Refusal;
 use hourglass_domain::ids::UserId;
 use hourglass_domain::person::{Link, LinkAttribute};
+use hourglass_domain::refusal::Rule;
 use hourglass_web::Api;
 use hourglass_web::extract::{Authenticated, Body, Failure, Id, ListView, Paging, Query};
 use hourglass_web::problem::Problem;
@@ -98,7 +99,7 @@ pub(crate) struct LinkBody {
 impl LinkBody {
     fn read(&self) -> Result<(UserId, UserId), Refusal> {
         let [one, other] = self.users.as_slice() else {
-            return Err(Refusal::invalid("users", "must name two users"));
+            return Err(Refusal::invalid("users", Rule::TwoUsers));
         };
         // An id that is none is unknown, like one that nobody has.
         let read = |id: &String| id.parse::<UserId>().map_err(|_| Refusal::NotFound { what: "user" });

@@ -7,6 +7,7 @@ use hourglass_domain::Refusal;
 use hourglass_domain::decision::{Verdict, Vote};
 use hourglass_domain::duration::AccessDuration;
 use hourglass_domain::ids::RequestId;
+use hourglass_domain::refusal::{Rule, Shape};
 use hourglass_web::Api;
 use hourglass_web::extract::{Authenticated, Body, CallInfo, Failure, Id};
 use hourglass_web::problem::Problem;
@@ -47,7 +48,7 @@ impl DecisionBody {
             .as_deref()
             .map(str::parse::<AccessDuration>)
             .transpose()
-            .map_err(|_| Refusal::invalid("duration", "must be a duration such as 30m, 1h or 2d"))?;
+            .map_err(|_| Refusal::invalid("duration", Rule::Shape(Shape::Duration)))?;
         let verdict = match self.decision {
             DecisionParam::Approve => Verdict::Approve,
             DecisionParam::Deny => Verdict::Deny,

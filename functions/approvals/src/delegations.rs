@@ -5,6 +5,7 @@ use axum::extract::State;
 use hourglass_app::delegations::{self, Which};
 use hourglass_domain::delegate::Delegation;
 use hourglass_domain::ids::{EntitlementId, UserId};
+use hourglass_domain::refusal::{Rule, Shape};
 use hourglass_domain::{Refusal, Timestamp};
 use hourglass_web::Api;
 use hourglass_web::extract::{Authenticated, Body, Failure, Id, ListView, Paging, Query};
@@ -108,12 +109,12 @@ pub(crate) async fn name(
         let delegate: UserId = body
             .delegate
             .parse()
-            .map_err(|_| Refusal::invalid("delegate", "must be the id of a user"))?;
+            .map_err(|_| Refusal::invalid("delegate", Rule::Shape(Shape::User)))?;
         let until = match &body.until {
             None => delegations::latest(api.core.clock.now()),
             Some(until) => until
                 .parse::<Timestamp>()
-                .map_err(|error| Refusal::invalid("until", format!("is {error}")))?,
+                .map_err(|_| Refusal::invalid("until", Rule::Shape(Shape::Instant)))?,
         };
         delegations::name(&api.core, &caller.who, entitlement, delegate, until).await
     };

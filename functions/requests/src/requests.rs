@@ -7,6 +7,7 @@ use hourglass_app::idempotency::Answer;
 use hourglass_app::requests::{self, NewRequest};
 use hourglass_domain::duration::AccessDuration;
 use hourglass_domain::ids::{EntitlementId, RequestId, UserId};
+use hourglass_domain::refusal::{Rule, Shape};
 use hourglass_domain::request::Ask;
 use hourglass_domain::{Refusal, Timestamp};
 use hourglass_web::Api;
@@ -46,7 +47,7 @@ pub(crate) struct RequestBody {
 /// Reads a duration.
 pub(crate) fn duration(text: &str) -> Result<AccessDuration, Refusal> {
     text.parse()
-        .map_err(|_| Refusal::invalid("duration", "must be a duration such as 30m, 1h or 2d"))
+        .map_err(|_| Refusal::invalid("duration", Rule::Shape(Shape::Duration)))
 }
 
 impl RequestBody {
@@ -62,13 +63,13 @@ impl RequestBody {
             .as_deref()
             .map(str::parse::<Timestamp>)
             .transpose()
-            .map_err(|error| Refusal::invalid("starts_at", format!("is {error}")))?;
+            .map_err(|_| Refusal::invalid("starts_at", Rule::Shape(Shape::Instant)))?;
         let beneficiary = self
             .beneficiary
             .as_deref()
             .map(str::parse::<UserId>)
             .transpose()
-            .map_err(|_| Refusal::invalid("beneficiary", "must be the id of a user"))?;
+            .map_err(|_| Refusal::invalid("beneficiary", Rule::Shape(Shape::User)))?;
         Ok(NewRequest {
             entitlement,
             beneficiary,

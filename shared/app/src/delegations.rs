@@ -9,6 +9,7 @@ use hourglass_domain::delegate::{Delegation, LONGEST_SECONDS};
 use hourglass_domain::directory::{Party, User};
 use hourglass_domain::entitlement::{Entitlement, Principals};
 use hourglass_domain::ids::{ApplicationId, EntitlementId, UserId};
+use hourglass_domain::refusal::Rule;
 use hourglass_domain::roles::{Role, Scope};
 use hourglass_domain::{Refusal, Timestamp};
 
@@ -156,7 +157,7 @@ pub async fn name(
             return Err(Refusal::GuestApprover.into());
         }
         let (chosen, pooled) = in_pool(store, value, delegate).await?.ok_or_else(|| {
-            let rule = format!("must be one of those whom the admins allow as delegates for {}", name());
+            let rule = Rule::DelegateNotAllowed { entitlement: name() };
             Refusal::invalid("delegate", rule)
         })?;
         let chosen_party = chosen.value.party(party.tenant).ok_or(Refusal::NotProvisioned)?;

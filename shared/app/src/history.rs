@@ -6,6 +6,7 @@ use hourglass_domain::Refusal;
 use hourglass_domain::audit::{Event, StreamId};
 use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::{GrantId, RequestId};
+use hourglass_domain::refusal::Rule;
 use hourglass_domain::request::Request;
 use hourglass_domain::roles::Scope;
 use std::collections::{BTreeMap, BTreeSet};
@@ -114,7 +115,7 @@ async fn everybodys(core: &Core, who: &Who, cursor: Option<String>, limit: usize
     let (mut month, mut after) = match cursor {
         None => (core.clock.now().month(), None),
         Some(cursor) => {
-            let bad = || Refusal::invalid("cursor", "is not one that a list gave");
+            let bad = || Refusal::invalid("cursor", Rule::Cursor);
             let (month, after) = cursor.split_once('|').ok_or_else(bad)?;
             previous_month(month).ok_or_else(bad)?;
             (
@@ -227,9 +228,7 @@ async fn stream(core: &Core, request: RequestId, after: Option<String>, limit: u
     let after = match after {
         None => None,
         Some(seq) => {
-            let seq: u64 = seq
-                .parse()
-                .map_err(|_| Refusal::invalid("cursor", "is not one that a list gave"))?;
+            let seq: u64 = seq.parse().map_err(|_| Refusal::invalid("cursor", Rule::Cursor))?;
             Some(keys::audit_event(&StreamId::request(request), seq).sk)
         }
     };

@@ -14,6 +14,7 @@ use hourglass_domain::directory::{Party, User};
 use hourglass_domain::ids::{ApplicationId, ChangeId, PersonId, UserId};
 use hourglass_domain::limit::Counted;
 use hourglass_domain::passkey::{CEREMONY_SECONDS, KeyStatus, MOST_KEYS, Passkey, Proof, Recovery, Voucher};
+use hourglass_domain::refusal::Rule;
 use hourglass_domain::roles::Role;
 use hourglass_domain::seal::SealKey;
 use hourglass_domain::signed::{Account, Form, KeyAction, KeyForm, Nonce, Second};
@@ -1161,7 +1162,7 @@ pub async fn accept_relying_party(core: &Core, who: &Who, voids: usize) -> Resul
     let now_void = voided(core, who).await?;
     auth_context::step_up(core, who).await?;
     if now_void != voids {
-        return Err(Refusal::invalid("voids", format!("must be {now_void}: so many keys become void")).into());
+        return Err(Refusal::invalid("voids", Rule::Voids { keys: now_void }).into());
     }
     let now = core.clock.now();
     let application = &who.application.value.id;

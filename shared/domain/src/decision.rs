@@ -10,7 +10,7 @@ use crate::grant::{Grant, GrantTarget};
 use crate::ids::{DecisionId, GrantId, RequestId};
 use crate::passkey::{Passkey, Proof};
 use crate::person::Persons;
-use crate::refusal::StepUpProblem;
+use crate::refusal::{Rule, StepUpProblem};
 use crate::request::{Activation, Approval, ExtensionFacts, Request, RequestKind, RequestStatus, check_requestable};
 use crate::signed::{Account, DecisionForm, Form, Second, SignedTarget, Start};
 use crate::target::{Target, TargetFacts};
@@ -337,7 +337,7 @@ pub fn decide(
         });
     }
     if duration.is_sub_minute() && !request.duration.is_sub_minute() {
-        return Err(Refusal::invalid("duration", "must be at least one minute"));
+        return Err(Refusal::invalid("duration", Rule::UnderMinute { duration }));
     }
     let decision = Decision {
         id: ids.0,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::directory::Party;
 use crate::ids::{ApplicationId, EntitlementId};
+use crate::refusal::Rule;
 use crate::{Refusal, Timestamp};
 
 /// Longest time in seconds that somebody may be a delegate before they are named again: 30 days.
@@ -38,15 +39,12 @@ impl Delegation {
     /// When it would not end, end too late, or be to oneself; `same` says whether both are one human being.
     pub fn check(&self, same: bool) -> Result<(), Refusal> {
         if same || self.principal.same_person(&self.delegate) {
-            return Err(Refusal::invalid("delegate", "must be another person than yourself"));
+            return Err(Refusal::invalid("delegate", Rule::AnotherPerson));
         }
         let lasts = self.until.seconds_since(self.at);
         if !(1..=LONGEST_SECONDS).contains(&lasts) {
             let days = LONGEST_SECONDS / 86_400;
-            return Err(Refusal::invalid(
-                "until",
-                format!("must lie ahead, and at most {days} days from now"),
-            ));
+            return Err(Refusal::invalid("until", Rule::WithinDays { days }));
         }
         Ok(())
     }

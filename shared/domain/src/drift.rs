@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ApplicationId, EntitlementId, ObjectId};
+use crate::refusal::Rule;
 use crate::target::Target;
 use crate::{Refusal, Timestamp};
 
@@ -79,7 +80,7 @@ impl ProtectedAccounts {
         if self.accounts.len() > MOST_PROTECTED {
             return Err(Refusal::invalid(
                 "accounts",
-                format!("may name at most {MOST_PROTECTED} accounts"),
+                Rule::TooManyAccounts { most: MOST_PROTECTED },
             ));
         }
         Ok(())

@@ -9,6 +9,7 @@ use crate::duration::AccessDuration;
 use crate::ids::{ApplicationId, EntitlementId, GroupId, UserId};
 use crate::message;
 use crate::passkey::Attestation;
+use crate::refusal::{Listed, Rule, Shape};
 use crate::target::Target;
 use crate::text::{LONGEST_JUSTIFICATION, LONGEST_NAME, LONGEST_TICKET, check_free_text, check_line};
 use crate::{Refusal, Timestamp};
@@ -74,7 +75,7 @@ impl Principals {
         if self.users.len() > MOST_PRINCIPALS || self.groups.len() > MOST_PRINCIPALS {
             return Err(Refusal::invalid(
                 field,
-                format!("may name at most {MOST_PRINCIPALS} users and as many groups"),
+                Rule::TooManyPrincipals { most: MOST_PRINCIPALS },
             ));
         }
         Ok(())
@@ -152,12 +153,7 @@ impl HowTo {
 /// wrong part for the host (`https://portal.contoso.example@fabrikam.example`) is refused.
 fn check_link(field: &'static str, link: &str) -> Result<(), Refusal> {
     check_line(field, link, 1, LONGEST_LINK)?;
-    let rule = || {
-        Refusal::invalid(
-            field,
-            "must be an address such as https://portal.contoso.example/how-to",
-        )
-    };
+    let rule = || Refusal::invalid(field, Rule::Shape(Shape::Link));
     let rest = link.strip_prefix("https://").ok_or_else(rule)?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, _) = rest.split_at_checked(end).ok_or_else(rule)?;
@@ -271,19 +267,18 @@ impl Template {
         self.default_approvers.check("default_approvers")?;
         check_durations(&self.durations, short_durations)?;
         if !REQUEST_TTL_SECONDS.contains(&self.request_ttl_seconds) {
-            return Err(Refusal::invalid(
-                "request_ttl_seconds",
-                format!(
-                    "must be from {} to {}",
-                    REQUEST_TTL_SECONDS.start(),
-                    REQUEST_TTL_SECONDS.end()
-                ),
-            ));
+            let rule = Rule::Range {
+                least: i64::from(*REQUEST_TTL_SECONDS.start()),
+                most: i64::from(*REQUEST_TTL_SECONDS.end()),
+            };
+            return Err(Refusal::invalid("request_ttl_seconds", rule));
         }
         for (name, text) in &self.messages {
-            let known = || message::KINDS.map(|kind| kind.name).join(", ");
-            let kind = message::kind(name)
-                .ok_or_else(|| Refusal::invalid("messages", format!("has no text `{name}`; there are {}", known())))?;
+            let unknown = || Rule::UnknownMessage {
+                name: name.clone(),
+                known: message::KINDS.map(|kind| kind.name).join(", "),
+            };
+            let kind = message::kind(name).ok_or_else(|| Refusal::invalid("messages", unknown()))?;
             check_free_text("messages", text, 1, LONGEST_JUSTIFICATION)?;
             kind.check(text)?;
         }
@@ -295,17 +290,17 @@ fn check_durations(durations: &BTreeSet<AccessDuration>, short_durations: bool) 
     if durations.is_empty() || durations.len() > MOST_DURATIONS {
         return Err(Refusal::invalid(
             "durations",
-            format!("must list 1 to {MOST_DURATIONS} durations"),
+            Rule::Count {
+                most: MOST_DURATIONS,
+                of: Listed::Durations,
+            },
         ));
     }
     match durations
         .iter()
         .find(|duration| duration.is_sub_minute() && !short_durations)
     {
-        Some(short) => Err(Refusal::invalid(
-            "durations",
-            format!("{short} is shorter than a minute"),
-        )),
+        Some(&duration) => Err(Refusal::invalid("durations", Rule::UnderMinute { duration })),
         None => Ok(()),
     }
 }
@@ -331,32 +326,32 @@ impl Entitlement {
         if self.targets.is_empty() || self.targets.len() > MOST_TARGETS {
             return Err(Refusal::invalid(
                 "targets",
-                format!("must name 1 to {MOST_TARGETS} targets"),
+                Rule::Count {
+                    most: MOST_TARGETS,
+                    of: Listed::Targets,
+                },
             ));
         }
         let distinct: BTreeSet<&Target> = self.targets.iter().collect();
         if distinct.len() != self.targets.len() {
-            return Err(Refusal::invalid("targets", "must not name a target twice"));
+            return Err(Refusal::invalid("targets", Rule::TargetTwice));
         }
         if !(1..=HIGHEST_QUORUM).contains(&self.quorum) {
             return Err(Refusal::invalid(
                 "quorum",
-                format!("must be from 1 to {HIGHEST_QUORUM}"),
+                Rule::Range {
+                    least: 1,
+                    most: i64::from(HIGHEST_QUORUM),
+                },
             ));
         }
         if self.approval == ApprovalMode::None && self.critical {
-            return Err(Refusal::invalid(
-                "approval",
-                "must be required on a critical entitlement",
-            ));
+            return Err(Refusal::invalid("approval", Rule::CriticalNeedsApproval));
         }
         if let Some(approvers) = &self.approvers {
             approvers.check("approvers")?;
             if approvers.is_empty() {
-                return Err(Refusal::invalid(
-                    "approvers",
-                    "must name someone, or be left out for the default approvers",
-                ));
+                return Err(Refusal::invalid("approvers", Rule::NobodyApproves));
             }
         }
         if let Eligibility::Only(who) = &self.eligible {
@@ -373,7 +368,9 @@ impl Entitlement {
         if usize::from(self.justification_min) > LONGEST_JUSTIFICATION {
             return Err(Refusal::invalid(
                 "justification_min",
-                format!("may be at most {LONGEST_JUSTIFICATION}"),
+                Rule::AtMost {
+                    most: LONGEST_JUSTIFICATION,
+                },
             ));
         }
         if let Some(prefix) = &self.ticket.prefix {
@@ -388,13 +385,10 @@ impl Entitlement {
             return Ok(());
         };
         if maximum.is_sub_minute() && !short_durations {
-            return Err(Refusal::invalid(field, format!("{maximum} is shorter than a minute")));
+            return Err(Refusal::invalid(field, Rule::UnderMinute { duration: maximum }));
         }
         match self.durations.iter().flatten().find(|duration| **duration > maximum) {
-            Some(longer) => Err(Refusal::invalid(
-                field,
-                format!("must not be shorter than {longer}, which may be asked for at once"),
-            )),
+            Some(&duration) => Err(Refusal::invalid(field, Rule::BelowDuration { duration })),
             None => Ok(()),
         }
     }
@@ -405,14 +399,11 @@ impl Entitlement {
         };
         delegates.check("delegates")?;
         if delegates.is_empty() {
-            return Err(Refusal::invalid("delegates", "must name someone, or be left out"));
+            return Err(Refusal::invalid("delegates", Rule::NobodyListed));
         }
         // An approval rests on all of this in one transaction, which has a limit.
         if self.targets.len() * 3 + usize::from(self.quorum) * 7 > MOST_WITH_DELEGATES {
-            return Err(Refusal::invalid(
-                "delegates",
-                "must be left out with so many targets and approvals: take fewer of either",
-            ));
+            return Err(Refusal::invalid("delegates", Rule::NoRoomForDelegates));
         }
         Ok(())
     }
@@ -423,13 +414,12 @@ impl Entitlement {
         };
         emergency.people.check("emergency.people")?;
         if emergency.people.is_empty() {
-            return Err(Refusal::invalid(
-                "emergency.people",
-                "must name someone, or leave emergency out",
-            ));
+            return Err(Refusal::invalid("emergency.people", Rule::NobodyInEmergency));
         }
         if emergency.maximum.is_sub_minute() && !short_durations {
-            let rule = format!("{} is shorter than a minute", emergency.maximum);
+            let rule = Rule::UnderMinute {
+                duration: emergency.maximum,
+            };
             return Err(Refusal::invalid("emergency.maximum", rule));
         }
         Ok(())
@@ -483,7 +473,9 @@ impl Entitlement {
             return if self.ticket.required {
                 Err(Refusal::invalid(
                     "ticket",
-                    format!("is required, such as {}", self.ticket_example()),
+                    Rule::RequiredLike {
+                        example: self.ticket_example(),
+                    },
                 ))
             } else {
                 Ok(())
@@ -500,7 +492,9 @@ impl Entitlement {
         } else {
             Err(Refusal::invalid(
                 "ticket",
-                format!("must look like {}", self.ticket_example()),
+                Rule::Like {
+                    example: self.ticket_example(),
+                },
             ))
         }
     }

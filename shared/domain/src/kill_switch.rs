@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::canonical::Digest;
 use crate::directory::Party;
 use crate::ids::{ApplicationId, EntitlementId, KillId, ObjectId, ProposalId, TenantId, UserId, WorkerId};
+use crate::refusal::Rule;
 use crate::{Refusal, Timestamp};
 
 /// How long (seconds) a preview's confirmation can be used.
@@ -299,8 +300,8 @@ pub fn check_confirmation(
     if fresh.is_some_and(|at| confirmation(application, scope, admin, at) == text) {
         Ok(())
     } else {
-        let rule = "must be the one that a preview of this very scope gave you in the last 15 minutes";
-        Err(Refusal::invalid("confirmation", rule))
+        let minutes = CONFIRMATION_SECONDS / 60;
+        Err(Refusal::invalid("confirmation", Rule::Confirmation { minutes }))
     }
 }
 

@@ -4,6 +4,7 @@
 //! like more is refused when it is saved, so that nobody finds out at 3 a.m. that a message cannot be made.
 
 use crate::Refusal;
+use crate::refusal::Rule;
 
 /// A text that can be replaced.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,18 +79,22 @@ enum Part<'a> {
 
 impl MessageKind {
     fn parts<'a>(&self, text: &'a str) -> Result<Vec<Part<'a>>, Refusal> {
-        let wrong = |why: String| Refusal::invalid("messages", format!("{}: {why}", self.name));
+        let wrong = |rule| Refusal::invalid("messages", rule);
+        let message = self.name;
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("{{") {
             parts.push(Part::Plain(before));
             let (named, after) = after
                 .split_once("}}")
-                .ok_or_else(|| wrong("a `{{` has no `}}` after it".to_owned()))?;
+                .ok_or_else(|| wrong(Rule::PlaceholderOpen { message }))?;
             let named = named.trim();
             if !self.placeholders.contains(&named) {
-                let known = self.placeholders.join(", ");
-                return Err(wrong(format!("{{{{ {named} }}}} is not known here; there are {known}")));
+                return Err(wrong(Rule::UnknownPlaceholder {
+                    message,
+                    placeholder: named.to_owned(),
+                    known: self.placeholders.join(", "),
+                }));
             }
             parts.push(Part::Named(named));
             rest = after;
@@ -97,7 +102,7 @@ impl MessageKind {
         parts.push(Part::Plain(rest));
         let plain = |part: &Part<'_>| matches!(part, Part::Plain(text) if ["}}", "{%", "{#"].iter().any(|mark| text.contains(mark)));
         if parts.iter().any(plain) {
-            return Err(wrong("only `{{ name }}` may be filled in".to_owned()));
+            return Err(wrong(Rule::PlaceholderOnly { message }));
         }
         Ok(parts)
     }

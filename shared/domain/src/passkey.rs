@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::ids::{ApplicationId, ObjectId, TenantId, UserId};
+use crate::refusal::{Listed, Rule};
 use crate::signed::Nonce;
 use crate::text::{LONGEST_NAME, check_line};
 use crate::webauthn::{AuthenticatorData, ClientData, CredentialId, Signature};
@@ -145,7 +146,10 @@ impl Attestation {
         match self {
             Self::Models { aaguids } if aaguids.is_empty() || aaguids.len() > MOST_MODELS => Err(Refusal::invalid(
                 "attestation",
-                format!("must list 1 to {MOST_MODELS} authenticator models"),
+                Rule::Count {
+                    most: MOST_MODELS,
+                    of: Listed::AuthenticatorModels,
+                },
             )),
             _ => Ok(()),
         }

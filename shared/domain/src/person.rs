@@ -15,6 +15,7 @@ use crate::canonical::Digest;
 use crate::delegate::Hand;
 use crate::directory::{Party, User};
 use crate::ids::{ApplicationId, ObjectId, PersonId, TenantId};
+use crate::refusal::Rule;
 use crate::{Refusal, Timestamp};
 
 /// Most accounts that an admin links to one person.
@@ -166,10 +167,10 @@ pub fn linked(
     if accounts.len() > MOST_LINKED {
         return Err(Refusal::invalid(
             "users",
-            format!(
-                "would be {} accounts of one person; at most {MOST_LINKED} may be",
-                accounts.len()
-            ),
+            Rule::TooManyLinked {
+                accounts: accounts.len(),
+                most: MOST_LINKED,
+            },
         ));
     }
     let person = one.1.or(other.1).map_or(fresh, |link| link.person);

@@ -4,8 +4,10 @@
 //! sentence what was refused and what would be allowed, and names the field at fault where there is one.
 
 mod parameters;
+mod rule;
 
 pub use parameters::Parameter;
+pub use rule::{Listed, Rule, Shape};
 
 use crate::duration::AccessDuration;
 use crate::grant::GrantStatus;
@@ -42,8 +44,8 @@ pub enum Refusal {
     InvalidField {
         /// The field, as the caller spells it.
         field: &'static str,
-        /// The rule, as a clause.
-        rule: String,
+        /// The rule.
+        rule: Rule,
     },
     /// What was typed names nobody and nothing.
     #[error("{field}: there is no {} {text}", named(what))]
@@ -535,11 +537,8 @@ fn list(durations: &[AccessDuration]) -> String {
 impl Refusal {
     /// A value that breaks a rule of its field.
     #[must_use]
-    pub fn invalid(field: &'static str, rule: impl Into<String>) -> Self {
-        Self::InvalidField {
-            field,
-            rule: rule.into(),
-        }
+    pub const fn invalid(field: &'static str, rule: Rule) -> Self {
+        Self::InvalidField { field, rule }
     }
 
     /// What sort of refusal it is.

@@ -12,6 +12,7 @@ use crate::ids::{ApplicationId, EntitlementId, GrantId, RequestId};
 use crate::limit::{Counted, Window};
 use crate::protocol::Production;
 use crate::protocol::grant::extended;
+use crate::refusal::Rule;
 use crate::target::{Target, TargetFacts};
 use crate::text::{LONGEST_JUSTIFICATION, check_free_text};
 use crate::time::Timestamp;
@@ -284,7 +285,9 @@ pub fn ask(id: RequestId, ask: Ask, facts: &AskFacts<'_>, now: Timestamp) -> Res
     {
         return Err(Refusal::invalid(
             "starts_at",
-            "must lie between now and 30 days from now",
+            Rule::WithinDays {
+                days: LATEST_START_SECONDS / 86_400,
+            },
         ));
     }
     if facts.asked_already {
@@ -343,15 +346,12 @@ pub fn ask(id: RequestId, ask: Ask, facts: &AskFacts<'_>, now: Timestamp) -> Res
 /// The refusal of a beneficiary: the same whether it is nobody, somebody who may not have it, or not meant for others.
 #[must_use]
 pub fn no_beneficiary(entitlement: &Entitlement) -> Refusal {
-    let others = if entitlement.on_behalf {
-        ", or somebody who may have it themselves"
+    let rule = if entitlement.on_behalf {
+        Rule::BeneficiaryEligible
     } else {
-        "; nobody asks for this for somebody else"
+        Rule::BeneficiaryOneself
     };
-    Refusal::invalid(
-        "beneficiary",
-        format!("must be yourself or one of your own linked accounts{others}"),
-    )
+    Refusal::invalid("beneficiary", rule)
 }
 
 /// Who turns such a request into a grant.
@@ -361,7 +361,7 @@ pub fn no_beneficiary(entitlement: &Entitlement) -> Refusal {
 fn activation(entitlement: &Entitlement, ask: &Ask) -> Result<Activation, Refusal> {
     if ask.emergency {
         if ask.starts_at.is_some() {
-            return Err(Refusal::invalid("starts_at", "must be left out in an emergency"));
+            return Err(Refusal::invalid("starts_at", Rule::NotInEmergency));
         }
         return Ok(Activation::Emergency);
     }

@@ -56,12 +56,13 @@ impl Cloud {
         }
     }
 
+    /// All clouds.
+    pub const ALL: [Self; 4] = [Self::Global, Self::UsGov, Self::UsGovDod, Self::China];
+
     /// The cloud with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Global, Self::UsGov, Self::UsGovDod, Self::China]
-            .into_iter()
-            .find(|cloud| cloud.name() == name)
+        Self::ALL.into_iter().find(|cloud| cloud.name() == name)
     }
 }
 

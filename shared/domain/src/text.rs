@@ -4,6 +4,7 @@
 //! than cleaned. Escaping is the business of whoever prints it.
 
 use crate::Refusal;
+use crate::refusal::Rule;
 
 /// Longest justification and comment, in characters.
 pub const LONGEST_JUSTIFICATION: usize = 2_000;
@@ -30,7 +31,7 @@ pub fn check_free_text(field: &'static str, text: &str, shortest: usize, longest
 pub fn check_line(field: &'static str, text: &str, shortest: usize, longest: usize) -> Result<(), Refusal> {
     check_length(field, text, shortest, longest)?;
     if text.trim() != text {
-        return Err(Refusal::invalid(field, "must not begin or end with space"));
+        return Err(Refusal::invalid(field, Rule::SpaceAround));
     }
     check_characters(field, text, |_| false)
 }
@@ -39,17 +40,14 @@ fn check_length(field: &'static str, text: &str, shortest: usize, longest: usize
     let count = text.trim().chars().count();
     if count < shortest {
         let rule = if count == 0 {
-            "is required".to_owned()
+            Rule::Required
         } else {
-            format!("needs at least {shortest} characters")
+            Rule::TooShort { least: shortest }
         };
         return Err(Refusal::invalid(field, rule));
     }
     if text.chars().count() > longest {
-        return Err(Refusal::invalid(
-            field,
-            format!("may have at most {longest} characters"),
-        ));
+        return Err(Refusal::invalid(field, Rule::TooLong { most: longest }));
     }
     Ok(())
 }
@@ -60,13 +58,7 @@ fn check_characters(field: &'static str, text: &str, allowed: impl Fn(char) -> b
         .find(|&c| (c.is_control() && !allowed(c)) || turns_direction(c));
     match bad {
         None => Ok(()),
-        Some(c) => Err(Refusal::invalid(
-            field,
-            format!(
-                "must not hold the control or direction character U+{:04X}",
-                u32::from(c)
-            ),
-        )),
+        Some(character) => Err(Refusal::invalid(field, Rule::ControlCharacter { character })),
     }
 }
 

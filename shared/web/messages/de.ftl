@@ -271,6 +271,108 @@ problem-seal-broken =
     }
 problem-not-configured = { $what }
 
+## Eine Regel, gegen die der Wert eines Feldes verstößt: ein Satzteil, der nach dem Feld weitergeht, für jeden Code von
+## hourglass_domain::refusal::Rule. Auf Englisch steht er im Code selbst.
+
+rule-required = fehlt
+rule-required-like = fehlt; es sieht aus wie { $example }
+rule-like = muss aussehen wie { $example }
+rule-shape =
+    { $shape ->
+        [duration] muss eine Dauer sein wie 30m, 1h oder 2d
+        [instant] muss ein Zeitpunkt nach RFC 3339 sein wie 2026-11-21T22:50:57Z
+        [day] muss ein Tag sein wie 2026-11-22
+        [minute] muss ein Tag mit Uhrzeit sein wie 2026-11-22T09:30
+        [whole-number] muss eine ganze Zahl sein
+        [link] muss eine Adresse sein wie https://portal.contoso.example/how-to
+        [domain] muss ein Domainname sein wie contoso.example
+        [tenant] muss die ID eines Mandanten sein (eine GUID)
+        [client] muss die ID eines Clients sein (eine GUID)
+        [object-id] muss eine Objekt-ID sein (eine GUID)
+        [user] muss die ID eines Kontos sein
+        [group] muss die ID einer Gruppe sein
+        [authenticator-model] muss eine AAGUID sein
+        [target] muss entra:<Objekt-ID der Gruppe> sein
+        [press] muss die ID einer Betätigung des Notaus sein
+        [proposal] muss die ID eines Vorschlags sein
+       *[other] hat nicht die richtige Form
+    }
+rule-not-shape =
+    { $shape ->
+        [duration] { $text } ist keine Dauer wie 30m, 1h oder 2d
+        [instant] { $text } ist kein Zeitpunkt nach RFC 3339 wie 2026-11-21T22:50:57Z
+        [day] { $text } ist kein Tag wie 2026-11-22
+        [minute] { $text } ist kein Tag mit Uhrzeit wie 2026-11-22T09:30
+        [whole-number] { $text } ist keine ganze Zahl
+        [link] { $text } ist keine Adresse wie https://portal.contoso.example/how-to
+        [domain] { $text } ist kein Domainname wie contoso.example
+        [tenant] { $text } ist nicht die ID eines Mandanten (eine GUID)
+        [client] { $text } ist nicht die ID eines Clients (eine GUID)
+        [object-id] { $text } ist keine Objekt-ID (eine GUID)
+        [user] { $text } ist nicht die ID eines Kontos
+        [group] { $text } ist nicht die ID einer Gruppe
+        [authenticator-model] { $text } ist keine AAGUID
+        [target] { $text } ist nicht entra:<Objekt-ID der Gruppe>
+        [press] { $text } ist nicht die ID einer Betätigung des Notaus
+        [proposal] { $text } ist nicht die ID eines Vorschlags
+       *[other] { $text } hat nicht die richtige Form
+    }
+rule-one-of = muss eines hiervon sein: { $known }
+rule-too-short = braucht mindestens { $least } Zeichen
+rule-too-long = darf höchstens { $most } Zeichen haben
+rule-space-around = darf nicht mit einem Leerzeichen beginnen oder enden
+rule-control-character = darf das Steuer- oder Richtungszeichen { $character } nicht enthalten
+rule-repeated = darf nur einmal vorkommen
+rule-altered = ist nicht, was im Formular stand
+rule-cursor = ist keine Stelle, die eine Liste genannt hat
+rule-range = muss von { $least } bis { $most } sein
+rule-at-most = darf höchstens { $most } sein
+rule-count =
+    { $of ->
+        [durations] muss 1 bis { $most } Dauern nennen
+        [targets] muss 1 bis { $most } Ziele nennen
+        [groups] muss 1 bis { $most } Gruppen nennen
+        [authenticator-models] muss 1 bis { $most } Modelle von Passkeys nennen
+       *[other] muss 1 bis { $most } Einträge haben
+    }
+rule-too-many-accounts = darf höchstens { $most } Konten nennen
+rule-too-many-principals = darf höchstens { $most } Konten und ebenso viele Gruppen nennen
+rule-target-twice = darf kein Ziel zweimal nennen
+rule-two-users = muss zwei Konten nennen
+rule-nobody-listed = muss jemanden nennen oder leer bleiben
+rule-nobody-approves = muss jemanden nennen, oder es gelten die üblichen Genehmigenden
+rule-nobody-in-emergency = muss jemanden nennen, oder es gibt hier keinen Notfallzugang
+rule-critical-needs-approval = wird bei einer kritischen Berechtigung verlangt
+rule-under-minute = { $duration } ist kürzer als eine Minute
+rule-below-duration = darf nicht kürzer sein als { $duration }, die man auf einmal anfragen kann
+rule-no-room-for-delegates = muss bei so vielen Zielen und Genehmigungen wegbleiben: Nehmen Sie von einem weniger
+rule-ahead = muss in der Zukunft liegen
+rule-within-days = muss zwischen jetzt und heute in { $days } Tagen liegen
+rule-after-last-day = darf nicht nach dem letzten Tag liegen
+rule-not-in-emergency = muss im Notfall wegbleiben
+rule-beneficiary-oneself = müssen Sie selbst oder eines Ihrer verbundenen Konten sein; für andere fragt dies niemand an
+rule-beneficiary-eligible = müssen Sie selbst, eines Ihrer verbundenen Konten oder jemand sein, der es selbst haben darf
+rule-another-person = muss jemand anderes sein als Sie
+rule-delegate-not-allowed = muss jemand sein, den die Admins für { $entitlement } als Vertretung zulassen
+rule-too-many-linked = wären { $accounts } Konten einer Person; höchstens { $most } dürfen es sein
+rule-scope-is-all = muss wegbleiben, wenn der Bereich alles ist
+rule-scope-missing = muss sagen, welche Berechtigung oder welches Konto gemeint ist
+rule-confirmation = muss die Bestätigung sein, die Ihnen eine Vorschau genau dieses Bereichs in den letzten { $minutes } Minuten gab
+rule-sign-in-tenant = muss einer der Mandanten sein, die sich hier anmelden dürfen (ein Parameter des Deployments)
+rule-own-tenant = muss Ihr eigener Mandant sein
+rule-application-tenant = muss der Mandant der Anwendung sein
+rule-client-secret = muss aus 1 bis { $most } druckbaren ASCII-Zeichen ohne Leerzeichen bestehen
+rule-group-not-provisioned = entra:{ $group } ist keine Gruppe, die über SCIM bereitgestellt wurde
+rule-group-without-object-id = { $group } hat noch keine Objekt-ID von Entra: `externalId` wurde nicht bereitgestellt
+rule-no-user-here = { $user } ist kein Konto dieser Anwendung
+rule-no-group-here = { $group } ist keine Gruppe dieser Anwendung
+rule-user-without-object-id = { $user } hat keine Objekt-ID, sodass niemand damit handeln kann
+rule-voids = muss { $keys } sein: So viele Passkeys werden ungültig
+rule-unknown-message = hat keinen Text `{ $name }`; es gibt { $known }
+rule-placeholder-open = { $message }: Auf ein `{"{{"}` folgt kein `{"}}"}`
+rule-unknown-placeholder = { $message }: {"{{"} { $placeholder } {"}}"} ist hier nicht bekannt; es gibt { $known }
+rule-placeholder-only = { $message }: Ausgefüllt wird nur `{"{{"} name {"}}"}`
+
 ## Zustände von Anfragen, Zugängen und Zielen, jeder mit einem Zeichen daneben.
 
 state-waiting = wartet

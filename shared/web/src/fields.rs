@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use hourglass_app::AppError;
 use hourglass_domain::Refusal;
-use hourglass_domain::refusal::RefusalKind;
+use hourglass_domain::refusal::{RefusalKind, Rule};
 use serde::Deserialize;
 
 use crate::words::Words;
@@ -25,7 +25,7 @@ impl Fields {
         match all.len() {
             0 => Ok(String::new()),
             1 => Ok(all.swap_remove(0).trim().to_owned()),
-            _ => Err(Refusal::invalid(name, "may stand only once")),
+            _ => Err(Refusal::invalid(name, Rule::Repeated)),
         }
     }
 
@@ -166,7 +166,10 @@ mod tests {
         let words = Words::default();
         let mut wrong = Wrong::default();
         assert!(wrong.is_empty());
-        let kept: Option<u8> = wrong.keep(words, Err(Refusal::invalid("quorum", "must be 1 to 5")));
+        let kept: Option<u8> = wrong.keep(
+            words,
+            Err(Refusal::invalid("quorum", Rule::Range { least: 1, most: 5 })),
+        );
         assert_eq!(kept, None);
         wrong.add(words, &Refusal::Changed);
         assert!(wrong.at("quorum").unwrap().contains("1 to 5"));

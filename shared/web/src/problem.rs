@@ -235,7 +235,7 @@ impl IntoResponse for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hourglass_domain::refusal::StepUpProblem;
+    use hourglass_domain::refusal::{Rule, Shape, StepUpProblem};
 
     fn step_up() -> StepUp {
         StepUp {
@@ -246,11 +246,15 @@ mod tests {
 
     #[test]
     fn a_refusal_names_rule_field_and_sentence() {
-        let problem = Problem::refused(&Refusal::invalid("duration", "is wrong"), &step_up(), None);
+        let problem = Problem::refused(
+            &Refusal::invalid("duration", Rule::Shape(Shape::Duration)),
+            &step_up(),
+            None,
+        );
         assert_eq!(problem.status, 422);
         assert_eq!(problem.kind, "urn:hourglass:problem:invalid-field");
         assert_eq!(problem.field.as_deref(), Some("duration"));
-        assert_eq!(problem.detail, "duration: is wrong");
+        assert_eq!(problem.detail, "duration: must be a duration such as 30m, 1h or 2d");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use askama::filters::HtmlSafe;
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use hourglass_domain::duration::AccessDuration;
-use hourglass_domain::refusal::Parameter;
+use hourglass_domain::refusal::{Parameter, Rule};
 use hourglass_domain::{Refusal, Timestamp};
 use http::{HeaderMap, header};
 use unic_langid::LanguageIdentifier;
@@ -328,6 +328,24 @@ impl Words {
         if self.language == Language::English {
             return refusal.to_string();
         }
+        let arguments = self.arguments(refusal.parameters());
+        let name = format!("problem-{}", refusal.code());
+        self.message(&name, Some(&arguments))
+            .unwrap_or_else(|| refusal.to_string())
+    }
+
+    /// The clause of a rule, which goes on from its field. In English it is the domain's own.
+    #[must_use]
+    pub fn rule(self, rule: &Rule) -> String {
+        if self.language == Language::English {
+            return rule.to_string();
+        }
+        let arguments = self.arguments(rule.parameters());
+        self.message(&format!("rule-{}", rule.code()), Some(&arguments))
+            .unwrap_or_else(|| rule.to_string())
+    }
+
+    fn arguments(self, parameters: Vec<(&'static str, Parameter)>) -> FluentArgs<'static> {
         let value = |parameter: Parameter| match parameter {
             Parameter::Text(text) => FluentValue::from(text),
             Parameter::Code(code) => FluentValue::from(variant(code)),
@@ -337,15 +355,12 @@ impl Words {
                 let all: Vec<String> = all.into_iter().map(|duration| self.duration(duration)).collect();
                 FluentValue::from(all.join(", "))
             }
+            Parameter::Clause(rule) => FluentValue::from(self.rule(&rule)),
         };
-        let arguments: FluentArgs<'_> = refusal
-            .parameters()
+        parameters
             .into_iter()
             .map(|(name, parameter)| (name, value(parameter)))
-            .collect();
-        let name = format!("problem-{}", refusal.code());
-        self.message(&name, Some(&arguments))
-            .unwrap_or_else(|| refusal.to_string())
+            .collect()
     }
 
     /// An instant: `22 Nov 2026, 09:30 UTC`; in the reader's own zone where script runs.

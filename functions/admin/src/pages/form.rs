@@ -11,6 +11,7 @@ use hourglass_domain::entitlement::{
     ApprovalMode, Eligibility, Emergency, Entitlement, FactorPolicy, HowTo, Principals, TicketRule,
 };
 use hourglass_domain::passkey::Attestation;
+use hourglass_domain::refusal::{Rule, Shape};
 use hourglass_domain::target::Target;
 use hourglass_web::fields::{Fields, Wrong};
 use hourglass_web::session::Console;
@@ -291,7 +292,7 @@ impl EntitlementForm {
     fn attestation(&self) -> Result<Attestation, Refusal> {
         let model = |line: &str| {
             line.parse()
-                .map_err(|_| Refusal::invalid("attestation", format!("{line} is no AAGUID")))
+                .map_err(|_| Refusal::invalid("attestation", Rule::not(Shape::AuthenticatorModel, line)))
         };
         Ok(match self.attestation.as_str() {
             "device_bound" => Attestation::DeviceBound,
@@ -326,7 +327,7 @@ pub(crate) fn beside<T>(
 pub(crate) fn durations(field: &'static str, texts: &[String]) -> Result<Option<BTreeSet<AccessDuration>>, Refusal> {
     let read = |text: &String| {
         text.parse()
-            .map_err(|_| Refusal::invalid(field, format!("{text} is not a duration such as 30m, 1h or 2d")))
+            .map_err(|_| Refusal::invalid(field, Rule::not(Shape::Duration, text)))
     };
     let all: BTreeSet<AccessDuration> = texts.iter().map(read).collect::<Result<_, _>>()?;
     Ok((!all.is_empty()).then_some(all))
@@ -338,12 +339,12 @@ fn duration(field: &'static str, text: &str) -> Result<Option<AccessDuration>, R
     }
     let read = text.parse();
     read.map(Some)
-        .map_err(|_| Refusal::invalid(field, "must be a duration such as 1h, 12h or 7d"))
+        .map_err(|_| Refusal::invalid(field, Rule::Shape(Shape::Duration)))
 }
 
 fn number<T: std::str::FromStr>(field: &'static str, text: &str) -> Result<T, Refusal> {
     text.parse()
-        .map_err(|_| Refusal::invalid(field, "must be a whole number"))
+        .map_err(|_| Refusal::invalid(field, Rule::Shape(Shape::WholeNumber)))
 }
 
 /// The version that a form was made from; `None` for something new.

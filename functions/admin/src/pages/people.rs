@@ -5,6 +5,7 @@ use hourglass_app::{AppError, directory};
 use hourglass_domain::Refusal;
 use hourglass_domain::entitlement::Principals;
 use hourglass_domain::ids::{GroupId, ObjectId, UserId};
+use hourglass_domain::refusal::Rule;
 use hourglass_web::session::Console;
 
 use crate::AdminApi;
@@ -48,7 +49,7 @@ pub(crate) async fn groups(
     for line in lines(text) {
         let group = lookup::group(&state.api.core, &console.who, field, line).await?;
         let object = group.object_id().ok_or_else(|| {
-            let rule = format!("{line} has no object id of Entra yet: `externalId` was not provisioned");
+            let rule = Rule::GroupWithoutObjectId { group: line.to_owned() };
             Refusal::invalid(field, rule)
         })?;
         if !found.contains(&object) {

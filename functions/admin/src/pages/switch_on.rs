@@ -13,6 +13,7 @@ use hourglass_app::records::{GroupUse, Stored};
 use hourglass_app::{AppError, directory, keys};
 use hourglass_domain::directory::Group;
 use hourglass_domain::ids::{EntitlementId, ObjectId};
+use hourglass_domain::refusal::{Listed, Rule, Shape};
 use hourglass_domain::two_person::Mode;
 use hourglass_web::csrf::Form;
 use hourglass_web::extract::Query;
@@ -134,12 +135,16 @@ pub(crate) async fn switch_on(
     fields.done().map_err(refused)?;
     let mut wrong = Wrong::default();
     let w = console.words();
-    let invalid = |rule: &str| hourglass_domain::Refusal::invalid("groups", rule);
+    let invalid = |rule| hourglass_domain::Refusal::invalid("groups", rule);
     if groups.is_empty() || groups.len() > MOST_AT_ONCE {
-        wrong.add(w, &invalid(&format!("must be 1 to {MOST_AT_ONCE} groups")));
+        let rule = Rule::Count {
+            most: MOST_AT_ONCE,
+            of: Listed::Groups,
+        };
+        wrong.add(w, &invalid(rule));
     }
-    let chosen: Result<Vec<ObjectId>, _> = groups.iter().map(|group| group.parse()).collect();
-    let chosen = chosen.map_err(|_| refused(invalid("must be object ids of groups")))?;
+    let read = |group: &String| group.parse().map_err(|_| invalid(Rule::not(Shape::ObjectId, group)));
+    let chosen: Vec<ObjectId> = groups.iter().map(read).collect::<Result<_, _>>().map_err(refused)?;
     let mut left = Vec::new();
     let mut place = None;
     if wrong.is_empty() {

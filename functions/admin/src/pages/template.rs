@@ -11,6 +11,7 @@ use hourglass_domain::Refusal;
 use hourglass_domain::duration::AccessDuration;
 use hourglass_domain::entitlement::{TEMPLATE_KEY, Template};
 use hourglass_domain::message;
+use hourglass_domain::refusal::{self, Rule};
 use hourglass_web::csrf::Form;
 use hourglass_web::extract::Query;
 use hourglass_web::fields::{Fields, Wrong};
@@ -109,7 +110,7 @@ impl TemplateForm {
         let all: Vec<String> = self.durations.iter().cloned().chain(more).collect();
         let all = wrong.keep(w, durations("durations", &all));
         let ttl = self.request_ttl.parse::<AccessDuration>();
-        let ttl = ttl.map_err(|_| Refusal::invalid("request_ttl_seconds", "must be a time such as 30m, 8h or 2d"));
+        let ttl = ttl.map_err(|_| Refusal::invalid("request_ttl_seconds", Rule::Shape(refusal::Shape::Duration)));
         let ttl = wrong.keep(w, ttl);
         let version = wrong.keep(w, version(&self.version));
         let (Some(default_approvers), Some(durations), Some(ttl), Some(version)) = (approvers, all, ttl, version)

@@ -8,6 +8,7 @@ use hourglass_app::requests::NewRequest;
 use hourglass_app::{activation, emergencies, passkeys, requests};
 use hourglass_domain::duration::AccessDuration;
 use hourglass_domain::ids::{EntitlementId, RequestId};
+use hourglass_domain::refusal::{Rule, Shape};
 use hourglass_domain::request::{Activation, Ask, Request};
 use hourglass_domain::{Refusal, Timestamp};
 use hourglass_web::assets::PASSKEY;
@@ -85,12 +86,12 @@ pub(crate) struct EmergencyForm {
 impl EmergencyForm {
     fn read(self) -> Result<NewRequest, Refusal> {
         let unknown = |_| Refusal::NotFound { what: "entitlement" };
-        let rule = "must be a duration such as 30m or 1h";
+        let rule = || Refusal::invalid("duration", Rule::Shape(Shape::Duration));
         Ok(NewRequest {
             entitlement: self.entitlement.parse().map_err(unknown)?,
             beneficiary: None,
             ask: Ask {
-                duration: self.duration.parse().map_err(|_| Refusal::invalid("duration", rule))?,
+                duration: self.duration.parse().map_err(|_| rule())?,
                 justification: self.justification,
                 ticket: Some(self.ticket).filter(|ticket| !ticket.is_empty()),
                 starts_at: None,

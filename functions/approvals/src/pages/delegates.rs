@@ -11,6 +11,7 @@ use hourglass_app::{AppError, policy};
 use hourglass_domain::delegate::Delegation;
 use hourglass_domain::entitlement::Entitlement;
 use hourglass_domain::ids::{EntitlementId, UserId};
+use hourglass_domain::refusal::{Rule, Shape};
 use hourglass_domain::roles::Role;
 use hourglass_domain::{Refusal, Timestamp};
 use hourglass_web::csrf::Form;
@@ -107,7 +108,7 @@ impl NameForm {
         }
         format!("{}:00Z", self.until)
             .parse()
-            .map_err(|_| Refusal::invalid("until", "must be a day and a time"))
+            .map_err(|_| Refusal::invalid("until", Rule::Shape(Shape::Minute)))
     }
 }
 
@@ -147,8 +148,8 @@ async fn delegate(
         return Ok(found.value.id);
     }
     let in_force = policy::seen(core, &console.who, entitlement).await?;
-    let name = &in_force.entitlement.value.name;
-    let rule = format!("must be one of those whom the admins allow as delegates for {name}");
+    let entitlement = in_force.entitlement.value.name;
+    let rule = Rule::DelegateNotAllowed { entitlement };
     Err(Refusal::invalid("delegate", rule).into())
 }
 

@@ -13,6 +13,7 @@ use hourglass_domain::decision::{Verdict, Vote};
 use hourglass_domain::duration::AccessDuration;
 use hourglass_domain::ids::{EntitlementId, RequestId};
 use hourglass_domain::look_alike::mixes_scripts;
+use hourglass_domain::refusal::{Rule, Shape};
 use hourglass_domain::request::{Request, RequestStatus};
 use hourglass_domain::{Refusal, Timestamp};
 use hourglass_web::assets::PASSKEY;
@@ -254,11 +255,11 @@ impl VoteForm {
         let verdict = match (self.decision, &duration) {
             (Some(Choice::Deny), _) => Verdict::Deny,
             (Some(Choice::Approve), _) | (None, Ok(Some(_)) | Err(_)) => Verdict::Approve,
-            (None, Ok(None)) => return Err(Refusal::invalid("decision", "must be approve or deny")),
+            (None, Ok(None)) => return Err(Refusal::invalid("decision", Rule::one_of(["approve", "deny"]))),
         };
         Ok(Vote {
             verdict,
-            duration: duration.map_err(|_| Refusal::invalid("duration", "must be a duration such as 30m, 1h or 2d"))?,
+            duration: duration.map_err(|_| Refusal::invalid("duration", Rule::Shape(Shape::Duration)))?,
             comment: self.comment.filter(|comment| !comment.is_empty()),
         })
     }

@@ -12,6 +12,7 @@ use hourglass_app::history::search::{
 };
 use hourglass_domain::grant::{Grant, GrantStatus};
 use hourglass_domain::ids::GrantId;
+use hourglass_domain::refusal::{Rule, Shape};
 use hourglass_domain::request::{Request, RequestStatus};
 use hourglass_domain::{Refusal, Timestamp};
 use hourglass_web::extract::Query;
@@ -74,13 +75,13 @@ impl Looked {
         // The last day counts whole.
         let to = to.map(|to| to.plus_seconds(DAY_SECONDS));
         if from.is_some_and(|from| to.is_some_and(|to| from >= to)) {
-            wrong.add(words, &Refusal::invalid("from", "must not lie after the last day"));
+            wrong.add(words, &Refusal::invalid("from", Rule::AfterLastDay));
             from = None;
         }
         if !self.state.is_empty() && Became::from_name(&self.state).is_none() {
             wrong.add(
                 words,
-                &Refusal::invalid("state", "is none that a request or its access can be in"),
+                &Refusal::invalid("state", Rule::one_of(Became::ALL.map(Became::name))),
             );
         }
         let filter = Filter {
@@ -141,7 +142,7 @@ fn day(field: &'static str, text: &str) -> Result<Option<Timestamp>, Refusal> {
     let whole = (text.len() == "2026-11-22".len()).then(|| format!("{text}T00:00:00Z"));
     let day = whole.and_then(|text| text.parse().ok());
     day.map(Some)
-        .ok_or_else(|| Refusal::invalid(field, "must be a day such as 2026-11-22"))
+        .ok_or_else(|| Refusal::invalid(field, Rule::Shape(Shape::Day)))
 }
 
 /// One choice of the state.

@@ -13,6 +13,7 @@ use hourglass_domain::canonical::Digest;
 use hourglass_domain::duration::AccessDuration;
 use hourglass_domain::entitlement::{ApprovalMode, Entitlement};
 use hourglass_domain::ids::{EntitlementId, UserId};
+use hourglass_domain::refusal::{Rule, Shape};
 use hourglass_domain::request::{Ask, Request, no_beneficiary};
 use hourglass_domain::{Refusal, Timestamp};
 use hourglass_web::csrf::Form;
@@ -234,10 +235,10 @@ pub(crate) fn once(console: &Console, path: &str, number: &str, said: &str) -> O
 /// Reads how long.
 pub(crate) fn length(text: &str) -> Result<AccessDuration, Refusal> {
     if text.is_empty() {
-        return Err(Refusal::invalid("duration", "is required"));
+        return Err(Refusal::invalid("duration", Rule::Required));
     }
     text.parse()
-        .map_err(|_| Refusal::invalid("duration", "must be a duration such as 30m, 1h or 2d"))
+        .map_err(|_| Refusal::invalid("duration", Rule::Shape(Shape::Duration)))
 }
 
 /// Reads a start as a field for date and time sends it, in UTC (HTML standard, "valid normalized local date and time
@@ -256,7 +257,7 @@ fn start(text: &str) -> Result<Option<Timestamp>, Refusal> {
     zoned
         .parse()
         .map(Some)
-        .map_err(|_| Refusal::invalid("starts_at", "must be a date and a time such as 2026-11-22T09:30"))
+        .map_err(|_| Refusal::invalid("starts_at", Rule::Shape(Shape::Minute)))
 }
 
 async fn outlook_of(pages: &Pages, console: &Console, typed: &Typed) -> Result<Outlook, PageError> {

@@ -5,6 +5,7 @@ use hourglass_domain::application::{Application, MOST_SCIM_TOKENS, ScimTokenInfo
 use hourglass_domain::audit::{Draft, StreamId};
 use hourglass_domain::entitlement::Template;
 use hourglass_domain::ids::{ApplicationId, TenantId, TokenId};
+use hourglass_domain::refusal::Rule;
 use hourglass_domain::roles::{Role, Scope};
 use hourglass_domain::target::Cloud;
 use hourglass_domain::text::{LONGEST_NAME, check_line};
@@ -54,11 +55,10 @@ pub async fn register(core: &Core, caller: &Caller, new: NewApplication) -> Resu
     application_of_active(core, caller).await?;
     let tenants = &core.settings.sign_in_tenants;
     if !tenants.contains(&new.tenant) {
-        let rule = "must be one of the tenants that may sign in here (a parameter of the deployment)";
-        return Err(Refusal::invalid("tenant", rule).into());
+        return Err(Refusal::invalid("tenant", Rule::SignInTenant).into());
     }
     if caller.tenant != new.tenant && tenants.first() != Some(&caller.tenant) {
-        return Err(Refusal::invalid("tenant", "must be your own tenant").into());
+        return Err(Refusal::invalid("tenant", Rule::OwnTenant).into());
     }
     check_line("name", &new.name, 1, LONGEST_NAME)?;
     let now = core.clock.now();

@@ -11,6 +11,7 @@ use hourglass_domain::entitlement::{
 };
 use hourglass_domain::ids::{ApplicationId, EntitlementId, GroupId, ObjectId, ProbeId};
 use hourglass_domain::passkey::Attestation;
+use hourglass_domain::refusal::{Listed, Rule};
 use hourglass_domain::target::Target;
 use hourglass_domain::two_person::{Diff, Line, Object, diff};
 use hourglass_domain::{Refusal, Timestamp};
@@ -137,13 +138,16 @@ pub(super) async fn plan_switch_on(
 ) -> Result<Planned> {
     require_admin(who)?;
     let names: BTreeSet<ObjectId> = groups.iter().map(|group| group.group).collect();
-    let Some(first) = groups
-        .first()
-        .filter(|_| groups.len() <= MOST_SWITCHED_ON && names.len() == groups.len())
-    else {
-        let rule = format!("must name 1 to {MOST_SWITCHED_ON} groups, each once");
+    let Some(first) = groups.first().filter(|_| groups.len() <= MOST_SWITCHED_ON) else {
+        let rule = Rule::Count {
+            most: MOST_SWITCHED_ON,
+            of: Listed::Groups,
+        };
         return Err(Refusal::invalid("targets", rule).into());
     };
+    if names.len() != groups.len() {
+        return Err(Refusal::invalid("targets", Rule::TargetTwice).into());
+    }
     let mut shared = Diff::default();
     let mut lines = Vec::with_capacity(groups.len());
     for group in groups {
@@ -382,7 +386,9 @@ async fn build(
             .await?
             .is_none()
         {
-            let rule = format!("entra:{group} is no group that was provisioned over SCIM");
+            let rule = Rule::GroupNotProvisioned {
+                group: group.to_string(),
+            };
             return Err(Refusal::invalid("targets", rule).into());
         }
     }
@@ -416,12 +422,14 @@ pub async fn check_principals(
             .await?
             .is_none()
         {
-            return Err(Refusal::invalid(field, format!("{user} is no user of this application")).into());
+            let user = user.to_string();
+            return Err(Refusal::invalid(field, Rule::NoUserHere { user }).into());
         }
     }
     for group in &principals.groups {
         if directory::group(&*core.store, application, *group).await?.is_none() {
-            return Err(Refusal::invalid(field, format!("{group} is no group of this application")).into());
+            let group = group.to_string();
+            return Err(Refusal::invalid(field, Rule::NoGroupHere { group }).into());
         }
     }
     Ok(())

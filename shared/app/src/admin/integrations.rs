@@ -3,6 +3,7 @@
 use hourglass_domain::application::AzureIntegration;
 use hourglass_domain::audit::StreamId;
 use hourglass_domain::ids::ObjectId;
+use hourglass_domain::refusal::Rule;
 use hourglass_domain::two_person::{Mode, Object, diff};
 use hourglass_domain::{Refusal, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -62,15 +63,15 @@ pub async fn put_azure(core: &Core, who: &Who, secrets: &dyn SecretWriter, input
     require_admin(who)?;
     let application = &who.application.value;
     if input.tenant != application.tenant {
-        return Err(Refusal::invalid("tenant_id", "must be the application's own tenant").into());
+        return Err(Refusal::invalid("tenant_id", Rule::ApplicationTenant).into());
     }
     let secret = input.client_secret.expose_secret();
     if secret.is_empty() || secret.len() > LONGEST_SECRET || !secret.chars().all(|c| c.is_ascii_graphic()) {
-        let rule = format!("must be 1 to {LONGEST_SECRET} printable ASCII characters without space");
+        let rule = Rule::ClientSecret { most: LONGEST_SECRET };
         return Err(Refusal::invalid("client_secret", rule).into());
     }
     if input.secret_expires_at.is_some_and(|end| end <= core.clock.now()) {
-        return Err(Refusal::invalid("secret_expires_at", "must lie ahead").into());
+        return Err(Refusal::invalid("secret_expires_at", Rule::Ahead).into());
     }
     // A proposal says nothing of a secret that it does not hold.
     let known = stored(core, who).await?;

@@ -10,6 +10,7 @@ use hourglass_domain::audit::{Draft, StreamId};
 use hourglass_domain::directory::User;
 use hourglass_domain::ids::{ApplicationId, ObjectId, PersonId, UserId};
 use hourglass_domain::person::{Link, LinkAttribute, LinkSettings, MOST_SHARING, linked};
+use hourglass_domain::refusal::Rule;
 use hourglass_domain::two_person::{Object, diff};
 
 use super::by::By;
@@ -113,11 +114,7 @@ async fn find(core: &Core, who: &Who, user: UserId) -> Result<(User, ObjectId)> 
     let found = found.ok_or(Refusal::NotFound { what: "user" })?.value;
     match found.object_id() {
         Some(account) => Ok((found, account)),
-        None => Err(Refusal::invalid(
-            "users",
-            format!("{user} has no object id, so that nobody can act as it"),
-        )
-        .into()),
+        None => Err(Refusal::invalid("users", Rule::UserWithoutObjectId { user: user.to_string() }).into()),
     }
 }
 

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use hourglass_domain::Refusal;
 use hourglass_domain::directory::{Group, User};
 use hourglass_domain::ids::{ApplicationId, ObjectId};
+use hourglass_domain::refusal::Rule;
 
 use super::require_admin;
 use crate::caller::Who;
@@ -68,7 +69,7 @@ pub async fn principal(core: &Core, who: &Who, field: &'static str, text: &str) 
 fn required<'a>(field: &'static str, text: &'a str) -> std::result::Result<&'a str, Refusal> {
     let text = text.trim();
     if text.is_empty() {
-        return Err(Refusal::invalid(field, "must not be empty"));
+        return Err(Refusal::invalid(field, Rule::Required));
     }
     Ok(text)
 }

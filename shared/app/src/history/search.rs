@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hourglass_domain::audit::{Draft, StreamId};
 use hourglass_domain::grant::{Grant, GrantStatus};
 use hourglass_domain::ids::{EntitlementId, GrantId, RequestId, UserId};
+use hourglass_domain::refusal::Rule;
 use hourglass_domain::request::{Request, RequestStatus};
 use hourglass_domain::roles::{Role, Scope};
 use hourglass_domain::{Refusal, Timestamp};
@@ -388,7 +389,7 @@ impl<'a> Walk<'a> {
             Some(after) => {
                 let known = after.get(..7).and_then(previous_month).is_some();
                 if !known || after.len() > 100 {
-                    return Err(Refusal::invalid("cursor", "is not one that a list gave").into());
+                    return Err(Refusal::invalid("cursor", Rule::Cursor).into());
                 }
                 after.to_owned()
             }
@@ -554,7 +555,7 @@ pub async fn now(
         live.retain(|grant| entitlement.is_none_or(|id| grant.value.entitlement == id));
         return Ok((live, None));
     }
-    let bad = || Refusal::invalid("cursor", "is not one that a list gave");
+    let bad = || Refusal::invalid("cursor", Rule::Cursor);
     let (mut shard, mut place) = match after {
         None => (0, None),
         Some(after) => {

@@ -1,7 +1,7 @@
 //! What a refusal's sentence names, apart from the sentence: the English one is [`Refusal`]'s `Display`; other languages
 //! have theirs in message files, one for each [`Refusal::code`], with these parameters by name.
 
-use super::{Refusal, StepUpProblem};
+use super::{Refusal, Rule, StepUpProblem};
 use crate::Timestamp;
 use crate::duration::AccessDuration;
 use crate::grant::GrantStatus;
@@ -22,28 +22,31 @@ pub enum Parameter {
     At(Timestamp),
     /// Lengths of time, at least one.
     Durations(Vec<AccessDuration>),
+    /// A rule, which has a message of its own.
+    Clause(Rule),
 }
 
 impl Parameter {
-    fn text(text: impl ToString) -> Self {
+    pub(super) fn text(text: impl ToString) -> Self {
         Self::Text(text.to_string())
     }
 
-    fn count(count: usize) -> Self {
+    pub(super) fn count(count: usize) -> Self {
         Self::Number(i64::try_from(count).unwrap_or(i64::MAX))
     }
 }
 
-type Named = (&'static str, Parameter);
+/// A parameter with its name.
+pub(super) type Named = (&'static str, Parameter);
 
 impl Refusal {
     /// What the sentence names, in the order in which the English one does.
     #[must_use]
     #[expect(clippy::too_many_lines, reason = "an arm for each refusal, and nothing else")]
     pub fn parameters(&self) -> Vec<Named> {
-        use Parameter::{At, Code, Durations, Number};
+        use Parameter::{At, Clause, Code, Durations, Number};
         match self {
-            Self::InvalidField { field, rule } => vec![("field", Code(field)), ("rule", Parameter::text(rule))],
+            Self::InvalidField { field, rule } => vec![("field", Code(field)), ("rule", Clause(rule.clone()))],
             Self::NobodyNamed { field, what, text } => {
                 vec![
                     ("field", Code(field)),
@@ -210,7 +213,7 @@ const fn step_up_problem(problem: StepUpProblem) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
@@ -233,7 +236,7 @@ mod tests {
             .unwrap()
         };
         let mut all = vec![
-            Refusal::invalid("duration", "is wrong"),
+            Refusal::invalid("duration", Rule::Required),
             Refusal::NotFound { what: "request" },
             Refusal::RoleMissing { role: "Admin" },
             Refusal::ScopeMissing {
@@ -374,7 +377,7 @@ mod tests {
     }
 
     /// The messages of the file by their key.
-    fn messages() -> BTreeMap<&'static str, String> {
+    pub(in crate::refusal) fn messages() -> BTreeMap<&'static str, String> {
         let mut messages: BTreeMap<&str, String> = BTreeMap::new();
         let mut key = "";
         for line in GERMAN.lines().filter(|line| !line.starts_with('#')) {
@@ -389,7 +392,7 @@ mod tests {
         messages
     }
 
-    fn placeholders(message: &str) -> BTreeSet<String> {
+    pub(in crate::refusal) fn placeholders(message: &str) -> BTreeSet<String> {
         let named = message.split('$').skip(1);
         named
             .map(|rest| {

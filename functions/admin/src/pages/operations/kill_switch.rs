@@ -9,6 +9,7 @@ use hourglass_app::{AppError, admin};
 use hourglass_domain::grant::GrantStatus;
 use hourglass_domain::ids::{EntitlementId, KillId, ProposalId, UserId};
 use hourglass_domain::kill_switch::{Admin, KillScope, Stage};
+use hourglass_domain::refusal::Rule;
 use hourglass_domain::text::{LONGEST_JUSTIFICATION, check_free_text};
 use hourglass_domain::{Refusal, Timestamp};
 use hourglass_web::csrf::Form;
@@ -243,7 +244,7 @@ impl Scope {
                 let id = id.parse().map_err(|_| Refusal::NotFound { what: "user" })?;
                 Ok(KillScope::User { id })
             }
-            _ => Err(Refusal::invalid("scope", "must be all, entitlement or user")),
+            _ => Err(Refusal::invalid("scope", Rule::one_of(["all", "entitlement", "user"]))),
         }
     }
 }

@@ -11,6 +11,7 @@ use hourglass_domain::Refusal;
 use hourglass_domain::Timestamp;
 use hourglass_domain::ids::{ObjectId, PersonId, UserId};
 use hourglass_domain::person::{LinkAttribute, MOST_SHARING};
+use hourglass_domain::refusal::Rule;
 use hourglass_web::csrf::Form;
 use hourglass_web::extract::Query;
 use hourglass_web::fields::{Fields, Wrong};
@@ -235,7 +236,7 @@ pub(crate) async fn choose(State(state): State<AdminApi>, form: Form<Fields, Rec
             .into_iter()
             .find(|known| known.name() == name)
             .map(Some)
-            .ok_or_else(|| Refusal::invalid("attribute", "must be one of the list")),
+            .ok_or_else(|| Refusal::invalid("attribute", Rule::one_of(LinkAttribute::ALL.map(LinkAttribute::name)))),
     };
     if let Some(attribute) = bad.keep(w, attribute) {
         let command = Command::LinkAttribute { attribute };

@@ -24,6 +24,7 @@ use hourglass_app::ports::Core;
 use hourglass_domain::Refusal;
 use hourglass_domain::directory::User;
 use hourglass_domain::ids::ObjectId;
+use hourglass_domain::refusal::Rule;
 use hourglass_web::fields::{Fields, Wrong};
 use hourglass_web::page::{Page, PageError, see_other};
 use hourglass_web::session::{Console, START};
@@ -129,7 +130,7 @@ fn read<T: FromStr>(wrong: &mut Wrong, field: &str, text: &str, sentence: impl F
 fn hidden<T: FromStr>(console: &Console, fields: &mut Fields, name: &'static str) -> Result<T, PageError> {
     let text = fields.take(name).map_err(|refusal| console.fail(&refusal.into()))?;
     text.parse()
-        .map_err(|_| console.fail(&Refusal::invalid(name, "is not what the form had").into()))
+        .map_err(|_| console.fail(&Refusal::invalid(name, Rule::Altered).into()))
 }
 
 /// # Errors
@@ -172,7 +173,9 @@ async fn account(core: &Core, who: &Who, field: &'static str, text: &str) -> Res
     let none = || {
         Refusal::invalid(
             field,
-            format!("{} has no object id, so that nobody can act as it", user.name()),
+            Rule::UserWithoutObjectId {
+                user: user.name().to_owned(),
+            },
         )
     };
     Ok(user.object_id().ok_or_else(none)?)
