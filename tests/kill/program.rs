@@ -107,6 +107,21 @@ async fn empty_there_is_one_application_its_secret_and_an_admin() -> anyhow::Res
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unregistered_there_is_an_admin_and_nothing_else() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut laptop = Laptop::launch(folder.path(), "unregistered", &["--unregistered"])?;
+    let ready = laptop.ready().await?;
+    assert_eq!(names(&ready["people"]), ["admin"].into());
+    assert_eq!(ready["scim"]["token"], "");
+    let client = laptop.client().await?;
+    let admin = client.admin().await?;
+    let refused = client.get(&admin, "/v1/admin/users").await?;
+    assert!(refused.ok().is_err(), "an application is there");
+    assert_eq!(laptop.interrupt(END).await?.code(), Some(0), "{}", laptop.said());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_address_that_others_can_reach_has_to_be_asked_for() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let mut laptop = Laptop::launch(folder.path(), "refused", &["--listen", "0.0.0.0:0", "--empty"])?;

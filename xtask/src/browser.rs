@@ -61,13 +61,13 @@ pub(crate) fn screenshots(shell: &Shell, folder: &Path) -> Result<()> {
     writeln!(std::io::stdout(), "{}", serde_json::to_string(&taken)?).context("standard output cannot be written to")
 }
 
-/// Starts the program twice, with its company and without, and the browser's script on both.
+/// Starts the program twice, with its company and as a new deployment, and the browser's script on both.
 fn drive<R: DeserializeOwned>(shell: &Shell, mode: &str, pictures: &Path, more: &[String]) -> Result<R> {
     let scripts: PathBuf = tools::browser_folder(shell)?;
     let chromium = tools::chromium(shell)?;
     Program::build(shell)?;
     let program = Program::start(shell, "browser/laptop", &["--allow-duration", "5s"])?;
-    let fresh = Program::start(shell, "browser/empty", &["--empty"])?;
+    let fresh = Program::start(shell, "browser/unregistered", &["--unregistered"])?;
     let said = process::output(
         shell
             .command("node", &["main.mjs", mode])

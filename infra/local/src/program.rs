@@ -32,6 +32,11 @@ struct Arguments {
     #[arg(long)]
     empty: bool,
 
+    /// Start as a new deployment does: nobody has registered the application, and its first admin does so in the
+    /// console. Without the company, as with --empty.
+    #[arg(long)]
+    unregistered: bool,
+
     /// Allow a short duration such as 5s besides the usual ones (repeatable).
     #[arg(long, value_name = "DURATION")]
     allow_duration: Vec<AccessDuration>,
@@ -78,7 +83,8 @@ impl Arguments {
         Ok(Options {
             listen: self.listen,
             data_dir: self.data_dir,
-            empty: self.empty,
+            empty: self.empty || self.unregistered,
+            unregistered: self.unregistered,
             short_durations: self.allow_duration,
             scheduler_precision_seconds: precision,
             confirm_after_seconds: self.confirm_after_seconds,
@@ -169,7 +175,11 @@ fn announce(system: &System) {
         "  Console     {}/auth/sessions   (sign in as anybody, without a password)",
         ready.console
     );
-    println!("  SCIM        {}   (secret: {})", ready.scim.url, ready.scim.token);
+    let secret = match ready.scim.token.as_str() {
+        "" => "registering the application in the console makes its secret".to_owned(),
+        token => format!("secret: {token}"),
+    };
+    println!("  SCIM        {}   ({secret})", ready.scim.url);
     println!("  Sign-in     {}   (POST /dev-token gives access tokens)", ready.oidc);
     println!(
         "  Graph       {}   (GET /_state: true members; POST /_faults: trouble)",

@@ -26,7 +26,7 @@ const PREFLIGHT_PATIENCE: Duration = Duration::from_secs(20);
 const PAGE: usize = 100;
 
 /// What is remembered between starts.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 struct Kept {
     /// The SCIM secret: the API tells it once.
     scim_token: String,
@@ -117,24 +117,12 @@ pub(crate) async fn seed(world: &World, options: &Options, api: &str, console: &
         let admin = company.admin.user_name.clone();
         (Some(company), admin)
     };
-    let token = tenant_token(world, &admin)?;
-    let http = reqwest::Client::builder()
-        .timeout(Duration::from_secs(30))
-        .no_proxy()
-        .build()?;
-    let caller = Caller { api, token, http };
-    let mut kept = application(&caller, world, options).await?;
     let scim_url = format!("{api}/scim/v2");
-    let target = ScimTarget::new(&scim_url, SecretString::from(kept.scim_token.clone()), DOMAIN);
-    let provisioner = Provisioner::new(tenant.clone(), target)?;
-    world.entra.set_provisioner(provisioner.clone());
-    if let (Some(company), None) = (&company, &kept.entitlement) {
-        let report = provisioner.sync_all().await?;
-        anyhow::ensure!(report.failed == 0, "provisioning failed: {:?}", report.failures);
-        kept.entitlement = Some(configure(&caller, world, company).await?);
-        kept.write(options)?;
-    }
-    durations(&caller, options).await?;
+    let kept = if options.unregistered {
+        Kept::default()
+    } else {
+        configured(world, options, company.as_ref(), &admin, api, &scim_url).await?
+    };
     let user = |pick: fn(&Company) -> &String| company.as_ref().map(|company| pick(company).clone());
     Ok(Ready {
         api: api.to_owned(),
@@ -155,6 +143,36 @@ pub(crate) async fn seed(world: &World, options: &Options, api: &str, console: &
         },
         entitlement: kept.entitlement.filter(|_| company.is_some()),
     })
+}
+
+/// Registers the application, tells Entra its secret, and configures what the company needs.
+async fn configured(
+    world: &World,
+    options: &Options,
+    company: Option<&Company>,
+    admin: &str,
+    api: &str,
+    scim_url: &str,
+) -> anyhow::Result<Kept> {
+    let tenant = world.entra.tenant();
+    let token = tenant_token(world, admin)?;
+    let http = reqwest::Client::builder()
+        .timeout(Duration::from_secs(30))
+        .no_proxy()
+        .build()?;
+    let caller = Caller { api, token, http };
+    let mut kept = application(&caller, world, options).await?;
+    let target = ScimTarget::new(scim_url, SecretString::from(kept.scim_token.clone()), DOMAIN);
+    let provisioner = Provisioner::new(tenant.clone(), target)?;
+    world.entra.set_provisioner(provisioner.clone());
+    if let (Some(company), None) = (company, &kept.entitlement) {
+        let report = provisioner.sync_all().await?;
+        anyhow::ensure!(report.failed == 0, "provisioning failed: {:?}", report.failures);
+        kept.entitlement = Some(configure(&caller, world, company).await?);
+        kept.write(options)?;
+    }
+    durations(&caller, options).await?;
+    Ok(kept)
 }
 
 fn tenant_token(world: &World, user: &str) -> anyhow::Result<String> {

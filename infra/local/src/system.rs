@@ -56,6 +56,8 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// No company: one application, its SCIM secret and an admin.
     pub empty: bool,
+    /// Nor an application: its first admin registers it. Only with `empty`.
+    pub unregistered: bool,
     /// Short durations to allow besides the usual ones.
     pub short_durations: Vec<AccessDuration>,
     /// Within how many seconds schedules fire: 1, or 60 as in AWS.
@@ -85,6 +87,7 @@ impl Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             data_dir: data_dir.into(),
             empty: false,
+            unregistered: false,
             short_durations: Vec::new(),
             scheduler_precision_seconds: 1,
             confirm_after_seconds: 3,
@@ -127,7 +130,7 @@ pub struct Ready {
 pub struct ReadyScim {
     /// The *Tenant URL*.
     pub url: String,
-    /// The *Secret token*.
+    /// The *Secret token*; empty where nobody has registered the application.
     pub token: String,
 }
 

@@ -57,6 +57,7 @@ export async function run(stage) {
   await second.open(`/changes/${asked.change}`);
   await (await stage.signButton(second)).click();
   await second.page.waitForURL(/\/apply$/);
+  await stage.accessible(second.page, "a fresh secret");
   const secret = await second.page.locator("dd code[data-copy]").last().innerText();
   const users = await fetch(`${ready.scim.url}/Users?count=1`, { headers: { Authorization: `Bearer ${secret}` } });
   stage.equal(users.status, 200, "the secret that was shown once is one");

@@ -1,5 +1,5 @@
-// A fresh stack and its first admin: the checklist leads through everything, shows at each step what is so, and is gone when
-// all of it is done.
+// A new deployment and its first admin: they register the application, give Entra its secret, and the checklist leads through
+// everything else, shows at each step what is so, and is gone when all of it is done.
 import assert from "node:assert/strict";
 
 /** Changes something in the simulated tenant, as its own admin would in Entra. */
@@ -21,8 +21,33 @@ export async function run(stage) {
 
   const second = await entra(stage, "POST", "/users", user("Noa Vale", ["Requester", "Approver", "Admin"]));
 
-  // Before anything: five steps, none done.
-  const admin = await stage.person(ready.people.admin, { path: "/admin" });
+  // Nobody is registered: whatever the admin opens, registering comes first.
+  const admin = await stage.person(ready.people.admin, { path: "/admin/start" });
+  await admin.open("/admin");
+  await stage.accessible(admin.page, "a page of a tenant that nobody registered");
+  await admin.page.locator("main a[href='/admin/start']").click();
+  await stage.accessible(admin.page, "the first page of all");
+  await stage.picture(admin, "fresh-start");
+  const register = admin.page.getByRole("main").getByRole("button");
+  await admin.page.locator("#id").fill("not a domain");
+  await admin.page.locator("#name").fill("Contoso");
+  await register.click();
+  await admin.page.locator("#id[aria-invalid=true]").waitFor();
+  stage.equal(await admin.page.locator("#name").inputValue(), "Contoso", "what was typed is kept");
+  await stage.accessible(admin.page, "the first page, filled in wrongly");
+  await admin.page.locator("#id").fill("contoso.example");
+  await register.click();
+  await admin.page.getByText("This is the only time that the secret is shown").waitFor();
+  await stage.accessible(admin.page, "a secret that is shown once");
+  await stage.picture(admin, "fresh-secret");
+  const [url, token] = await admin.page.locator("dd code[data-copy]").allInnerTexts();
+  await entra(stage, "PUT", "/provisioning", { url, token });
+  await admin.open("/admin/start");
+  stage.equal(new URL(admin.page.url()).pathname, "/admin", "whoever is registered needs no first page");
+  stage.check(!(await admin.page.content()).includes(token), "a secret is never shown again");
+
+  // Five steps, none done.
+  await admin.open("/admin");
   const steps = admin.page.locator(".checklist > li");
   stage.check((await steps.count()) >= 5, "the checklist has its steps");
   await stage.accessible(admin.page, "the checklist of a fresh stack");

@@ -219,6 +219,25 @@ export class Stage {
     });
   }
 
+  /** The grant of somebody whose access cannot be taken away, because Graph refuses every removal; made once. */
+  async stuck() {
+    return this.once("stuck", async () => {
+      const asked = await this.api("bao.tran@contoso.example", "/v1/requests", {
+        entitlement: this.ready.entitlement, duration: "5s", justification: "INC-1054 ends, and cannot",
+      });
+      const order = { match: { method: "DELETE", path_contains: asked.beneficiary.object_id }, status: 503, until_cleared: true };
+      const answer = await fetch(`${this.ready.graph}/_faults`, { method: "POST", body: JSON.stringify(order), headers: { "Content-Type": "application/json" } });
+      assert.equal(answer.status, 201, await answer.text());
+      await this.api(await this.other(), `/v1/requests/${asked.id}/decisions`, { decision: "approve" });
+      return this.until("the removal does not fail", async () => {
+        const request = await this.api(this.ready.people.admin, `/v1/requests/${asked.id}`);
+        if (!request.grant) return undefined;
+        const grant = await this.api(this.ready.people.admin, `/v1/grants/${request.grant}`);
+        return grant.status === "ending" && grant.targets.some((target) => target.last_error ?? target.error) && request.grant;
+      }, 2 * PATIENCE);
+    });
+  }
+
   /** Decides by one's sign-in: whoever has no fresh second factor is asked to prove one, comes back, and decides then. */
   async decideBySignIn(person, comment, button) {
     const press = async () => {

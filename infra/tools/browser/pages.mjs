@@ -40,7 +40,40 @@ export async function places(stage) {
     ["admin", "now", "/now"],
     ["admin", "keys-waiting", "/passkeys/waiting"],
     ["admin", "sessions", "/auth/sessions"],
+    ["admin", "kill-switch-press", `/admin/kill-switch/press?scope=entitlement&id=${entitlement}`],
+    ["admin", "kill-switch-found", "/admin/kill-switch?scope=entitlement&q=prod"],
+    ["admin", "revocation", `/admin/revocations/${await stage.stuck()}`],
     ...(await configuration(stage)),
+  ];
+}
+
+/** What is seen only after something was done on a page: who, name, and how they get there. Nothing of it is sent for good. */
+export async function moments(stage) {
+  const { id: entitlement } = await stage.entitlement();
+  return [
+    ["requester", "ask-preview", async ({ open, page }) => {
+      await open(`/request?entitlement=${entitlement}&duration=1h&justification=INC-1053`);
+      await page.getByRole("button", { name: "See what will happen" }).click();
+      await page.getByText("This will happen").waitFor();
+    }],
+    ["requester", "ask-wrong", async ({ open, page }) => {
+      await open(`/request?entitlement=${entitlement}&duration=1h`);
+      await page.getByRole("button", { name: "Ask for access" }).click();
+      await page.locator("#justification[aria-invalid=true]").waitFor();
+    }],
+    ["admin", "entitlement-wrong", async ({ open, page }) => {
+      await open(`/admin/entitlements/${entitlement}`);
+      await page.locator("#absolute_maximum").fill("soon");
+      await page.locator(`form[action="/admin/entitlements/${entitlement}"] button:not([type=button])`).last().click();
+      await page.locator("#absolute_maximum[aria-invalid=true]").waitFor();
+    }],
+    ["admin", "kill-switch-wrong", async ({ open, page }) => {
+      await open(`/admin/kill-switch/press?scope=entitlement&id=${entitlement}`);
+      await page.locator("#reason").fill("A laptop was lost");
+      await page.locator("#confirm").fill("something else");
+      await page.getByRole("main").locator("button.danger").click();
+      await page.locator("[role=alert]").first().waitFor();
+    }],
   ];
 }
 
@@ -90,6 +123,15 @@ export async function run(stage) {
     stage.equal(await page.locator("h1").count(), 1, `${name} (${place}) has one heading`);
     try {
       await stage.accessible(page, `${name} (${place})`);
+    } catch (error) {
+      wrong.push(error.message.split("\n+ actual")[0]);
+    }
+    looked += 1;
+  }
+  for (const [who, name, reach] of await moments(stage)) {
+    await reach(all[who]);
+    try {
+      await stage.accessible(all[who].page, name);
     } catch (error) {
       wrong.push(error.message.split("\n+ actual")[0]);
     }

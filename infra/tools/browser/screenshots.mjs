@@ -1,7 +1,7 @@
 // Pictures of every page, light and dark, wide and on a phone, for a person to look at: as they are, empty, and with very
 // long content.
 import { PHONE, WIDE, say } from "./lib.mjs";
-import { people, places } from "./pages.mjs";
+import { moments, people, places } from "./pages.mjs";
 
 const LONG = `INC-2042 ${"The checkout of the north-western region answers slowly and sometimes not at all. ".repeat(8)}${"https://tickets.contoso.example/".padEnd(180, "x")}`;
 
@@ -25,8 +25,16 @@ async function walked(stage, prefix, all, wanted) {
 export async function walk(stage, fresh) {
   const { ready } = stage;
   let pages = 0;
-  // Nothing configured, nobody there.
-  const admin = await fresh.person(fresh.ready.people.admin, { path: "/admin" });
+  // Nobody registered, nothing configured, nobody there.
+  const admin = await fresh.person(fresh.ready.people.admin, { path: "/admin/start" });
+  await shots(fresh, admin.page, "fresh-start");
+  await admin.page.locator("#id").fill("contoso.example");
+  await admin.page.locator("#name").fill("Contoso");
+  await admin.page.getByRole("main").getByRole("button").click();
+  await admin.page.getByText("This is the only time that the secret is shown").waitFor();
+  await shots(fresh, admin.page, "fresh-secret");
+  pages += 2;
+  await admin.open("/admin");
   const links = await admin.page.locator("nav a, main a[href^='/admin']").evaluateAll((found) => [...new Set(found.map((link) => link.getAttribute("href")))]);
   pages += await walked(fresh, "fresh-", { admin }, links.map((link) => ["admin", link.slice(1).replaceAll("/", "-"), link]));
   say(`${pages} pages of a fresh stack`);
@@ -38,6 +46,11 @@ export async function walk(stage, fresh) {
   await stage.live();
   await stage.waiting();
   pages += await walked(stage, "", all, await places(stage));
+  for (const [who, name, reach] of await moments(stage)) {
+    await reach(all[who]);
+    await shots(stage, all[who].page, name);
+    pages += 1;
+  }
   // Very long.
   const long = await stage.askedBy(await stage.someoneElse(), LONG);
   pages += await walked(stage, "long-", all, [["approver", "inbox", "/inbox"], ["approver", "decide", `/inbox/${long.id}`], ["admin", "one", `/requests/${long.id}`], ["admin", "history", "/history"]]);

@@ -15,6 +15,7 @@
 //! | `POST /connector/secret` | new client secret, answered as `{"client_secret"}`; `{"revoke_tokens": true}` ends issued tokens |
 //! | `POST /keys` | new signing key, answered as `{"kid"}`; `{"withdraw_old": true}` unpublishes the old ones |
 //! | `PUT /write-budget` | `{"capacity", "refill_per_second"}` |
+//! | `PUT /provisioning` | `{"url", "token"}`: where to provision to, as entered on the application's page *Provisioning*; 409 once it is set |
 //! | `POST /provision` | pushes to the SCIM endpoint as Entra's provisioning does: `{}` everything, `{"object": id}` one user or group |
 //!
 //! Property names are those of `GET`; unknown ones are refused by name. A missing object is 404, a taken name 409.
@@ -26,7 +27,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post, put};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -35,8 +36,10 @@ use uuid::Uuid;
 
 use super::calls::WriteBudget;
 use super::objects::{Group, Object, User};
+use super::provisioning::{Provisioner, ScimTarget};
 use super::tenant::{Change, TenantError};
 use super::{Entra, Refusal, from_json};
+use crate::company::DOMAIN;
 use crate::sim;
 
 /// Properties that only the tenant itself sets.
@@ -57,6 +60,7 @@ pub(super) fn router() -> Router<Entra> {
         .route("/connector/secret", post(rotate_secret))
         .route("/keys", post(rotate_key))
         .route("/write-budget", put(set_write_budget))
+        .route("/provisioning", put(set_provisioning))
         .route("/provision", post(provision))
 }
 
@@ -232,6 +236,29 @@ async fn rotate_key(State(entra): State<Entra>, body: Bytes) -> Result<Json<Valu
 async fn set_write_budget(State(entra): State<Entra>, body: Bytes) -> Result<StatusCode, Refusal> {
     let budget: WriteBudget = from_json(&body)?;
     entra.tenant().set_write_budget(budget)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Provisioning {
+    url: String,
+    token: SecretString,
+}
+
+async fn set_provisioning(State(entra): State<Entra>, body: Bytes) -> Result<StatusCode, Refusal> {
+    let Provisioning { url, token } = from_json(&body)?;
+    if entra.provisioner().is_some() {
+        return Err(Refusal::new(StatusCode::CONFLICT, "an application is provisioned already"));
+    }
+    let provisioner = Provisioner::new(entra.tenant().clone(), ScimTarget::new(&url, token, DOMAIN))
+        .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+    // As *Test connection* does there: what cannot be reached, or refuses the token, is not kept.
+    provisioner
+        .test_connection()
+        .await
+        .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+    entra.set_provisioner(provisioner);
     Ok(StatusCode::NO_CONTENT)
 }
 
