@@ -83,6 +83,60 @@ async fn filters_find_what_they_say_and_nothing_that_is_not_ones_own_to_see() ->
     Ok(())
 }
 
+/// One history however many accounts: in order, whole in small parts, and apart again once they are unlinked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_is_that_of_all_accounts_of_a_human_being() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let (dana, freya) = (
+        stage.requester().await?,
+        stage.person("freya.lindqvist@contoso.example").await?,
+    );
+    let mut asked = Vec::new();
+    for who in [&dana, &freya, &freya, &dana, &freya] {
+        let why = format!("INC-{}: restart the pool", asked.len());
+        let body = json!({"entitlement": stage.entitlement(), "duration": "30m", "justification": why});
+        let id = stage.post(who, "/v1/requests", &body).await?.ok()?["id"].clone();
+        let path = format!("/v1/requests/{}/cancel", id.as_str().unwrap());
+        stage.post(who, &path, &json!({})).await?.ok()?;
+        asked.push(id.as_str().unwrap().to_owned());
+    }
+    let ids: Vec<&str> = asked.iter().map(String::as_str).collect();
+    let desk = Desk::of(&stage, &stage.company.requester, everyday()).await?;
+    assert_eq!(shows(&desk, "", &ids).await?, [true, false, false, true, false]);
+
+    let users = [&dana.name, &freya.name];
+    let users = [stage.user_id(users[0]).await?, stage.user_id(users[1]).await?];
+    let admin = stage.admin().await?;
+    stage
+        .post(&admin, "/v1/admin/links", &json!({"users": users}))
+        .await?
+        .ok()?;
+    assert_eq!(shows(&desk, "", &ids).await?, [true; 5]);
+    for who in [&dana, &freya] {
+        let (mut found, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = format!("/v1/history?whose=own&limit=2{cursor}");
+            let page = stage.get(who, &page).await?.ok()?;
+            let items = page["items"].as_array().unwrap();
+            assert!(items.len() <= 2);
+            found.extend(items.iter().map(|entry| entry["request"]["id"].as_str().unwrap().to_owned()));
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        found.reverse();
+        assert_eq!(found, asked, "{}", who.name);
+    }
+
+    let unlink = format!("/v1/admin/links/{}", users[0]);
+    let unlinked = stage.send(stage.request(Method::DELETE, &unlink, &admin)).await?;
+    assert_eq!(unlinked.status, 204);
+    assert_eq!(shows(&desk, "", &ids).await?, [true, false, false, true, false]);
+    stage.stop().await;
+    Ok(())
+}
+
 /// Somebody by their user name, with the directory's id.
 async fn person(stage: &Stage, user_name: &str) -> anyhow::Result<hourglass_local::company::Person> {
     let me = stage.get(&stage.person(user_name).await?, "/v1/me").await?.ok()?;

@@ -39,7 +39,7 @@ pub struct Entry {
 /// Whose history.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Whose {
-    /// The caller's own.
+    /// The caller's own, from all accounts that are theirs.
     Own,
     /// What the caller may see: their own, and what they may decide or decided. Only for [`search::search`].
     Seen,
@@ -53,28 +53,19 @@ pub enum Whose {
 /// When the caller may not see everybody's, or the cursor is not one of ours.
 pub async fn list(core: &Core, who: &Who, whose: Whose, cursor: Option<String>, limit: usize) -> Result<Page<Entry>> {
     who.require_scope(Scope::RequestsReadWrite)?;
-    let page = match whose {
-        Whose::Own => {
-            let (user, _) = who.party()?;
-            let query = newest_first(keys::requests_of(user.value.id), cursor, limit);
-            core.store.list(List::Owner, &query).await?
+    let Page { items: requests, next } = match whose {
+        Whose::Own => search::own(core, who, cursor.as_deref(), limit).await?,
+        Whose::All if who.reads_all() => {
+            let page = everybodys(core, who, cursor, limit).await?;
+            let keys: Vec<Key> = page.items.into_iter().map(search::of_request).collect();
+            let read = read_many::<Request>(&*core.store, &keys).await?;
+            Page {
+                items: read.into_iter().flatten().collect(),
+                next: page.next,
+            }
         }
-        Whose::All if who.reads_all() => everybodys(core, who, cursor, limit).await?,
         Whose::All | Whose::Seen => return Err(Refusal::RoleMissing { role: "Auditor" }.into()),
     };
-    // What somebody else asked for on one's behalf is listed by a marker that lies beside the request.
-    let found: Vec<Key> = page
-        .items
-        .into_iter()
-        .map(|key| {
-            if key.sk == keys::REQUEST_FOR {
-                Key::new(key.pk, keys::REQUEST)
-            } else {
-                key
-            }
-        })
-        .collect();
-    let requests: Vec<Stored<Request>> = read_many(&*core.store, &found).await?.into_iter().flatten().collect();
     // A grant and its extensions name the same one, and a batch must not name a key twice.
     let named: BTreeSet<GrantId> = requests.iter().filter_map(|request| grant_of(&request.value)).collect();
     let grant_keys: Vec<Key> = named.into_iter().map(keys::grant).collect();
@@ -94,7 +85,7 @@ pub async fn list(core: &Core, who: &Who, whose: Whose, cursor: Option<String>, 
         let events = timeline?.items;
         items.push(Entry { request, grant, events });
     }
-    Ok(Page { items, next: page.next })
+    Ok(Page { items, next })
 }
 
 /// The grant that a request led to, extended, or would extend.

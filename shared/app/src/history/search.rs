@@ -23,7 +23,7 @@ use crate::error::Result;
 use crate::keys;
 use crate::persons;
 use crate::ports::Core;
-use crate::ports::store::{Key, LARGEST_PAGE, List, MOST_KEYS, Query};
+use crate::ports::store::{Key, LARGEST_PAGE, List, MOST_KEYS, Page, Query};
 use crate::records::{LiveGrant, LiveInApplication, Stored};
 use crate::requests;
 
@@ -319,6 +319,26 @@ pub async fn search(
     Ok(part)
 }
 
+/// The caller's own requests, newest first: those of all accounts that are theirs.
+///
+/// # Errors
+/// When the caller is not provisioned, or the cursor is not one of ours.
+pub(super) async fn own(core: &Core, who: &Who, after: Option<&str>, limit: usize) -> Result<Page<Stored<Request>>> {
+    let source = Source::own(core, who).await?;
+    let mut walk = Walk::new(core, who, source, &Filter::default(), after)?;
+    let mut items: Vec<Stored<Request>> = Vec::new();
+    while let Some(batch) = walk.batch().await? {
+        for request in batch {
+            if items.len() == limit {
+                let next = items.last().map(|last| place(&last.value));
+                return Ok(Page { items, next });
+            }
+            items.push(request);
+        }
+    }
+    Ok(Page { items, next: None })
+}
+
 /// Requests with their grants, each grant read once.
 async fn with_grants(core: &Core, requests: Vec<Stored<Request>>) -> Result<Vec<Line>> {
     let named: BTreeSet<GrantId> = requests.iter().filter_map(|request| grant_of(&request.value)).collect();
@@ -343,7 +363,6 @@ fn place(request: &Request) -> String {
 /// Going back in time through a list.
 struct Walk<'a> {
     core: &'a Core,
-    /// The list's partition for a month, or the one partition of a person.
     source: Source,
     from: Option<Timestamp>,
     earliest: String,
@@ -354,15 +373,18 @@ struct Walk<'a> {
     done: bool,
 }
 
+/// Whose lists are walked.
 enum Source {
+    /// Everybody's: one list for each month.
     Months(hourglass_domain::ids::ApplicationId),
-    Owner(UserId),
+    /// Those of some accounts, as one: a human being's requests may be spread over several.
+    Owners(BTreeSet<UserId>),
 }
 
 impl Source {
     async fn of(core: &Core, who: &Who, whose: Whose, filter: &Filter) -> Result<Self> {
         if whose == Whose::Own {
-            return Ok(Self::Owner(who.party()?.0.value.id));
+            return Self::own(core, who).await;
         }
         let application = &who.application.value.id;
         let person = filter.person.as_deref().and_then(|person| person.trim().parse().ok());
@@ -372,9 +394,24 @@ impl Source {
                 .is_some()
         {
             // One account by our id has a list of its own.
-            return Ok(Self::Owner(person));
+            return Ok(Self::Owners(BTreeSet::from([person])));
         }
         Ok(Self::Months(application.clone()))
+    }
+
+    async fn own(core: &Core, who: &Who) -> Result<Self> {
+        Ok(Self::Owners(own_accounts(core, who).await?.into_iter().collect()))
+    }
+
+    /// The lists that are read now, by the month that the walk has come to.
+    fn lists(&self, month: &str) -> Vec<(List, String)> {
+        match self {
+            Self::Months(application) => vec![(List::Month, keys::requests_in(application, month))],
+            Self::Owners(users) => users
+                .iter()
+                .map(|user| (List::Owner, keys::requests_of(*user)))
+                .collect(),
+        }
     }
 }
 
@@ -418,22 +455,7 @@ impl<'a> Walk<'a> {
             if self.done {
                 return Ok(None);
             }
-            let (list, pk) = match &self.source {
-                Source::Owner(user) => (List::Owner, keys::requests_of(*user)),
-                Source::Months(application) => (List::Month, keys::requests_in(application, &self.month)),
-            };
-            let query = Query {
-                descending: true,
-                up_to: Some(self.bound.clone()),
-                ..Query::partition(pk).list_limit(MOST_KEYS)
-            };
-            let page = self.core.store.list(list, &query).await?;
-            let keys: BTreeSet<Key> = page.items.into_iter().map(of_request).collect();
-            let keys: Vec<Key> = keys.into_iter().collect();
-            let read = read_many::<Request>(&*self.core.store, &keys).await?;
-            let mut batch: Vec<Stored<Request>> = read.into_iter().flatten().collect();
-            batch.retain(|request| place(&request.value) < self.bound);
-            batch.sort_by_key(|request| std::cmp::Reverse(place(&request.value)));
+            let mut batch = self.before_bound().await?;
             if let Some(last) = batch.last() {
                 self.bound = place(&last.value);
                 self.last_at = Some(last.value.created_at);
@@ -449,10 +471,36 @@ impl<'a> Walk<'a> {
         Ok(None)
     }
 
+    /// What comes next in each list, newest first, as far back as is known of every list.
+    async fn before_bound(&self) -> Result<Vec<Stored<Request>>> {
+        let mut found: BTreeMap<String, Stored<Request>> = BTreeMap::new();
+        let mut known_back_to = String::new();
+        for (list, pk) in self.source.lists(&self.month) {
+            let query = Query {
+                descending: true,
+                up_to: Some(self.bound.clone()),
+                ..Query::partition(pk).list_limit(MOST_KEYS)
+            };
+            let page = self.core.store.list(list, &query).await?;
+            let keys: BTreeSet<Key> = page.items.into_iter().map(of_request).collect();
+            let keys: Vec<Key> = keys.into_iter().collect();
+            let read = read_many::<Request>(&*self.core.store, &keys).await?;
+            let placed = read.into_iter().flatten().map(|request| (place(&request.value), request));
+            let placed: BTreeMap<String, Stored<Request>> =
+                placed.filter(|(place, _)| *place < self.bound).collect();
+            // This list may hold more before its last; another that reached further back waits for it.
+            if let (Some(_), Some(last)) = (&page.next, placed.keys().next()) {
+                known_back_to = known_back_to.max(last.clone());
+            }
+            found.extend(placed);
+        }
+        Ok(found.split_off(&known_back_to).into_values().rev().collect())
+    }
+
     /// The month before, if anything can lie there.
     fn previous(&mut self) {
         let before = match &self.source {
-            Source::Owner(_) => None,
+            Source::Owners(_) => None,
             Source::Months(_) => previous_month(&self.month),
         };
         let first = self.from.map(Timestamp::month).max(Some(self.earliest.clone()));
@@ -466,7 +514,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn of_request(key: Key) -> Key {
+/// The request's own key: what somebody asked for on another's behalf is listed by a marker that lies beside it.
+pub(super) fn of_request(key: Key) -> Key {
     if key.sk == keys::REQUEST_FOR {
         Key::new(key.pk, keys::REQUEST)
     } else {
