@@ -119,7 +119,11 @@ async fn a_history_is_that_of_all_accounts_of_a_human_being() -> anyhow::Result<
             let page = stage.get(who, &page).await?.ok()?;
             let items = page["items"].as_array().unwrap();
             assert!(items.len() <= 2);
-            found.extend(items.iter().map(|entry| entry["request"]["id"].as_str().unwrap().to_owned()));
+            found.extend(
+                items
+                    .iter()
+                    .map(|entry| entry["request"]["id"].as_str().unwrap().to_owned()),
+            );
             match page["next_cursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),
                 None => break,

@@ -31,7 +31,7 @@ const BOUNDS: Bounds = Bounds {
 };
 
 /// The columns of the CSV file, and their names.
-const COLUMNS: [&str; 25] = [
+const COLUMNS: [&str; 26] = [
     "request",
     "status",
     "activation",
@@ -49,6 +49,7 @@ const COLUMNS: [&str; 25] = [
     "justification",
     "ticket",
     "approvers",
+    "approver_object_ids",
     "requested_at",
     "closed_at",
     "grant",
@@ -86,6 +87,11 @@ fn csv_line(line: &Line) -> String {
         .iter()
         .map(|approval| approval.approver.name.as_str())
         .collect();
+    let approver_ids: Vec<String> = request
+        .approvals
+        .iter()
+        .map(|approval| approval.approver.object_id.to_string())
+        .collect();
     let cells = [
         view.id,
         view.status,
@@ -104,6 +110,7 @@ fn csv_line(line: &Line) -> String {
         view.justification,
         view.ticket.unwrap_or_default(),
         approvers.join("; "),
+        approver_ids.join("; "),
         view.created_at,
         view.closed_at.unwrap_or_default(),
         of_grant(&|grant| grant.id.clone()),
@@ -134,20 +141,19 @@ fn json_line(line: &Line) -> String {
     text
 }
 
-/// What of a part fits into one answer, and where the next part begins.
-fn written(part: &Part, begin: String, line: impl Fn(&Line) -> String, most: usize) -> (String, Option<String>) {
-    let mut text = begin;
-    let mut last = None;
-    for one in &part.lines {
-        let one_line = line(one);
-        if text.len() + one_line.len() > most && last.is_some() {
-            return (text, last);
+/// The lines of a part that fit into one answer whichever file it is, so that both files end where the next part begins,
+/// and where that is.
+fn fitting(part: &Part, most: usize) -> (&[Line], Option<String>) {
+    let mut size = row(COLUMNS).len();
+    for (n, line) in part.lines.iter().enumerate() {
+        size += csv_line(line).len().max(json_line(line).len());
+        if size > most && n > 0 {
+            let lines = part.lines.get(..n).unwrap_or_default();
+            let place = |line: &Line| format!("{}#{}", line.request.value.created_at, line.request.value.id);
+            return (lines, lines.last().map(place));
         }
-        text.push_str(&one_line);
-        let request = &one.request.value;
-        last = Some(format!("{}#{}", request.created_at, request.id));
     }
-    (text, part.next.clone())
+    (&part.lines, part.next.clone())
 }
 
 async fn file(
@@ -155,7 +161,7 @@ async fn file(
     console: &Console,
     looked: &Looked,
     kind: (&'static str, &'static str),
-    begin: String,
+    begin: &str,
     line: impl Fn(&Line) -> String,
 ) -> Result<Response, PageError> {
     let (extension, media_type) = kind;
@@ -167,7 +173,8 @@ async fn file(
     let part = found(pages, console, looked, &filter, BOUNDS, "export")
         .await
         .map_err(|error| console.fail(&error))?;
-    let (text, next) = written(&part, begin, line, MOST_BYTES);
+    let (lines, next) = fitting(&part, MOST_BYTES);
+    let text: String = [begin.to_owned()].into_iter().chain(lines.iter().map(line)).collect();
     let day: String = console.now().to_string().chars().take(10).collect();
     let mut response = text.into_response();
     let headers = response.headers_mut();
@@ -195,7 +202,7 @@ pub(crate) async fn csv(
     Query(looked): Query<Looked>,
 ) -> Result<Response, PageError> {
     let kind = ("csv", "text/csv; charset=utf-8; header=present");
-    file(&pages, &console, &looked, kind, row(COLUMNS), csv_line).await
+    file(&pages, &console, &looked, kind, &row(COLUMNS), csv_line).await
 }
 
 pub(crate) async fn ndjson(
@@ -204,7 +211,7 @@ pub(crate) async fn ndjson(
     Query(looked): Query<Looked>,
 ) -> Result<Response, PageError> {
     let kind = ("ndjson", "application/x-ndjson");
-    file(&pages, &console, &looked, kind, String::new(), json_line).await
+    file(&pages, &console, &looked, kind, "", json_line).await
 }
 
 #[derive(Template)]
@@ -236,29 +243,16 @@ pub(crate) async fn parts(
     let part = found(&pages, &console, &looked, &filter, BOUNDS, "export")
         .await
         .map_err(|error| console.fail(&error))?;
-    // As long as the longer of the two files may be, so that both end where the next part begins.
-    let size = |line: &Line| {
-        let mut longer = csv_line(line);
-        let json = json_line(line);
-        if json.len() > longer.len() {
-            longer = json;
-        }
-        longer
-    };
-    let (text, next) = written(&part, row(COLUMNS), size, MOST_BYTES);
-    let mut count = part.lines.len();
-    if next != part.next {
-        count = text.matches('\n').count();
-    }
+    let (lines, next) = fitting(&part, MOST_BYTES);
     let at = |line: &Line| line.request.value.created_at;
     let here = looked.cursor.as_deref();
     let next = cursor(next.as_deref());
     let content = ExportContent {
         w,
         whose: whose_of(widest(&console.who)),
-        count,
-        newest: part.lines.first().map(at),
-        oldest: part.lines.get(..count).unwrap_or(&part.lines).last().map(at),
+        count: lines.len(),
+        newest: lines.first().map(at),
+        oldest: lines.last().map(at),
         csv: looked.at("/history/export.csv", &[("cursor", here)]),
         ndjson: looked.at("/history/export.ndjson", &[("cursor", here)]),
         next: next.map(|next| looked.at("/history/export", &[("cursor", Some(&next))])),
@@ -269,7 +263,53 @@ pub(crate) async fn parts(
 
 #[cfg(test)]
 mod tests {
+    use hourglass_app::records::Stored;
+    use serde_json::json;
+    use uuid::Uuid;
+
     use super::*;
+
+    fn line(id: u128, justification: &str) -> Line {
+        let id = Uuid::from_u128(id);
+        let party = json!({"user": id, "person": id, "tenant": id, "object_id": id, "name": "Dana Reyes"});
+        let request = json!({
+            "id": id, "application": "contoso.example", "entitlement": id, "entitlement_name": "prod-admins",
+            "targets": [], "requester": party, "beneficiary": party, "duration": "1h", "starts_at": null,
+            "justification": justification, "ticket": null, "quorum": 1,
+            "policy": {"entitlement_version": 1, "template_version": 1, "hash": "0".repeat(64)},
+            "status": "pending", "approvals": [], "grant": null, "created_at": "2026-11-22T09:30:00Z",
+            "lapses_at": "2026-11-22T17:30:00Z", "closed_at": null,
+        });
+        Line {
+            request: Stored {
+                value: serde_json::from_value(request).unwrap(),
+                version: 1,
+            },
+            grant: None,
+        }
+    }
+
+    #[test]
+    fn both_files_of_a_part_end_where_the_next_begins() {
+        let part = Part {
+            lines: vec![
+                line(1, "one\nline, two\nlines"),
+                line(2, "two"),
+                line(3, &"three ".repeat(50)),
+            ],
+            next: Some("the next month".to_owned()),
+            looked_back_to: None,
+        };
+        let (all, next) = fitting(&part, MOST_BYTES);
+        assert_eq!((all.len(), next.as_deref()), (3, Some("the next month")));
+        let longest = |line: &Line| csv_line(line).len().max(json_line(line).len());
+        let two = row(COLUMNS).len() + part.lines.iter().take(2).map(longest).sum::<usize>();
+        let (some, next) = fitting(&part, two);
+        assert_eq!(some.len(), 2);
+        assert_eq!(next, Some(format!("2026-11-22T09:30:00Z#{}", Uuid::from_u128(2))));
+        let (first, _) = fitting(&part, 1);
+        assert_eq!(first.len(), 1, "no part is empty, or there would be no end");
+    }
 
     #[test]
     fn no_cell_is_a_formula() {
@@ -295,6 +335,6 @@ mod tests {
         assert_eq!(cell("say \"yes\""), "\"say \"\"yes\"\"\"");
         assert_eq!(cell("two\r\nlines"), "\"two\r\nlines\"");
         assert_eq!(row(["a", "", "c,d"]), "a,,\"c,d\"\r\n");
-        assert_eq!(row(COLUMNS).matches(',').count(), 24);
+        assert_eq!(row(COLUMNS).matches(',').count(), 25);
     }
 }

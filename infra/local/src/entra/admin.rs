@@ -249,7 +249,10 @@ struct Provisioning {
 async fn set_provisioning(State(entra): State<Entra>, body: Bytes) -> Result<StatusCode, Refusal> {
     let Provisioning { url, token } = from_json(&body)?;
     if entra.provisioner().is_some() {
-        return Err(Refusal::new(StatusCode::CONFLICT, "an application is provisioned already"));
+        return Err(Refusal::new(
+            StatusCode::CONFLICT,
+            "an application is provisioned already",
+        ));
     }
     let provisioner = Provisioner::new(entra.tenant().clone(), ScimTarget::new(&url, token, DOMAIN))
         .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;

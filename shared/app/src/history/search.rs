@@ -485,9 +485,11 @@ impl<'a> Walk<'a> {
             let keys: BTreeSet<Key> = page.items.into_iter().map(of_request).collect();
             let keys: Vec<Key> = keys.into_iter().collect();
             let read = read_many::<Request>(&*self.core.store, &keys).await?;
-            let placed = read.into_iter().flatten().map(|request| (place(&request.value), request));
-            let placed: BTreeMap<String, Stored<Request>> =
-                placed.filter(|(place, _)| *place < self.bound).collect();
+            let placed = read
+                .into_iter()
+                .flatten()
+                .map(|request| (place(&request.value), request));
+            let placed: BTreeMap<String, Stored<Request>> = placed.filter(|(place, _)| *place < self.bound).collect();
             // This list may hold more before its last; another that reached further back waits for it.
             if let (Some(_), Some(last)) = (&page.next, placed.keys().next()) {
                 known_back_to = known_back_to.max(last.clone());
