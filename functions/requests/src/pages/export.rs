@@ -306,7 +306,7 @@ mod tests {
         let two = row(COLUMNS).len() + part.lines.iter().take(2).map(longest).sum::<usize>();
         let (some, next) = fitting(&part, two);
         assert_eq!(some.len(), 2);
-        assert_eq!(next, Some(format!("2026-11-22T09:30:00Z#{}", Uuid::from_u128(2))));
+        assert_eq!(next, Some(format!("2026-11-22T09:30:00.000Z#{}", Uuid::from_u128(2))));
         let (first, _) = fitting(&part, 1);
         assert_eq!(first.len(), 1, "no part is empty, or there would be no end");
     }
