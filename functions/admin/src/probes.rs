@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use hourglass_app::admin::probes::{self, Question};
-use hourglass_app::records::Probe;
+use hourglass_app::records::{Probe, ProbeAnswer};
 use hourglass_domain::Refusal;
 use hourglass_domain::ids::ProbeId;
 use hourglass_web::Api;
@@ -52,7 +52,7 @@ impl From<&Probe> for ProbeView {
             id: probe.id.to_string(),
             asked_at: probe.asked_at.to_string(),
             ok: answer.map(|answer| answer.ok),
-            detail: answer.map(|answer| answer.detail.clone()),
+            detail: answer.map(ProbeAnswer::detail),
             answered_at: answer.map(|answer| answer.at.to_string()),
         }
     }

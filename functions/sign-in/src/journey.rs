@@ -290,8 +290,9 @@ fn failed(look: Look, error: &IdentityError, place: &str, purpose: Purpose) -> P
         IdentityError::Unavailable(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
         IdentityError::Refused(why) => (StatusCode::UNAUTHORIZED, why),
     };
-    tracing::warn!(why, "nobody was signed in");
-    let sentence = look.words().t1("signin-not", "why", *why);
+    tracing::warn!(why = why.code(), "nobody was signed in");
+    let w = look.words();
+    let sentence = w.t1("signin-not", "why", w.t(&format!("signin-why-{}", why.code())));
     page(look, status, &sentence, None, (place, purpose))
 }
 

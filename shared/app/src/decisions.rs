@@ -56,9 +56,8 @@ pub async fn file(core: &Core, who: &Who, request: RequestId, id: DecisionId) ->
     let key = keys::passkey(application, decision.approver.user, &credential);
     let record: Option<Stored<Sealed<KeyRecord>>> = read(&*core.store, &key).await?;
     let record = record.ok_or(Refusal::NotFound { what: "passkey" })?.unverified().value;
-    let form = Form::from_bytes(proof.form.as_bytes()).map_err(|error| Refusal::NotConfigured {
-        what: format!("What was signed cannot be read: {error}."),
-    })?;
+    let form = Form::from_bytes(proof.form.as_bytes())
+        .map_err(|error| Refusal::SignedUnreadable { why: error.to_string() })?;
     let registered = record.registered;
     Ok(DecisionFile::new(DecisionContent {
         file: FileKind::V1,

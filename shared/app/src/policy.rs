@@ -99,10 +99,8 @@ pub async fn template_sealed(core: &Core, application: &ApplicationId) -> Result
 }
 
 /// That the application has no template.
-pub(crate) fn no_template() -> Refusal {
-    Refusal::NotConfigured {
-        what: "The application has no approval template.".to_owned(),
-    }
+pub(crate) const fn no_template() -> Refusal {
+    Refusal::NoTemplate
 }
 
 /// What the directory says about each target of an entitlement.

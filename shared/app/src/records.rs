@@ -26,7 +26,7 @@ use hourglass_domain::person::{Link, LinkSettings};
 use hourglass_domain::request::{Request, RequestStatus};
 use hourglass_domain::seal::SealKey;
 use hourglass_domain::session::{Account, Session};
-use hourglass_domain::target::TargetFacts;
+use hourglass_domain::target::{Target, TargetFacts, TargetProblem};
 use hourglass_domain::two_person::AdminsSeen;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -986,15 +986,112 @@ pub enum ProbeQuestion {
     },
 }
 
+/// Something that a probe found. What it says in English is its `Display`; pages have a message for each
+/// [`Finding::code`]. A `why` is what the outside said, and stays as it is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "found", rename_all = "snake_case")]
+pub enum Finding {
+    /// The credentials do not work.
+    #[error("{why}")]
+    Failed {
+        /// What was said.
+        why: String,
+    },
+    /// The credentials work.
+    #[error("Microsoft Graph accepts the credentials.")]
+    Works {},
+    /// The directory may be asked about people.
+    #[error("Approvers and beneficiaries are confirmed with the directory before anybody is added.")]
+    PeopleConfirmed {},
+    /// It may not.
+    #[error(
+        "Approvers and beneficiaries cannot be confirmed with the directory, so that what was provisioned decides alone: {why}"
+    )]
+    PeopleNotConfirmed {
+        /// What was said.
+        why: String,
+    },
+    /// It did not say.
+    #[error("Whether approvers and beneficiaries can be confirmed is not known: {why}")]
+    PeopleUnknown {
+        /// What was said.
+        why: String,
+    },
+    /// A policy demands a second factor.
+    #[error("A Conditional Access policy stands behind the authentication context {context}.")]
+    ContextHolds {
+        /// The authentication context.
+        context: String,
+    },
+    /// None does.
+    #[error(
+        "No enabled Conditional Access policy demands a second factor of all users for the authentication context {context}: \
+         step-ups of v2 tokens do not count."
+    )]
+    ContextUnprotected {
+        /// The authentication context.
+        context: String,
+    },
+    /// Policies may not be read.
+    #[error(
+        "The connector may not read Conditional Access policies (Policy.Read.All), so that step-ups of v2 tokens with the \
+         authentication context {context} do not count."
+    )]
+    ContextNotPermitted {
+        /// The authentication context.
+        context: String,
+    },
+    /// It was not said.
+    #[error("What stands behind the authentication context is not known: {why}")]
+    ContextUnknown {
+        /// What was said.
+        why: String,
+    },
+    /// A target can be managed.
+    #[error("{target}: can be managed")]
+    TargetGood {
+        /// The target.
+        target: Target,
+    },
+    /// A target cannot.
+    #[error("{target}: {problem}")]
+    TargetBad {
+        /// The target.
+        target: Target,
+        /// Why.
+        problem: TargetProblem,
+    },
+    /// What a target is was not said.
+    #[error("{target}: {why}")]
+    TargetUnknown {
+        /// The target.
+        target: Target,
+        /// What was said.
+        why: String,
+    },
+}
+
 /// What provisioning found.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ProbeAnswer {
     /// Whether all went well.
     pub ok: bool,
-    /// What it found, for people.
-    pub detail: String,
+    /// What it found, in the order in which it is told.
+    pub findings: Vec<Finding>,
     /// When.
     pub at: Timestamp,
+}
+
+impl ProbeAnswer {
+    /// What was found, in English, a line for each finding.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        self.findings
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
 }
 
 /// How long a probe stays readable, in seconds.

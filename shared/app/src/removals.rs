@@ -27,9 +27,7 @@ pub async fn check(
 ) -> Result<Stored<AzureIntegration>> {
     check_none_overdue(store, application).await?;
     let stored = read::<AzureIntegration>(store, &keys::azure(application)).await?;
-    let integration = stored.ok_or_else(|| Refusal::NotConfigured {
-        what: "The application has no Azure integration, so nothing could be taken back.".to_owned(),
-    })?;
+    let integration = stored.ok_or(Refusal::NoIntegration)?;
     match integration.value.secret_expires_at {
         Some(ends_at) if until.plus_seconds(CREDENTIAL_MARGIN_SECONDS) > ends_at => {
             Err(Refusal::CredentialEnds { ends_at, until }.into())

@@ -201,8 +201,7 @@ impl Pause {
             return Ok(next);
         }
         if next.paused.len() >= MOST_PAUSED && press.scope != KillScope::All {
-            let what = format!("{MOST_PAUSED} scopes are paused already; press for everything, or release some first.");
-            return Err(Refusal::NotConfigured { what });
+            return Err(Refusal::TooManyPaused { limit: MOST_PAUSED });
         }
         next.paused.push(press);
         Ok(next)

@@ -455,11 +455,41 @@ pub enum Refusal {
         /// What is wrong with it.
         why: SealProblem,
     },
-    /// The configuration is not complete.
-    #[error("{what}")]
-    NotConfigured {
-        /// What is missing and where it is set.
-        what: String,
+    /// A form was sent with something that it does not ask for.
+    #[error("The form has no field `{name}`.")]
+    FormField {
+        /// What was sent.
+        name: String,
+    },
+    /// The application has no approval template.
+    #[error("The application has no approval template.")]
+    NoTemplate,
+    /// Nothing could be taken back.
+    #[error("The application has no Azure integration, so nothing could be taken back.")]
+    NoIntegration,
+    /// The entitlement has no canonical form to pin a request to.
+    #[error("The entitlement cannot be hashed: {why}.")]
+    PolicyUnreadable {
+        /// What is wrong with it, for operators.
+        why: String,
+    },
+    /// What a passkey signed is no form of ours.
+    #[error("What was signed cannot be read: {why}.")]
+    SignedUnreadable {
+        /// What is wrong with it, for operators.
+        why: String,
+    },
+    /// The application has as many SCIM secrets as may be.
+    #[error("{limit} SCIM secrets are valid already; delete one first.")]
+    TooManyScimSecrets {
+        /// How many may be.
+        limit: usize,
+    },
+    /// As many scopes are paused as may be.
+    #[error("{limit} scopes are paused already; press for everything, or release some first.")]
+    TooManyPaused {
+        /// How many may be.
+        limit: usize,
     },
 }
 
@@ -613,7 +643,13 @@ impl Refusal {
             | Self::ChangeSuperseded
             | Self::ChangeSignature { .. }
             | Self::SealBroken { .. }
-            | Self::NotConfigured { .. } => RefusalKind::Conflict,
+            | Self::FormField { .. }
+            | Self::NoTemplate
+            | Self::NoIntegration
+            | Self::PolicyUnreadable { .. }
+            | Self::SignedUnreadable { .. }
+            | Self::TooManyScimSecrets { .. }
+            | Self::TooManyPaused { .. } => RefusalKind::Conflict,
             Self::TooManyOpenRequests { .. } | Self::TooOften { .. } => RefusalKind::TooMany,
             Self::StepUpRequired { why } if why.sign_in_helps() => RefusalKind::StepUp,
             Self::StepUpRequired { .. } => RefusalKind::Forbidden,
@@ -696,7 +732,13 @@ impl Refusal {
             Self::ChangeSuperseded => "change-superseded",
             Self::ChangeSignature { .. } => "change-signature",
             Self::SealBroken { .. } => "seal-broken",
-            Self::NotConfigured { .. } => "not-configured",
+            Self::FormField { .. } => "form-field",
+            Self::NoTemplate => "no-template",
+            Self::NoIntegration => "no-integration",
+            Self::PolicyUnreadable { .. } => "policy-unreadable",
+            Self::SignedUnreadable { .. } => "signed-unreadable",
+            Self::TooManyScimSecrets { .. } => "too-many-scim-secrets",
+            Self::TooManyPaused { .. } => "too-many-paused",
         }
     }
 

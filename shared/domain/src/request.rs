@@ -309,9 +309,7 @@ pub fn ask(id: RequestId, ask: Ask, facts: &AskFacts<'_>, now: Timestamp) -> Res
     }
     let policy = entitlement
         .policy(entitlement_version, template, template_version)
-        .map_err(|error| Refusal::NotConfigured {
-            what: format!("The entitlement cannot be hashed: {error}."),
-        })?;
+        .map_err(|error| Refusal::PolicyUnreadable { why: error.to_string() })?;
     Ok(Request {
         id,
         application: entitlement.application.clone(),

@@ -94,6 +94,18 @@ pub enum SealProblem {
     Broken,
 }
 
+impl SealProblem {
+    /// Its stable code, in snake case.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Elsewhere => "elsewhere",
+            Self::Broken => "broken",
+        }
+    }
+}
+
 /// The bytes over which an item's seal is taken: the canonical form (RFC 8785) of the array of [`SEAL_TAG`], its kind,
 /// its key in the table (partition, sort) and its value. One part can therefore not run over into the next.
 ///

@@ -154,6 +154,22 @@ pub enum TargetProblem {
     RoleAssignable,
 }
 
+impl TargetProblem {
+    /// Its stable code, in snake case.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Dynamic => "dynamic",
+            Self::OnPremisesSynced => "on_premises_synced",
+            Self::MailEnabled => "mail_enabled",
+            Self::NotSecurity => "not_security",
+            Self::ManagementRestricted => "management_restricted",
+            Self::RoleAssignable => "role_assignable",
+        }
+    }
+}
+
 /// What the directory says about a target's group, and when it said so. Written by the workers only.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TargetFacts {

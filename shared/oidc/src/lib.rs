@@ -17,7 +17,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hourglass_app::ports::identity::{ClientSecret, Identity, IdentityError, IdentityProvider, Journey, Return};
+use hourglass_app::ports::identity::{
+    ClientSecret, Identity, IdentityError, IdentityProblem, IdentityProvider, Journey, Return,
+};
 use hourglass_app::ports::{Clock, Ids};
 use hourglass_app::sign_in::Purpose;
 use hourglass_domain::Timestamp;
@@ -131,7 +133,7 @@ impl EntraSignIn {
     /// others wait.
     async fn metadata(&self, tenant: TenantId, oldest: i64) -> Result<Known, IdentityError> {
         if !self.rules.tenants.contains(&tenant) {
-            return Err(IdentityError::Refused("people of this tenant cannot sign in here"));
+            return Err(IdentityError::Refused(IdentityProblem::TenantNotHere));
         }
         let mut all = self.known.lock().await;
         let known = all.get(&tenant).cloned();
@@ -214,14 +216,9 @@ impl EntraSignIn {
                     if *code == CoreErrorResponseType::InvalidClient && !again {
                         again = true;
                     } else if *code == CoreErrorResponseType::InvalidClient {
-                        return Err(IdentityError::Unavailable(
-                            "the identity provider does not accept the secret of the sign-in registration; an \
-                             administrator has to replace it",
-                        ));
+                        return Err(IdentityError::Unavailable(IdentityProblem::SecretRefused));
                     } else {
-                        return Err(IdentityError::Refused(
-                            "the identity provider does not know this sign-in (any more)",
-                        ));
+                        return Err(IdentityError::Refused(IdentityProblem::UnknownSignIn));
                     }
                 }
                 Err(RequestTokenError::Request(error)) => {
@@ -230,16 +227,14 @@ impl EntraSignIn {
                 }
                 Err(_) => {
                     tracing::warn!("the answer of the token endpoint cannot be read");
-                    return Err(IdentityError::Refused(
-                        "the answer of the identity provider cannot be read",
-                    ));
+                    return Err(IdentityError::Refused(IdentityProblem::AnswerUnreadable));
                 }
             }
         }
     }
 }
 
-const UNREACHABLE: IdentityError = IdentityError::Unavailable("the identity provider does not answer");
+const UNREACHABLE: IdentityError = IdentityError::Unavailable(IdentityProblem::NoAnswer);
 
 #[async_trait]
 impl IdentityProvider for EntraSignIn {
@@ -287,12 +282,12 @@ impl IdentityProvider for EntraSignIn {
     async fn finish(&self, back: Return) -> Result<Identity, IdentityError> {
         let ours = self.rules.issuer(back.tenant);
         if back.issuer.as_ref().is_some_and(|issuer| *issuer != ours) {
-            return Err(IdentityError::Refused("the answer is another identity provider's"));
+            return Err(IdentityError::Refused(IdentityProblem::OtherProvider));
         }
         let mut client = self.client(&self.metadata(back.tenant, REFRESH_SECONDS).await?)?;
         let answer = self.redeem(&client, &back).await?;
         let Some(id_token) = answer.id_token() else {
-            return Err(IdentityError::Refused("the identity provider sent no ID token"));
+            return Err(IdentityError::Refused(IdentityProblem::NoIdToken));
         };
         if token::names_unknown_key(id_token, &client) {
             // The first token after a roll-over of keys; a code is spent for each look.

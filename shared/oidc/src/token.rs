@@ -1,7 +1,7 @@
 //! What an ID token has to say.
 
 use chrono::{DateTime, Utc};
-use hourglass_app::ports::identity::{Identity, IdentityError};
+use hourglass_app::ports::identity::{Identity, IdentityError, IdentityProblem};
 use hourglass_domain::Timestamp;
 use hourglass_domain::ids::{ObjectId, TenantId};
 use hourglass_domain::roles::Role;
@@ -92,29 +92,26 @@ pub(crate) fn judge(
         .set_time_fn(move || judged_at);
     let claims = id_token.claims(&verifier, nonce).map_err(|error| {
         let why = refusal(&error);
-        tracing::warn!(why, "an ID token was refused");
+        tracing::warn!(why = why.code(), "an ID token was refused");
         IdentityError::Refused(why)
     })?;
     let entra = claims.additional_claims();
     let refused = |why| Err(IdentityError::Refused(why));
     if entra.ver.as_deref() != Some("2.0") {
-        return refused("the ID token is of an unknown version");
+        return refused(IdentityProblem::TokenVersion);
     }
     // Issuer, audience and tenant cannot contradict each other: the issuer was made from this tenant.
     if entra.tid.as_deref().and_then(|tid| tid.parse().ok()) != Some(tenant) {
-        return refused("the ID token is of another tenant");
+        return refused(IdentityProblem::TokenTenant);
     }
     if entra.nbf.is_some_and(|from| now.seconds() + LEEWAY_SECONDS < from) {
-        return refused("the ID token is not valid yet");
+        return refused(IdentityProblem::TokenEarly);
     }
     let Some(object_id) = entra.oid.as_deref().and_then(|oid| oid.parse::<ObjectId>().ok()) else {
-        return refused("the ID token does not name a person");
+        return refused(IdentityProblem::TokenNobody);
     };
     let Some(signed_in_at) = claims.auth_time() else {
-        return refused(
-            "the ID token does not say when you signed in; an administrator has to add the optional claim auth_time to \
-             the ID tokens of the sign-in registration",
-        );
+        return refused(IdentityProblem::TokenNoTime);
     };
     Ok(Identity {
         tenant,
@@ -138,13 +135,13 @@ pub(crate) fn judge(
 }
 
 /// The rule that was broken, in words of ours: the crate's errors quote the token.
-fn refusal(error: &ClaimsVerificationError) -> &'static str {
+const fn refusal(error: &ClaimsVerificationError) -> IdentityProblem {
     match error {
-        ClaimsVerificationError::Expired(_) => "the ID token has expired",
-        ClaimsVerificationError::InvalidAudience(_) => "the ID token is for another application",
-        ClaimsVerificationError::InvalidIssuer(_) => "the ID token is from another issuer",
-        ClaimsVerificationError::InvalidNonce(_) => "the ID token belongs to another sign-in",
-        ClaimsVerificationError::SignatureVerification(_) => "the signature of the ID token is not good",
-        _ => "the ID token cannot be read",
+        ClaimsVerificationError::Expired(_) => IdentityProblem::TokenExpired,
+        ClaimsVerificationError::InvalidAudience(_) => IdentityProblem::TokenAudience,
+        ClaimsVerificationError::InvalidIssuer(_) => IdentityProblem::TokenIssuer,
+        ClaimsVerificationError::InvalidNonce(_) => IdentityProblem::TokenNonce,
+        ClaimsVerificationError::SignatureVerification(_) => IdentityProblem::TokenSignature,
+        _ => IdentityProblem::TokenUnreadable,
     }
 }

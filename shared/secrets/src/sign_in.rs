@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::Client;
 use hourglass_app::ports::Clock;
-use hourglass_app::ports::identity::{ClientSecret, IdentityError};
+use hourglass_app::ports::identity::{ClientSecret, IdentityError, IdentityProblem};
 use hourglass_domain::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -77,7 +77,7 @@ impl ClientSecret for SignInSecret {
             }
             Err(Failure::Unavailable(why)) => {
                 tracing::warn!(why, "the secret store does not answer");
-                within(STALE_SECONDS).ok_or(IdentityError::Unavailable("the secret store does not answer"))
+                within(STALE_SECONDS).ok_or(IdentityError::Unavailable(IdentityProblem::SecretStore))
             }
             Err(failure) => {
                 tracing::error!(
@@ -86,9 +86,7 @@ impl ClientSecret for SignInSecret {
                     "the sign-in registration's secret cannot be read"
                 );
                 *known = None;
-                Err(IdentityError::Unavailable(
-                    "the secret of the sign-in registration has not been stored; an administrator has to",
-                ))
+                Err(IdentityError::Unavailable(IdentityProblem::SecretMissing))
             }
         }
     }

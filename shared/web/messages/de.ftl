@@ -80,6 +80,59 @@ error-unavailable = Hourglass kann das gerade nicht. Versuchen Sie es in einigen
 error-internal = In Hourglass ist etwas schiefgegangen.
 error-sign-in-recent = Sie haben sich vor mehr als 15 Minuten angemeldet, und das ist hierfür zu lange her. Melden Sie sich erneut an und wiederholen Sie es.
 error-signed-out = Sie sind nicht mehr angemeldet. Melden Sie sich erneut an und wiederholen Sie, was Sie getan haben.
+error-malformed = Was gesendet wurde, ist nicht zu lesen.
+error-content-type = Was gesendet wurde, ist von einer Art, die hier nicht gelesen wird.
+error-invalid = Das steht nicht zur Wahl.
+
+## Wie ein Formular seine Felder nennt, wo ein Fehler nicht daneben steht. Die der Konfiguration sind changes-field-….
+
+field-duration = Dauer
+field-justification = Begründung
+field-ticket = Ticket
+field-starts-at = Beginn
+field-beneficiary = Für wen
+field-reason = Grund
+field-comment = Kommentar
+field-evidence = Nachweis
+field-delegate = Vertretung
+field-until = Bis
+field-from = Von
+field-to = Bis
+field-state = Stand
+field-decision = Entscheidung
+field-entitlement = Berechtigung
+field-groups = Gruppen
+field-group = Gruppe
+field-account = Konto
+field-users = Konten
+field-one = Ein Konto
+field-other = Das andere Konto
+field-q = Suche
+field-id = ID
+field-tenant = Mandant
+field-tenant-id = Mandant
+field-client-secret = Geheimnis
+field-cloud = Cloud
+field-scope = Bereich
+field-confirmation = Bestätigung
+field-confirm = Bestätigung
+field-ticket-prefix = Anfang eines Tickets
+field-cursor = Stelle in der Liste
+field-voids = Zahl der Passkeys
+field-version = Version
+
+## Warum ein Ziel nicht vergeben werden kann und warum ein Siegel nicht hält.
+
+target-problem-missing = die Gruppe gibt es im Verzeichnis nicht
+target-problem-dynamic = ihre Mitglieder bestimmt eine Regel, einzelne lassen sich nicht hinzufügen
+target-problem-on-premises-synced = sie kommt aus einem lokalen Verzeichnis und lässt sich nur dort ändern
+target-problem-mail-enabled = sie ist E-Mail-aktiviert, und solche Gruppen lassen sich nicht über Microsoft Graph verwalten
+target-problem-not-security = sie ist keine Sicherheitsgruppe
+target-problem-management-restricted = sie liegt in einer Verwaltungseinheit mit eingeschränkter Verwaltung
+target-problem-role-assignable = sie kann Verzeichnisrollen tragen, deshalb muss die Berechtigung als kritisch markiert sein
+seal-problem-missing = es trägt kein Siegel
+seal-problem-elsewhere = es liegt, wo es nicht hingehört
+seal-problem-broken = sein Siegel hält nicht
 
 ## Ein Satz für jeden Code einer Ablehnung, mit den Angaben, die hourglass_domain::refusal::Refusal::parameters nennt. Auf
 ## Englisch steht er im Code selbst.
@@ -269,7 +322,13 @@ problem-seal-broken =
         [elsewhere] Was als { $what } gespeichert ist, liegt, wo es nicht hingehört: Es könnte an Hourglass vorbei geändert worden sein, und es wird nichts damit gewährt.
        *[other] Was als { $what } gespeichert ist, trägt kein gültiges Siegel von Hourglass: Es könnte an Hourglass vorbei geändert worden sein, und es wird nichts damit gewährt.
     }
-problem-not-configured = { $what }
+problem-form-field = Das Formular hat kein Feld `{ $name }`.
+problem-no-template = Die Anwendung hat keine Vorlage für Genehmigungen.
+problem-no-integration = Die Anwendung hat keine Azure-Anbindung; es ließe sich also nichts wieder entziehen.
+problem-policy-unreadable = Von der Berechtigung lässt sich keine Prüfsumme bilden: { $why }.
+problem-signed-unreadable = Was unterschrieben wurde, ist nicht zu lesen: { $why }.
+problem-too-many-scim-secrets = Es gelten schon { $limit } SCIM-Geheimnisse; löschen Sie zuerst eines.
+problem-too-many-paused = Es sind schon { $limit } Bereiche angehalten; drücken Sie für alles, oder geben Sie erst einige frei.
 
 ## Eine Regel, gegen die der Wert eines Feldes verstößt: ein Satzteil, der nach dem Feld weitergeht, für jeden Code von
 ## hourglass_domain::refusal::Rule. Auf Englisch steht er im Code selbst.
@@ -362,7 +421,7 @@ rule-sign-in-tenant = muss einer der Mandanten sein, die sich hier anmelden dür
 rule-own-tenant = muss Ihr eigener Mandant sein
 rule-application-tenant = muss der Mandant der Anwendung sein
 rule-client-secret = muss aus 1 bis { $most } druckbaren ASCII-Zeichen ohne Leerzeichen bestehen
-rule-group-not-provisioned = entra:{ $group } ist keine Gruppe, die über SCIM bereitgestellt wurde
+rule-group-not-provisioned = { $target } ist keine Gruppe, die über SCIM bereitgestellt wurde
 rule-group-without-object-id = { $group } hat noch keine Objekt-ID von Entra: `externalId` wurde nicht bereitgestellt
 rule-no-user-here = { $user } ist kein Konto dieser Anwendung
 rule-no-group-here = { $group } ist keine Gruppe dieser Anwendung
@@ -1278,6 +1337,15 @@ ops-probe-waits = Die Arbeiter probieren es. Gefragt:
 ops-probe-look = Noch einmal nachsehen
 ops-probe-good = Es funktioniert
 ops-probe-bad = Es funktioniert nicht
+ops-found-works = Microsoft Graph nimmt die Anmeldedaten an.
+ops-found-people = Genehmigende und Begünstigte werden beim Verzeichnis bestätigt, bevor jemand hinzugefügt wird.
+ops-found-people-not = Genehmigende und Begünstigte lassen sich nicht beim Verzeichnis bestätigen; es entscheidet allein, was bereitgestellt wurde: { $why }
+ops-found-people-unknown = Ob sich Genehmigende und Begünstigte bestätigen lassen, ist nicht bekannt: { $why }
+ops-found-context = Hinter dem Authentifizierungskontext { $context } steht eine Richtlinie für bedingten Zugriff.
+ops-found-context-unprotected = Keine eingeschaltete Richtlinie für bedingten Zugriff verlangt für den Authentifizierungskontext { $context } von allen einen zweiten Faktor: Step-ups von v2-Tokens zählen nicht.
+ops-found-context-not-permitted = Der Konnektor darf Richtlinien für bedingten Zugriff nicht lesen (Policy.Read.All); Step-ups von v2-Tokens mit dem Authentifizierungskontext { $context } zählen deshalb nicht.
+ops-found-context-unknown = Was hinter dem Authentifizierungskontext steht, ist nicht bekannt: { $why }
+ops-found-target = lässt sich verwalten
 admin-done-azure = Der Konnektor ist gespeichert. Testen Sie die Verbindung, um zu sehen, ob er funktioniert.
 
 # Der Authentifizierungskontext
@@ -1612,6 +1680,26 @@ signin-out-microsoft = Auch bei Microsoft abmelden
 signin-tenants-title = Anmelden
 signin-tenants-text = Mehrere Organisationen verwenden dieses Hourglass. Welche ist Ihre?
 signin-not = Sie wurden nicht angemeldet: { $why }.
+signin-why-tenant-not-here = Personen dieses Mandanten können sich hier nicht anmelden
+signin-why-no-answer = der Identitätsanbieter antwortet nicht
+signin-why-secret-refused = der Identitätsanbieter nimmt das Geheimnis der Anmelde-Registrierung nicht an; ein Administrator muss es ersetzen
+signin-why-unknown-sign-in = der Identitätsanbieter kennt diese Anmeldung nicht (mehr)
+signin-why-answer-unreadable = die Antwort des Identitätsanbieters ist nicht zu lesen
+signin-why-other-provider = die Antwort ist die eines anderen Identitätsanbieters
+signin-why-no-id-token = der Identitätsanbieter hat kein ID-Token gesendet
+signin-why-token-version = das ID-Token hat eine unbekannte Version
+signin-why-token-tenant = das ID-Token gehört zu einem anderen Mandanten
+signin-why-token-early = das ID-Token gilt noch nicht
+signin-why-token-nobody = das ID-Token nennt keine Person
+signin-why-token-no-time = das ID-Token sagt nicht, wann Sie sich angemeldet haben; ein Administrator muss den optionalen Anspruch auth_time zu den ID-Tokens der Anmelde-Registrierung hinzufügen
+signin-why-token-expired = das ID-Token ist abgelaufen
+signin-why-token-audience = das ID-Token ist für eine andere Anwendung
+signin-why-token-issuer = das ID-Token kommt von einem anderen Aussteller
+signin-why-token-nonce = das ID-Token gehört zu einer anderen Anmeldung
+signin-why-token-signature = die Signatur des ID-Tokens ist nicht gültig
+signin-why-token-unreadable = das ID-Token ist nicht zu lesen
+signin-why-secret-store = der Geheimnisspeicher antwortet nicht
+signin-why-secret-missing = das Geheimnis der Anmelde-Registrierung ist nicht gespeichert; ein Administrator muss das tun
 signin-off = Ihr Konto ist in Hourglass abgeschaltet: Es wurde in Entra deaktiviert.
 signin-cancelled = Die Anmeldung wurde abgebrochen, oder Microsoft lässt Sie Hourglass nicht verwenden.
 signin-needs-you = Microsoft braucht etwas von Ihnen, bevor es Sie anmeldet: Melden Sie sich erneut an.

@@ -81,6 +81,59 @@ error-unavailable = Hourglass cannot do this right now. Try again in a few secon
 error-internal = Something went wrong inside Hourglass.
 error-sign-in-recent = You signed in more than 15 minutes ago, which is too long for this. Sign in again and repeat it.
 error-signed-out = You are not signed in any more. Sign in again and repeat what you did.
+error-malformed = What was sent cannot be read.
+error-content-type = What was sent is of a kind that is not read here.
+error-invalid = That is not among what can be chosen.
+
+## What a form calls its fields, where what is wrong does not stand beside them. Those of a configuration are changes-field-….
+
+field-duration = Duration
+field-justification = Justification
+field-ticket = Ticket
+field-starts-at = Start
+field-beneficiary = For whom
+field-reason = Reason
+field-comment = Comment
+field-evidence = Evidence
+field-delegate = Delegate
+field-until = Until
+field-from = From
+field-to = To
+field-state = State
+field-decision = Decision
+field-entitlement = Entitlement
+field-groups = Groups
+field-group = Group
+field-account = Account
+field-users = Accounts
+field-one = One account
+field-other = The other account
+field-q = Search
+field-id = Id
+field-tenant = Tenant
+field-tenant-id = Tenant
+field-client-secret = Secret
+field-cloud = Cloud
+field-scope = Scope
+field-confirmation = Confirmation
+field-confirm = Confirmation
+field-ticket-prefix = Beginning of a ticket
+field-cursor = Place in the list
+field-voids = Number of keys
+field-version = Version
+
+## Why a target cannot be granted, and why a seal does not hold.
+
+target-problem-missing = the group does not exist in the directory
+target-problem-dynamic = its membership is dynamic, so members cannot be added one by one
+target-problem-on-premises-synced = it is synced from an on-premises directory and can only be changed there
+target-problem-mail-enabled = it is mail-enabled, and such groups cannot be managed through Microsoft Graph
+target-problem-not-security = it is not a security group
+target-problem-management-restricted = it lies in a restricted management administrative unit
+target-problem-role-assignable = it can hold directory roles, so the entitlement has to be marked critical
+seal-problem-missing = it has no seal
+seal-problem-elsewhere = it lies where it does not belong
+seal-problem-broken = its seal does not hold
 
 ## States of requests, grants and targets, and what happened, each with an icon beside it.
 
@@ -987,6 +1040,15 @@ ops-probe-waits = The workers are trying it. Asked:
 ops-probe-look = Look again
 ops-probe-good = It works
 ops-probe-bad = It does not work
+ops-found-works = Microsoft Graph accepts the credentials.
+ops-found-people = Approvers and beneficiaries are confirmed with the directory before anybody is added.
+ops-found-people-not = Approvers and beneficiaries cannot be confirmed with the directory, so that what was provisioned decides alone: { $why }
+ops-found-people-unknown = Whether approvers and beneficiaries can be confirmed is not known: { $why }
+ops-found-context = A Conditional Access policy stands behind the authentication context { $context }.
+ops-found-context-unprotected = No enabled Conditional Access policy demands a second factor of all users for the authentication context { $context }: step-ups of v2 tokens do not count.
+ops-found-context-not-permitted = The connector may not read Conditional Access policies (Policy.Read.All), so that step-ups of v2 tokens with the authentication context { $context } do not count.
+ops-found-context-unknown = What stands behind the authentication context is not known: { $why }
+ops-found-target = can be managed
 admin-done-azure = The connector is saved. Test the connection to see whether it works.
 
 # The authentication context
@@ -1321,6 +1383,26 @@ signin-out-microsoft = Sign out of Microsoft as well
 signin-tenants-title = Sign in
 signin-tenants-text = People of several organisations use this Hourglass. Which one is yours?
 signin-not = You were not signed in: { $why }.
+signin-why-tenant-not-here = people of this tenant cannot sign in here
+signin-why-no-answer = the identity provider does not answer
+signin-why-secret-refused = the identity provider does not accept the secret of the sign-in registration; an administrator has to replace it
+signin-why-unknown-sign-in = the identity provider does not know this sign-in (any more)
+signin-why-answer-unreadable = the answer of the identity provider cannot be read
+signin-why-other-provider = the answer is another identity provider's
+signin-why-no-id-token = the identity provider sent no ID token
+signin-why-token-version = the ID token is of an unknown version
+signin-why-token-tenant = the ID token is of another tenant
+signin-why-token-early = the ID token is not valid yet
+signin-why-token-nobody = the ID token does not name a person
+signin-why-token-no-time = the ID token does not say when you signed in; an administrator has to add the optional claim auth_time to the ID tokens of the sign-in registration
+signin-why-token-expired = the ID token has expired
+signin-why-token-audience = the ID token is for another application
+signin-why-token-issuer = the ID token is from another issuer
+signin-why-token-nonce = the ID token belongs to another sign-in
+signin-why-token-signature = the signature of the ID token is not good
+signin-why-token-unreadable = the ID token cannot be read
+signin-why-secret-store = the secret store does not answer
+signin-why-secret-missing = the secret of the sign-in registration has not been stored; an administrator has to
 signin-off = Your account is switched off in Hourglass: it was deactivated in Entra.
 signin-cancelled = The sign-in was cancelled, or Microsoft does not let you use Hourglass.
 signin-needs-you = Microsoft needs you to do something before it signs you in: sign in again.

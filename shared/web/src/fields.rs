@@ -51,17 +51,24 @@ impl Fields {
     pub fn done(self) -> Result<(), Refusal> {
         match self.0.into_iter().next() {
             None => Ok(()),
-            Some((name, _)) => Err(Refusal::NotConfigured {
-                what: format!("The form has no field `{name}`."),
-            }),
+            Some((name, _)) => Err(Refusal::FormField { name }),
         }
     }
+}
+
+/// What is wrong with a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Said {
+    /// Where the field stands beside it.
+    beside: String,
+    /// Where it does not.
+    alone: String,
 }
 
 /// What is wrong with a form: a sentence for each field at fault, and those about the whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wrong {
-    fields: BTreeMap<String, String>,
+    fields: BTreeMap<String, Said>,
     whole: Vec<String>,
 }
 
@@ -76,12 +83,13 @@ impl Wrong {
 
     /// Adds what a refusal says.
     pub fn add(&mut self, words: Words, refusal: &Refusal) {
-        let sentence = words.refusal(refusal);
+        let alone = words.refusal(refusal);
         match refusal.field() {
             Some(field) => {
-                self.fields.entry(field.to_owned()).or_insert(sentence);
+                let beside = words.beside(refusal);
+                self.fields.entry(field.to_owned()).or_insert(Said { beside, alone });
             }
-            None => self.whole.push(sentence),
+            None => self.whole.push(alone),
         }
     }
 
@@ -92,7 +100,11 @@ impl Wrong {
 
     /// Adds a sentence about a field; the first about it stays.
     pub fn say_at(&mut self, field: &str, sentence: String) {
-        self.fields.entry(field.to_owned()).or_insert(sentence);
+        let said = Said {
+            beside: sentence.clone(),
+            alone: sentence,
+        };
+        self.fields.entry(field.to_owned()).or_insert(said);
     }
 
     /// Takes the value, or keeps why there is none.
@@ -106,10 +118,10 @@ impl Wrong {
         self.fields.is_empty() && self.whole.is_empty()
     }
 
-    /// What is wrong with a field.
+    /// What is wrong with a field, to stand beside it.
     #[must_use]
     pub fn at(&self, field: &str) -> Option<&str> {
-        self.fields.get(field).map(String::as_str)
+        self.fields.get(field).map(|said| said.beside.as_str())
     }
 
     /// Everything, for the summary above the form: the field to go to, where there is one, and the sentence.
@@ -117,7 +129,7 @@ impl Wrong {
         let fields = self
             .fields
             .iter()
-            .map(|(field, why)| (Some(field.as_str()), why.as_str()));
+            .map(|(field, said)| (Some(field.as_str()), said.alone.as_str()));
         self.whole.iter().map(|why| (None, why.as_str())).chain(fields)
     }
 
@@ -172,9 +184,14 @@ mod tests {
         );
         assert_eq!(kept, None);
         wrong.add(words, &Refusal::Changed);
-        assert!(wrong.at("quorum").unwrap().contains("1 to 5"));
+        assert_eq!(wrong.at("quorum"), Some("Must be from 1 to 5"));
         assert_eq!(wrong.at("name"), None);
         let all: Vec<_> = wrong.all().map(|(field, _)| field).collect();
         assert_eq!(all, [None, Some("quorum")]);
+        assert!(
+            wrong
+                .all()
+                .any(|(_, why)| why == "How many approve: must be from 1 to 5")
+        );
     }
 }

@@ -415,12 +415,12 @@ mod tests {
 
     #[tokio::test]
     async fn an_error_is_a_page_for_a_person_and_a_problem_for_a_script() {
-        let problem = || Problem::bad_request("malformed", Some("<b>".to_owned()), "It is <i>wrong</i>.");
+        let problem = || Problem::bad_request("strange", Some("<b>".to_owned()), "It is <i>wrong</i>.");
         let page = PageError::new(problem(), true).way("error-way-sign-in", "/auth/sign-in".to_owned());
         let page = page.into_response();
         assert_eq!(page.status(), StatusCode::BAD_REQUEST);
         let page = text(page).await;
-        assert!(!page.contains("<i>wrong") && page.contains("malformed"), "{page}");
+        assert!(!page.contains("<i>wrong") && page.contains("strange"), "{page}");
         assert!(page.contains("href=\"/auth/sign-in\""), "{page}");
         let json = PageError::new(problem(), false).into_response();
         assert_eq!(json.headers()[header::CONTENT_TYPE], "application/problem+json");

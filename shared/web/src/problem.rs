@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use hourglass_app::AppError;
 use hourglass_app::ports::store::StoreError;
 use hourglass_domain::Refusal;
-use hourglass_domain::refusal::RefusalKind;
+use hourglass_domain::refusal::{RefusalKind, Rule};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -197,11 +197,14 @@ impl Problem {
                 }
                 Self::refused(refusal, step_up, tenant)
             }
-            AppError::Store(StoreError::Cursor) => Self::bad_request(
-                "invalid-field",
-                Some("cursor".to_owned()),
-                "cursor is not one that a list gave.",
-            ),
+            AppError::Store(StoreError::Cursor) => Self {
+                refusal: Some(Box::new(Refusal::invalid("cursor", Rule::Cursor))),
+                ..Self::bad_request(
+                    "invalid-field",
+                    Some("cursor".to_owned()),
+                    "cursor is not one that a list gave.",
+                )
+            },
             AppError::Store(_)
             | AppError::Secret(_)
             | AppError::Connector(_)
@@ -235,7 +238,7 @@ impl IntoResponse for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hourglass_domain::refusal::{Rule, Shape, StepUpProblem};
+    use hourglass_domain::refusal::{Shape, StepUpProblem};
 
     fn step_up() -> StepUp {
         StepUp {

@@ -16,6 +16,8 @@ use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use hourglass_domain::duration::AccessDuration;
 use hourglass_domain::refusal::{Parameter, Rule};
+use hourglass_domain::seal::SealProblem;
+use hourglass_domain::target::TargetProblem;
 use hourglass_domain::{Refusal, Timestamp};
 use http::{HeaderMap, header};
 use unic_langid::LanguageIdentifier;
@@ -322,16 +324,54 @@ impl Words {
         self.message(name, Some(&arguments))
     }
 
-    /// The sentence of a refusal. In English it is the domain's own.
+    /// The sentence of a refusal, with the label of its field. In English it is the domain's own.
     #[must_use]
     pub fn refusal(self, refusal: &Refusal) -> String {
         if self.language == Language::English {
-            return refusal.to_string();
+            let sentence = refusal.to_string();
+            let field = refusal.field().unwrap_or_default();
+            return match sentence.strip_prefix(field).and_then(|rest| rest.strip_prefix(": ")) {
+                Some(clause) => format!("{}: {clause}", self.field(field)),
+                None => sentence,
+            };
         }
         let arguments = self.arguments(refusal.parameters());
         let name = format!("problem-{}", refusal.code());
         self.message(&name, Some(&arguments))
             .unwrap_or_else(|| refusal.to_string())
+    }
+
+    /// The sentence of a refusal where its field stands beside it, so that it is not said again.
+    #[must_use]
+    pub fn beside(self, refusal: &Refusal) -> String {
+        let sentence = self.refusal(refusal);
+        let label = refusal.field().map(|field| format!("{}: ", self.field(field)));
+        match label.and_then(|label| sentence.strip_prefix(&label)) {
+            // What somebody typed stays as they typed it.
+            Some(clause) if begins_with_typed(clause, refusal.parameters()) => clause.to_owned(),
+            Some(clause) => capitalised(clause),
+            None => sentence,
+        }
+    }
+
+    /// What pages call a field; its technical name where they have no word for it.
+    fn field(self, field: &str) -> String {
+        let name = field.replace(['.', '_'], "-");
+        self.maybe(&format!("field-{name}"))
+            .or_else(|| self.maybe(&format!("changes-field-{name}")))
+            .unwrap_or_else(|| field.to_owned())
+    }
+
+    /// Why a target cannot be granted.
+    #[must_use]
+    pub fn target_problem(self, problem: &TargetProblem) -> String {
+        self.t(&format!("target-problem-{}", problem.code().replace('_', "-")))
+    }
+
+    /// Why the seal of something that is stored does not hold.
+    #[must_use]
+    pub fn seal_problem(self, problem: SealProblem) -> String {
+        self.t(&format!("seal-problem-{}", problem.code()))
     }
 
     /// The clause of a rule, which goes on from its field. In English it is the domain's own.
@@ -355,6 +395,7 @@ impl Words {
                 let all: Vec<String> = all.into_iter().map(|duration| self.duration(duration)).collect();
                 FluentValue::from(all.join(", "))
             }
+            Parameter::Field(field) => FluentValue::from(self.field(field)),
             Parameter::Clause(rule) => FluentValue::from(self.rule(&rule)),
         };
         parameters
@@ -507,6 +548,21 @@ const OF_SCRIPTS: [&str; 15] = [
     "script-no-passkeys",
     "script-waiting",
 ];
+
+/// Whether a clause begins with something that was filled in as it is.
+fn begins_with_typed(clause: &str, parameters: Vec<(&'static str, Parameter)>) -> bool {
+    parameters.into_iter().any(|(_, parameter)| match parameter {
+        Parameter::Text(text) => clause.starts_with(&text),
+        Parameter::Clause(rule) => begins_with_typed(clause, rule.parameters()),
+        _ => false,
+    })
+}
+
+fn capitalised(clause: &str) -> String {
+    let mut rest = clause.chars();
+    rest.next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
+}
 
 /// A code as the name of a variant in a message: nouns of more than one word get dashes.
 fn variant(code: &'static str) -> Cow<'static, str> {

@@ -253,7 +253,7 @@ async fn show(
                 id: looked.stored.value.id.to_string(),
                 approvers: approvers::count(core, &console.who, looked.stored.value.id).await?,
                 facts: policy::facts(&*core.store, &looked.stored.value).await?,
-                broken: looked.problem.map(|problem| problem.to_string()),
+                broken: looked.problem.map(|problem| w.seal_problem(problem)),
             })
         }
         None => None,

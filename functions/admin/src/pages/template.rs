@@ -209,7 +209,7 @@ async fn page(
         texts: texts.collect(),
         form,
         wrong,
-        broken: looked.problem.map(|problem| problem.to_string()),
+        broken: looked.problem.map(|problem| w.seal_problem(problem)),
         key: TEMPLATE_KEY,
     };
     Ok(console.page(&w.t("admin-template-title"), &content))

@@ -147,8 +147,9 @@ fn check_room(application: &Application) -> Result<(), Refusal> {
     if application.scim_tokens.len() < MOST_SCIM_TOKENS {
         return Ok(());
     }
-    let what = format!("{MOST_SCIM_TOKENS} SCIM secrets are valid already; delete one first.");
-    Err(Refusal::NotConfigured { what })
+    Err(Refusal::TooManyScimSecrets {
+        limit: MOST_SCIM_TOKENS,
+    })
 }
 
 /// Makes a further SCIM secret, so that the old one can be replaced without a gap.

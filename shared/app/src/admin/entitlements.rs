@@ -387,7 +387,7 @@ async fn build(
             .is_none()
         {
             let rule = Rule::GroupNotProvisioned {
-                group: group.to_string(),
+                target: format!("entra:{group}"),
             };
             return Err(Refusal::invalid("targets", rule).into());
         }

@@ -14,7 +14,7 @@ use crate::keys;
 use crate::ports::Workers;
 use crate::ports::connector::Place;
 use crate::ports::directory::Told;
-use crate::records::{Probe, ProbeAnswer, ProbeQuestion, Stored};
+use crate::records::{Finding, Probe, ProbeAnswer, ProbeQuestion, Stored};
 
 /// Answers a probe that has no answer yet.
 ///
@@ -30,13 +30,13 @@ pub async fn answer(workers: &Workers, id: ProbeId) -> Result<()> {
     }
     let application: Option<Stored<Application>> = read(store, &keys::application(&stored.value.application)).await?;
     let Some(application) = application else { return Ok(()) };
-    let (ok, detail) = match &stored.value.question {
+    let (ok, findings) = match &stored.value.question {
         ProbeQuestion::TestAzure => test_azure(workers, &application.value).await?,
         ProbeQuestion::Preflight { targets } => preflight(workers, &application.value, targets).await?,
     };
     let now = workers.core.clock.now();
     let probe = Probe {
-        answer: Some(ProbeAnswer { ok, detail, at: now }),
+        answer: Some(ProbeAnswer { ok, findings, at: now }),
         ..stored.value.clone()
     };
     let stream = StreamId::config(&probe.application, "probe", &probe.id.to_string());
@@ -55,47 +55,34 @@ pub async fn answer(workers: &Workers, id: ProbeId) -> Result<()> {
 
 /// Whether the credentials work at all, and which of the optional questions may be asked with them. Only the first decides
 /// whether the test passed.
-async fn test_azure(workers: &Workers, application: &Application) -> Result<(bool, String)> {
+async fn test_azure(workers: &Workers, application: &Application) -> Result<(bool, Vec<Finding>)> {
     let works = workers
         .connector
         .test(&application.id, application.tenant, application.cloud)
         .await;
     if let Err(error) = works {
-        return Ok((false, error.to_string()));
+        return Ok((false, vec![Finding::Failed { why: error.to_string() }]));
     }
     let tenancy = auth_context::tenancy(application);
-    let mut lines = vec!["Microsoft Graph accepts the credentials.".to_owned()];
+    let mut found = vec![Finding::Works {}];
     // Nobody's account: the answer is that there is none.
     let nobody = [ObjectId::new(uuid::Uuid::nil())];
-    lines.push(match workers.directory.accounts(&tenancy, &nobody).await {
-        Ok(Told::Said(_)) => "Approvers and beneficiaries are confirmed with the directory before anybody is added.".to_owned(),
-        Ok(Told::NotPermitted(why)) => format!(
-            "Approvers and beneficiaries cannot be confirmed with the directory, so that what was provisioned decides alone: \
-             {why}"
-        ),
-        Err(error) => format!("Whether approvers and beneficiaries can be confirmed is not known: {error}"),
+    found.push(match workers.directory.accounts(&tenancy, &nobody).await {
+        Ok(Told::Said(_)) => Finding::PeopleConfirmed {},
+        Ok(Told::NotPermitted(why)) => Finding::PeopleNotConfirmed { why },
+        Err(error) => Finding::PeopleUnknown { why: error.to_string() },
     });
-    lines.push(match auth_context::look(workers, &tenancy).await? {
-        Ok(found) if found.holds() => {
-            format!("A Conditional Access policy stands behind the authentication context {}.", found.context)
-        }
-        Ok(found) if found.policies.is_some() => format!(
-            "No enabled Conditional Access policy demands a second factor of all users for the authentication context {}: \
-             step-ups of v2 tokens do not count.",
-            found.context
-        ),
-        Ok(found) => format!(
-            "The connector may not read Conditional Access policies (Policy.Read.All), so that step-ups of v2 tokens with the \
-             authentication context {} do not count.",
-            found.context
-        ),
-        Err(error) => format!("What stands behind the authentication context is not known: {error}"),
+    found.push(match auth_context::look(workers, &tenancy).await? {
+        Ok(seen) if seen.holds() => Finding::ContextHolds { context: seen.context },
+        Ok(seen) if seen.policies.is_some() => Finding::ContextUnprotected { context: seen.context },
+        Ok(seen) => Finding::ContextNotPermitted { context: seen.context },
+        Err(error) => Finding::ContextUnknown { why: error.to_string() },
     });
-    Ok((true, lines.join("\n")))
+    Ok((true, found))
 }
 
-async fn preflight(workers: &Workers, application: &Application, targets: &[Target]) -> Result<(bool, String)> {
-    let mut lines = Vec::with_capacity(targets.len());
+async fn preflight(workers: &Workers, application: &Application, targets: &[Target]) -> Result<(bool, Vec<Finding>)> {
+    let mut found = Vec::with_capacity(targets.len());
     let mut ok = true;
     for target in targets {
         let place = Place {
@@ -105,19 +92,23 @@ async fn preflight(workers: &Workers, application: &Application, targets: &[Targ
         match workers.connector.preflight(&place, workers.core.clock.now()).await {
             Ok(facts) => {
                 ok &= facts.problem.is_none();
-                let found = facts
-                    .problem
-                    .map_or_else(|| "can be managed".to_owned(), |problem| problem.to_string());
-                lines.push(format!("{target}: {found}"));
+                let target = target.clone();
+                found.push(match facts.problem {
+                    None => Finding::TargetGood { target },
+                    Some(problem) => Finding::TargetBad { target, problem },
+                });
                 keep(workers, &facts).await?;
             }
             Err(error) => {
                 ok = false;
-                lines.push(format!("{target}: {error}"));
+                found.push(Finding::TargetUnknown {
+                    target: target.clone(),
+                    why: error.to_string(),
+                });
             }
         }
     }
-    Ok((ok, lines.join("\n")))
+    Ok((ok, found))
 }
 
 /// How often (seconds) the directory is asked again what kind of groups an entitlement's targets are.

@@ -74,7 +74,12 @@ pub async fn verify(workers: &Workers, grant: &Grant) -> Result<Verdict> {
             alarm(grant.id, &refusal.to_string());
             Ok(Verdict::Bad(refusal.to_string()))
         }
-        Err(AppError::Refused(refusal @ Refusal::NotConfigured { .. })) => Ok(Verdict::Bad(refusal.to_string())),
+        Err(AppError::Refused(
+            refusal @ (Refusal::NoTemplate
+            | Refusal::NoIntegration
+            | Refusal::PolicyUnreadable { .. }
+            | Refusal::SignedUnreadable { .. }),
+        )) => Ok(Verdict::Bad(refusal.to_string())),
         Err(AppError::Seal(error)) => Ok(Verdict::Unknown(error.to_string())),
         other => other,
     }

@@ -6,8 +6,6 @@ use crate::Timestamp;
 use crate::duration::AccessDuration;
 use crate::grant::GrantStatus;
 use crate::request::RequestStatus;
-use crate::seal::SealProblem;
-use crate::target::TargetProblem;
 
 /// A value that a sentence names.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,6 +20,8 @@ pub enum Parameter {
     At(Timestamp),
     /// Lengths of time, at least one.
     Durations(Vec<AccessDuration>),
+    /// A field, as the caller spells it; pages have a label for most.
+    Field(&'static str),
     /// A rule, which has a message of its own.
     Clause(Rule),
 }
@@ -44,17 +44,17 @@ impl Refusal {
     #[must_use]
     #[expect(clippy::too_many_lines, reason = "an arm for each refusal, and nothing else")]
     pub fn parameters(&self) -> Vec<Named> {
-        use Parameter::{At, Clause, Code, Durations, Number};
+        use Parameter::{At, Clause, Code, Durations, Field, Number};
         match self {
-            Self::InvalidField { field, rule } => vec![("field", Code(field)), ("rule", Clause(rule.clone()))],
+            Self::InvalidField { field, rule } => vec![("field", Field(field)), ("rule", Clause(rule.clone()))],
             Self::NobodyNamed { field, what, text } => {
                 vec![
-                    ("field", Code(field)),
+                    ("field", Field(field)),
                     ("what", Code(what)),
                     ("text", Parameter::text(text)),
                 ]
             }
-            Self::SeveralNamed { field, text } => vec![("field", Code(field)), ("text", Parameter::text(text))],
+            Self::SeveralNamed { field, text } => vec![("field", Field(field)), ("text", Parameter::text(text))],
             Self::NotFound { what } => vec![("what", Code(what))],
             Self::RoleMissing { role } => vec![("role", Code(role))],
             Self::ScopeMissing { scope } => vec![("scope", Code(scope))],
@@ -69,10 +69,7 @@ impl Refusal {
             | Self::InUse { name } => vec![("name", Parameter::text(name))],
             Self::TargetUnchecked { target } => vec![("target", Parameter::text(target))],
             Self::TargetUnusable { target, problem } => {
-                vec![
-                    ("target", Parameter::text(target)),
-                    ("problem", Code(target_problem(*problem))),
-                ]
+                vec![("target", Parameter::text(target)), ("problem", Code(problem.code()))]
             }
             Self::DurationNotAllowed { asked, allowed } => vec![
                 ("asked", Durations(vec![*asked])),
@@ -108,11 +105,14 @@ impl Refusal {
             Self::AlreadyHeld { name, until } => vec![("name", Parameter::text(name)), ("until", At(*until))],
             Self::BeyondMaximum { name, latest } => vec![("name", Parameter::text(name)), ("latest", At(*latest))],
             Self::NotFailing => vec![("minutes", Number(crate::by_hand::FAILING_SECONDS / 60))],
-            Self::ExtendedTooOften { limit } | Self::TooManyKeys { limit } => vec![("limit", Parameter::count(*limit))],
+            Self::ExtendedTooOften { limit }
+            | Self::TooManyKeys { limit }
+            | Self::TooManyScimSecrets { limit }
+            | Self::TooManyPaused { limit } => vec![("limit", Parameter::count(*limit))],
             Self::RemovalOverdue { since } | Self::EmergencyUnreviewed { since } => vec![("since", At(*since))],
             Self::CredentialEnds { ends_at, until } => vec![("ends_at", At(*ends_at)), ("until", At(*until))],
             Self::Paused { what, since } => vec![("what", Code(what)), ("since", At(*since))],
-            Self::Taken { field, value } => vec![("field", Code(field)), ("value", Parameter::text(value))],
+            Self::Taken { field, value } => vec![("field", Field(field)), ("value", Parameter::text(value))],
             Self::TooManyGrants { target, limit } => {
                 vec![("limit", Parameter::count(*limit)), ("target", Parameter::text(target))]
             }
@@ -126,8 +126,9 @@ impl Refusal {
                 vec![("status", Code(status.name())), ("wanted", Code(wanted))]
             }
             Self::ChangeSignature { why } => vec![("why", Code(why.name()))],
-            Self::SealBroken { what, why } => vec![("what", Code(what)), ("why", Code(seal_problem(*why)))],
-            Self::NotConfigured { what } => vec![("what", Parameter::text(what))],
+            Self::SealBroken { what, why } => vec![("what", Code(what)), ("why", Code(why.code()))],
+            Self::FormField { name } => vec![("name", Parameter::text(name))],
+            Self::PolicyUnreadable { why } | Self::SignedUnreadable { why } => vec![("why", Parameter::text(why))],
             Self::NotProvisioned
             | Self::AccountInactive
             | Self::OwnAccess
@@ -152,6 +153,8 @@ impl Refusal {
             | Self::EmergencyLive
             | Self::EmergencyNotExtended
             | Self::ProposerFirst
+            | Self::NoTemplate
+            | Self::NoIntegration
             | Self::ChangeSuperseded => Vec::new(),
         }
     }
@@ -178,26 +181,6 @@ const fn grant_status(status: GrantStatus) -> &'static str {
     }
 }
 
-const fn target_problem(problem: TargetProblem) -> &'static str {
-    match problem {
-        TargetProblem::Missing => "missing",
-        TargetProblem::Dynamic => "dynamic",
-        TargetProblem::OnPremisesSynced => "on_premises_synced",
-        TargetProblem::MailEnabled => "mail_enabled",
-        TargetProblem::NotSecurity => "not_security",
-        TargetProblem::ManagementRestricted => "management_restricted",
-        TargetProblem::RoleAssignable => "role_assignable",
-    }
-}
-
-const fn seal_problem(problem: SealProblem) -> &'static str {
-    match problem {
-        SealProblem::Missing => "missing",
-        SealProblem::Elsewhere => "elsewhere",
-        SealProblem::Broken => "broken",
-    }
-}
-
 const fn step_up_problem(problem: StepUpProblem) -> &'static str {
     match problem {
         StepUpProblem::NoFactor => "no_factor",
@@ -218,7 +201,8 @@ pub(super) mod tests {
 
     use super::*;
     use crate::limit::Counted;
-    use crate::target::Target;
+    use crate::seal::SealProblem;
+    use crate::target::{Target, TargetProblem};
     use crate::two_person::{ChangeStatus, SignatureProblem};
 
     const GERMAN: &str = include_str!("../../../web/messages/de.ftl");
@@ -363,7 +347,13 @@ pub(super) mod tests {
                 what: "decision",
                 why: SealProblem::Broken,
             },
-            Refusal::NotConfigured { what: name() },
+            Refusal::FormField { name: name() },
+            Refusal::NoTemplate,
+            Refusal::NoIntegration,
+            Refusal::PolicyUnreadable { why: name() },
+            Refusal::SignedUnreadable { why: name() },
+            Refusal::TooManyScimSecrets { limit: 2 },
+            Refusal::TooManyPaused { limit: 50 },
         ];
         for what in [
             Counted::Requests,

@@ -315,10 +315,10 @@ pub enum Rule {
         most: usize,
     },
     /// A group was not provisioned.
-    #[error("entra:{group} is no group that was provisioned over SCIM")]
+    #[error("{target} is no group that was provisioned over SCIM")]
     GroupNotProvisioned {
-        /// The group's object id.
-        group: String,
+        /// The group, as `entra:` and its object id.
+        target: String,
     },
     /// A group has no object id yet.
     #[error("{group} has no object id of Entra yet: `externalId` was not provisioned")]
@@ -493,9 +493,8 @@ impl Rule {
                 ]
             }
             Self::Confirmation { minutes } => vec![("minutes", Number(*minutes))],
-            Self::GroupNotProvisioned { group }
-            | Self::GroupWithoutObjectId { group }
-            | Self::NoGroupHere { group } => {
+            Self::GroupNotProvisioned { target } => vec![("target", Parameter::text(target))],
+            Self::GroupWithoutObjectId { group } | Self::NoGroupHere { group } => {
                 vec![("group", Parameter::text(group))]
             }
             Self::NoUserHere { user } | Self::UserWithoutObjectId { user } => vec![("user", Parameter::text(user))],
@@ -622,7 +621,7 @@ mod tests {
             Rule::OwnTenant,
             Rule::ApplicationTenant,
             Rule::ClientSecret { most: 200 },
-            Rule::GroupNotProvisioned { group: text() },
+            Rule::GroupNotProvisioned { target: text() },
             Rule::GroupWithoutObjectId { group: text() },
             Rule::NoUserHere { user: text() },
             Rule::NoGroupHere { group: text() },

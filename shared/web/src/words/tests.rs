@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use fluent_bundle::FluentResource;
 use fluent_syntax::ast;
+use hourglass_app::ports::identity::IdentityProblem;
+use hourglass_domain::refusal::Shape;
 
 use super::*;
 
@@ -76,6 +78,65 @@ fn every_language_has_the_same_messages_with_the_same_parameters() {
     for name in english_names {
         assert_eq!(english[&name], german[&name], "{name}");
     }
+}
+
+#[test]
+fn why_a_target_or_a_seal_does_not_hold_is_said_in_every_language() {
+    let english = messages(Language::English);
+    for problem in [
+        TargetProblem::Missing,
+        TargetProblem::Dynamic,
+        TargetProblem::OnPremisesSynced,
+        TargetProblem::MailEnabled,
+        TargetProblem::NotSecurity,
+        TargetProblem::ManagementRestricted,
+        TargetProblem::RoleAssignable,
+    ] {
+        let said = Words::new(Language::English).target_problem(&problem);
+        assert_eq!(said, problem.to_string());
+        assert!(english.contains_key(&format!("target-problem-{}", problem.code().replace('_', "-"))));
+    }
+    for problem in [SealProblem::Missing, SealProblem::Elsewhere, SealProblem::Broken] {
+        assert_eq!(Words::new(Language::English).seal_problem(problem), problem.to_string());
+        assert!(english.contains_key(&format!("seal-problem-{}", problem.code())));
+    }
+}
+
+#[test]
+fn why_nobody_was_signed_in_is_said_in_every_language() {
+    let english = messages(Language::English);
+    for problem in IdentityProblem::ALL {
+        let name = format!("signin-why-{}", problem.code());
+        assert!(english.contains_key(&name), "{name}");
+        assert_eq!(Words::new(Language::English).t(&name), problem.to_string());
+    }
+    let written = english.keys().filter(|name| name.starts_with("signin-why-"));
+    assert_eq!(written.count(), IdentityProblem::ALL.len());
+}
+
+#[test]
+fn what_is_wrong_with_a_field_is_said_with_its_label_or_beside_it() {
+    let (english, german) = (Words::new(Language::English), Words::new(Language::German));
+    let quorum = Refusal::invalid("quorum", Rule::Range { least: 1, most: 5 });
+    assert_eq!(english.refusal(&quorum), "How many approve: must be from 1 to 5");
+    assert_eq!(german.refusal(&quorum), "Wie viele genehmigen: muss von 1 bis 5 sein");
+    assert_eq!(english.beside(&quorum), "Must be from 1 to 5");
+    assert_eq!(german.beside(&quorum), "Muss von 1 bis 5 sein");
+    // What somebody typed stays as it is.
+    let duration = Refusal::invalid("durations", Rule::not(Shape::Duration, "abc"));
+    assert_eq!(
+        german.refusal(&duration),
+        "Dauern: abc ist keine Dauer wie 30m, 1h oder 2d"
+    );
+    assert_eq!(german.beside(&duration), "abc ist keine Dauer wie 30m, 1h oder 2d");
+    // A field that pages have no word for, and a sentence that does not begin with its field.
+    let odd = Refusal::invalid("x_y", Rule::Required);
+    assert_eq!(
+        (german.refusal(&odd), german.beside(&odd)),
+        ("x_y: fehlt".into(), "Fehlt".into())
+    );
+    let eligible = Refusal::NotEligible { name: "x".to_owned() };
+    assert_eq!(german.beside(&eligible), german.refusal(&eligible));
 }
 
 /// The files below `folder` that may name messages.

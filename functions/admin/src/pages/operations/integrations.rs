@@ -6,7 +6,7 @@ use axum::response::Response;
 use hourglass_app::admin::integrations::{self, AzureInput};
 use hourglass_app::admin::probes::{self, Question};
 use hourglass_app::auth_context;
-use hourglass_app::records::{Probe, Stored};
+use hourglass_app::records::{Finding, Probe, Stored};
 use hourglass_app::{AppError, admin};
 use hourglass_domain::application::AzureIntegration;
 use hourglass_domain::auth_context::{AuthContext, LOOK_COUNTS_SECONDS, PolicyProblem};
@@ -160,7 +160,27 @@ struct Integrations<'a> {
     typed: Typed,
     wrong: Wrong,
     probe: Option<Probe>,
+    /// What the probe found, a sentence each.
+    found: Vec<String>,
     context: Context,
+}
+
+/// What a probe found, in the reader's language; what the outside said stays as it is.
+fn told(w: Words, finding: &Finding) -> String {
+    match finding {
+        Finding::Failed { why } => why.clone(),
+        Finding::Works {} => w.t("ops-found-works"),
+        Finding::PeopleConfirmed {} => w.t("ops-found-people"),
+        Finding::PeopleNotConfirmed { why } => w.t1("ops-found-people-not", "why", why),
+        Finding::PeopleUnknown { why } => w.t1("ops-found-people-unknown", "why", why),
+        Finding::ContextHolds { context } => w.t1("ops-found-context", "context", context),
+        Finding::ContextUnprotected { context } => w.t1("ops-found-context-unprotected", "context", context),
+        Finding::ContextNotPermitted { context } => w.t1("ops-found-context-not-permitted", "context", context),
+        Finding::ContextUnknown { why } => w.t1("ops-found-context-unknown", "why", why),
+        Finding::TargetGood { target } => format!("{target}: {}", w.t("ops-found-target")),
+        Finding::TargetBad { target, problem } => format!("{target}: {}", w.target_problem(problem)),
+        Finding::TargetUnknown { target, why } => format!("{target}: {why}"),
+    }
 }
 
 pub(crate) async fn page(
@@ -191,6 +211,9 @@ async fn show(
     };
     let context = auth_context::look(core, &console.who).await.map_err(fail)?;
     let (w, now) = (console.words(), console.now());
+    let answer = probe.as_ref().and_then(|probe| probe.answer.as_ref());
+    let findings = answer.map(|answer| answer.findings.as_slice()).unwrap_or_default();
+    let found = findings.iter().map(|finding| told(w, finding)).collect();
     let waits = probe.as_ref().is_some_and(|probe| probe.answer.is_none());
     let content = Integrations {
         top: top(state, console, PLACE, asked.done.as_ref()).await?,
@@ -201,6 +224,7 @@ async fn show(
             .map(|at| Ends::of(at, now)),
         stored: stored.map(|stored| stored.value),
         wrong,
+        found,
         probe,
         context: Context::of(w, &core.settings.auth_context, context, now),
     };
