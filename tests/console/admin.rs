@@ -12,7 +12,7 @@ async fn desk(stage: &Stage) -> anyhow::Result<Desk> {
 }
 
 /// A form that can be saved, but for what `change` says.
-fn entitlement<'a>(change: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+pub(crate) fn entitlement<'a>(change: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let mut fields = vec![
         ("name", "Network changes"),
         ("description", "Firewalls and routes"),

@@ -7,6 +7,7 @@ mod admin;
 mod admin_operations;
 mod changes;
 mod emergency;
+mod german;
 mod history;
 mod inbox;
 mod lapse;

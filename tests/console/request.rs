@@ -22,13 +22,19 @@ pub(crate) fn hidden(page: &Shown, name: &str) -> String {
 }
 
 /// Opens the form of the usual entitlement.
-async fn form(desk: &Desk, stage: &Stage, more: &str) -> anyhow::Result<Shown> {
+pub(crate) async fn form(desk: &Desk, stage: &Stage, more: &str) -> anyhow::Result<Shown> {
     desk.open(&format!("/request?entitlement={}{more}", stage.entitlement()))
         .await
 }
 
 /// Sends the form as the browser would, with these fields changed.
-async fn send(desk: &Desk, stage: &Stage, page: &Shown, path: &str, changed: &[(&str, &str)]) -> anyhow::Result<Shown> {
+pub(crate) async fn send(
+    desk: &Desk,
+    stage: &Stage,
+    page: &Shown,
+    path: &str,
+    changed: &[(&str, &str)],
+) -> anyhow::Result<Shown> {
     let (once, entitlement) = (hidden(page, "once"), stage.entitlement());
     let beneficiary = hidden(page, "beneficiary");
     let mut fields = vec![

@@ -23,6 +23,8 @@ pub struct Desk {
     /// The console's origin, which the browser believes to be on.
     pub origin: String,
     cookie: String,
+    /// What the browser is set to.
+    language: &'static str,
     /// The authenticator.
     pub key: SoftKey,
 }
@@ -71,8 +73,15 @@ impl Desk {
             api: stage.ready.api.clone(),
             cookie: format!("{}={}", Names::of(&origin).session, begun.secret.expose_secret()),
             origin,
+            language: "en",
             key: SoftKey::new(),
         })
+    }
+
+    /// The same desk with a browser that is set to `language`.
+    #[must_use]
+    pub fn speaking(self, language: &'static str) -> Self {
+        Self { language, ..self }
     }
 
     /// A call as the browser makes it for a page of ours.
@@ -80,6 +89,7 @@ impl Desk {
         self.http
             .request(method, format!("{}{path}", self.api))
             .header(header::COOKIE, &self.cookie)
+            .header(header::ACCEPT_LANGUAGE, self.language)
             .header("Sec-Fetch-Site", "same-origin")
             .header(header::ORIGIN, &self.origin)
     }
