@@ -23,8 +23,8 @@ pub struct Desk {
     /// The console's origin, which the browser believes to be on.
     pub origin: String,
     cookie: String,
-    /// What the browser is set to.
-    language: &'static str,
+    /// The language that the browser is set to, if it says.
+    language: Option<&'static str>,
     /// The authenticator.
     pub key: SoftKey,
 }
@@ -73,7 +73,7 @@ impl Desk {
             api: stage.ready.api.clone(),
             cookie: format!("{}={}", Names::of(&origin).session, begun.secret.expose_secret()),
             origin,
-            language: "en",
+            language: None,
             key: SoftKey::new(),
         })
     }
@@ -81,17 +81,24 @@ impl Desk {
     /// The same desk with a browser that is set to `language`.
     #[must_use]
     pub fn speaking(self, language: &'static str) -> Self {
-        Self { language, ..self }
+        Self {
+            language: Some(language),
+            ..self
+        }
     }
 
     /// A call as the browser makes it for a page of ours.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http
+        let call = self
+            .http
             .request(method, format!("{}{path}", self.api))
             .header(header::COOKIE, &self.cookie)
-            .header(header::ACCEPT_LANGUAGE, self.language)
             .header("Sec-Fetch-Site", "same-origin")
-            .header(header::ORIGIN, &self.origin)
+            .header(header::ORIGIN, &self.origin);
+        match self.language {
+            Some(language) => call.header(header::ACCEPT_LANGUAGE, language),
+            None => call,
+        }
     }
 
     /// Opens a page.
