@@ -576,7 +576,6 @@ mod tests {
         Listed::AuthenticatorModels,
     ];
 
-    #[expect(clippy::too_many_lines, reason = "one of each")]
     fn samples() -> Vec<Rule> {
         let text = || "prod-admins".to_owned();
         let duration = AccessDuration::from_seconds(30).unwrap();
