@@ -79,9 +79,14 @@ async fn while_a_removal_is_overdue_nothing_is_approved_or_activated() -> anyhow
         pause: true,
         ..StreamChaos::default()
     });
-    stage.erase(marker.clone()).await?;
     let id = asked["id"].as_str().unwrap_or_default();
-    let decided = stage.decide(&approver, id, "approve").await?.ok()?;
+    let decided = stage
+        .until("the approval, before a sweep writes the marker anew", || async {
+            stage.erase(marker.clone()).await?;
+            let decided = stage.decide(&approver, id, "approve").await?.ok();
+            Ok(decided.map_err(|error| error.to_string()))
+        })
+        .await?;
     let grant = decided["grant"].as_str().unwrap_or_default().to_owned();
     stage.forge(&kept).await?;
     stage.system.stream.set_chaos(StreamChaos::default());

@@ -84,14 +84,15 @@ async fn access_is_shown_with_its_end_and_ended_by_its_owner() -> anyhow::Result
         })
         .await?;
     // The way to ask again leads to the form filled in.
-    let again = page.html.split("href=\"/request?entitlement=").nth(1).unwrap();
-    let again = again
-        .split('"')
-        .next()
-        .unwrap()
-        .replace("&#38;", "&")
-        .replace("&amp;", "&");
-    let form = dana.open(&format!("/request?entitlement={again}")).await?;
+    let again = format!("/request?again={request}");
+    assert!(page.html.contains(&format!("href=\"{again}\"")), "{}", page.html);
+    let form = dana.open(&again).await?;
+    assert!(form.html.contains("INC-42: restart the pool"), "{}", form.html);
+    assert_eq!(
+        stranger.open(&again).await?.status,
+        404,
+        "what others wrote fills no form"
+    );
     assert!(form.html.contains("value=\"1h\" checked"), "{}", form.html);
     stage.stop().await;
     Ok(())

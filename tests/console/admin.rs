@@ -250,6 +250,14 @@ async fn people_and_groups_are_found_with_their_ids_and_memberships() -> anyhow:
     let place = groups.split("/admin/directory/groups/").nth(1).unwrap();
     let place = format!("/admin/directory/groups/{}", place.split('"').next().unwrap());
     assert!(ola.open(&place).await?.html.contains(name.as_str()));
+    // Part of a name finds everything that has it, also where something is called just so.
+    let parts = ola.open("/admin/directory?q=ReYeS+dana").await?.html;
+    assert!(parts.contains(name.as_str()), "{parts}");
+    let parts = ola.open("/admin/entitlements/groups?q=prod").await?.html;
+    for group in ["prod-admins", "prod-readers"] {
+        assert!(parts.contains(group), "{group}: {parts}");
+    }
+    assert!(!parts.contains(">billing-admins<"), "{parts}");
     for missing in [
         "/admin/directory/users/x",
         "/admin/directory/groups/00000000-0000-0000-0000-000000000000",

@@ -71,6 +71,21 @@ export async function run(stage) {
   stage.check(await approver.page.locator(".empty time").isVisible(), "and since when");
   await stage.picture(approver, "inbox-empty");
 
+  // A page that lies open and hears nothing says that it is old, and since when; and is calm again when it does.
+  const old = approver.page.getByText(/^Not up to date since/);
+  await approver.context.setOffline(true);
+  await old.waitFor({ timeout: 60_000 });
+  stage.check(await old.evaluate((bar) => bar.getAttribute("role") === "alert"), "it is told, not only shown");
+  stage.equal(await stage.violations(approver.page), [], "an old page");
+  await approver.context.setOffline(false);
+  await old.waitFor({ state: "detached" });
+  const cookies = await approver.context.cookies();
+  await approver.context.clearCookies();
+  await approver.page.locator("#old a[href^='/auth/sign-in?']").waitFor();
+  stage.check(true, "whoever is not signed in any more is shown the way");
+  await approver.context.addCookies(cookies);
+  await old.waitFor({ state: "detached" });
+
   // What is not there, or not theirs, is told with a way on.
   const answer = await approver.open("/inbox/00000000-0000-4000-8000-000000000000");
   stage.equal(answer.status(), 404, "an unknown request is not found");

@@ -238,22 +238,21 @@ export class Stage {
     });
   }
 
-  /** Decides by one's sign-in: whoever has no fresh second factor is asked to prove one, comes back, and decides then. */
+  /** Decides by one's sign-in: whoever has no fresh second factor is told so before they type, proves one, and comes back. */
   async decideBySignIn(person, comment, button) {
-    const press = async () => {
-      await person.page.getByLabel(/^Comment/).fill(comment);
-      await person.page.getByRole("button", { name: button, exact: true }).click();
-    };
     const place = person.page.url();
-    await press();
-    const way = person.page.getByRole("link", { name: "Sign in again" });
+    const way = person.page.getByRole("link", { name: "Sign in again to decide" });
+    const field = person.page.getByLabel(/^Comment/);
+    await way.or(field).first().waitFor();
     if (await way.isVisible()) {
       await way.click();
-      const pick = person.page.locator("li", { hasText: person.user });
-      if (await pick.isVisible()) await this.signIn(person.page, person.user);
+      const pick = person.page.locator("li", { hasText: person.user }).getByRole("link");
+      await pick.or(field).first().waitFor();
+      if (await pick.isVisible()) await pick.click();
       await person.page.waitForURL(place);
-      await press();
     }
+    await field.fill(comment);
+    await person.page.getByRole("button", { name: button, exact: true }).click();
     await person.page.waitForURL(/\/inbox\?done=/);
   }
 

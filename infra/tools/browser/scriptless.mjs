@@ -14,7 +14,8 @@ export async function run(stage) {
 
   // Whoever has no passkey decides by their sign-in.
   const other = await stage.person(await stage.other(), { ...plain, path: "/inbox" });
-  await other.page.getByRole("link", { name: new RegExp(name) }).first().click();
+  const sent = (await stage.all(ready.people.requester, "/v1/history")).find(({ request }) => request.justification === "INC-1045 without any script");
+  await other.page.locator(`a[href="/inbox/${sent.request.id}"]`).click();
   await other.page.waitForURL(/\/inbox\/[0-9a-f-]+$/);
   await stage.decideBySignIn(other, "Not without a script", "Deny");
   await stage.until("the denial does not show", async () => {

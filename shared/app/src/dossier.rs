@@ -231,6 +231,9 @@ pub struct Dossier {
     pub risks: Vec<Risk>,
     /// Whether the caller asks or gets the access.
     pub mine: bool,
+    /// Whether what is about other people is for the caller: they may decide on such requests now, or read everything. To
+    /// have decided on this one is not enough.
+    pub may_read: bool,
     /// Whether the caller has decided on it.
     pub decided: bool,
     /// Whether the caller may decide on it, as far as their role and the approvers go.
@@ -288,6 +291,7 @@ pub async fn gather(core: &Core, who: &Who, id: RequestId) -> Result<Dossier> {
         overlap,
         risks,
         mine: caller.mine,
+        may_read: caller.right.is_some() || who.reads_all(),
         decided: caller.decided,
         may_decide: caller.right.is_some() && !caller.mine && !caller.decided,
         acting_for: caller.right.as_ref().and_then(Right::acting_for).cloned(),

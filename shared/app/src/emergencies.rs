@@ -4,6 +4,7 @@ use hourglass_domain::activation::{EmergencyUse, MOST_EMERGENCIES, REVIEW_SECOND
 use hourglass_domain::audit::{Actor, Draft, StreamId};
 use hourglass_domain::directory::User;
 use hourglass_domain::due::{DueEntry, DueKind};
+use hourglass_domain::duration::AccessDuration;
 use hourglass_domain::entitlement::Entitlement;
 use hourglass_domain::grant::{Grant, GrantStatus};
 use hourglass_domain::ids::{ApplicationId, GrantId, PersonId};
@@ -11,6 +12,7 @@ use hourglass_domain::request::Request;
 use hourglass_domain::roles::{Role, Scope};
 use hourglass_domain::{Refusal, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 use crate::auth_context;
 use crate::caller::Who;
@@ -165,6 +167,35 @@ pub async fn offers(core: &Core, index: &search::Index, who: &Who) -> Result<Vec
                 found.push(entitlement);
             }
         }
+    }
+    Ok(found)
+}
+
+/// For how long these may be activated, each of them or at least one: the durations to choose from, shortest first.
+///
+/// # Errors
+/// When the application has no template.
+pub async fn durations(core: &Core, who: &Who, offers: &[Entitlement]) -> Result<BTreeSet<AccessDuration>> {
+    let template = policy::template(&*core.store, &who.application.value.id).await?;
+    let mut all = BTreeSet::new();
+    for offer in offers {
+        let Some(emergency) = &offer.emergency else { continue };
+        let within = offer.durations_in_force(&template.value).into_iter();
+        all.extend(within.filter(|duration| *duration <= emergency.maximum));
+    }
+    Ok(all)
+}
+
+/// The requests behind emergencies, in the same order: what was written when they were activated.
+///
+/// # Errors
+/// When the table does not answer.
+pub async fn requests_of(core: &Core, emergencies: &[Stored<EmergencyUse>]) -> Result<Vec<Option<Request>>> {
+    let keys: Vec<Key> = emergencies.iter().map(|one| keys::request(one.value.request)).collect();
+    let mut found = Vec::with_capacity(keys.len());
+    for keys in keys.chunks(MOST_KEYS) {
+        let read = read_many::<Request>(&*core.store, keys).await?;
+        found.extend(read.into_iter().map(|stored| stored.map(|stored| stored.value)));
     }
     Ok(found)
 }

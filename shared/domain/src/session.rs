@@ -208,10 +208,17 @@ pub fn browser(user_agent: &str) -> String {
 #[must_use]
 pub fn is_own_path(path: &str) -> bool {
     /// Longest path that is kept.
-    const LONGEST: usize = 1_024;
+    const LONGEST: usize = 4_096;
     let (place, query) = path.split_once('?').unwrap_or((path, ""));
     let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.' | b'~' | b'/' | b':');
-    let in_query = |c: u8| plain(c) || matches!(c, b'=' | b'&' | b'%' | b'+' | b',' | b'#');
+    // With the sub-delimiters of RFC 3986 (section 2.2), which `encodeURIComponent` leaves as they are.
+    let in_query = |c: u8| {
+        plain(c)
+            || matches!(
+                c,
+                b'=' | b'&' | b'%' | b'+' | b',' | b'#' | b'!' | b'$' | b'\'' | b'(' | b')' | b'*' | b';'
+            )
+    };
     path.len() <= LONGEST
         && place.starts_with('/')
         && !place.contains("//")
@@ -334,6 +341,7 @@ mod tests {
             "/passkeys",
             "/auth/sessions",
             "/history?from=2026-11-01T00%3A00%3A00Z",
+            "/request?justification=Restart%20(INC-1)!%20It's%20*down*;%20now",
         ] {
             assert!(is_own_path(own), "{own}");
         }
@@ -366,6 +374,6 @@ mod tests {
         ] {
             assert!(!is_own_path(other), "{other:?}");
         }
-        assert!(!is_own_path(&format!("/{}", "a".repeat(2_000))));
+        assert!(!is_own_path(&format!("/{}", "a".repeat(4_096))));
     }
 }

@@ -29,7 +29,8 @@
     const pad = (number) => String(number).padStart(2, "0");
     const local = (at) =>
       `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}T${pad(at.getHours())}:${pad(at.getMinutes())}`;
-    if (field.value) field.value = local(new Date(`${field.value}Z`));
+    // What a browser restored after a reload is in the reader's zone already.
+    if (field.value && field.value === field.defaultValue) field.value = local(new Date(`${field.value}Z`));
     const zone = document.getElementById(field.dataset.utc);
     if (zone) zone.textContent = Intl.DateTimeFormat().resolvedOptions().timeZone;
     field.form?.addEventListener("formdata", (event) => {
@@ -63,9 +64,11 @@
     }
   }
 
-  // The same page is asked for again, and its live parts take the place of those shown. Whoever is in the middle of one
-  // (a field has the focus, or something was typed) is left alone.
+  // The same page is asked for again, and what is in its live parts takes the place of what is shown there. Whoever is in the
+  // middle of one (a field has the focus, or something was typed) is left alone.
   const NEWS_EVERY = 4000;
+  const NEWS_WITHIN = 10_000;
+  const NEWS_MISSED = 3;
   function busy(part) {
     const changed = (field) => field.type !== "hidden" && (field.value !== field.defaultValue || field.checked !== field.defaultChecked);
     return (
@@ -74,30 +77,75 @@
       [...part.querySelectorAll("input, textarea")].some(changed)
     );
   }
+  // A page that looks calm and is old would be worse than one that says that it is old: so the latter.
+  let fresh = Date.now();
+  let missed = 0;
+  function old(signedOut) {
+    missed += 1;
+    if ((!signedOut && missed < NEWS_MISSED) || document.getElementById("old")) return;
+    const bar = document.createElement("p");
+    bar.id = "old";
+    bar.className = "warning banner";
+    bar.setAttribute("role", "alert");
+    bar.append(fill(words["script-old"], { time: formats.clock.format(new Date(fresh)) }));
+    if (signedOut) {
+      const way = document.createElement("a");
+      way.href = `/auth/sign-in?returnTo=${encodeURIComponent(location.pathname + location.search)}`;
+      way.textContent = words["error-way-sign-in"];
+      bar.append(" ", way);
+    }
+    document.querySelector("main").prepend(bar);
+  }
+  function current() {
+    fresh = Date.now();
+    missed = 0;
+    document.getElementById("old")?.remove();
+  }
+
+  let asking = false;
   function news() {
-    if (document.hidden || !document.querySelector("[data-live]")) return;
+    if (asking || document.hidden || !document.querySelector("[data-live]")) return;
     const call = new XMLHttpRequest();
     call.open("GET", location.href);
     call.responseType = "document";
+    call.timeout = NEWS_WITHIN;
     call.setRequestHeader("X-News", "1");
     call.onload = () => {
-      if (call.status !== 200 || !call.responseXML || new URL(call.responseURL).pathname !== location.pathname) return;
-      for (const old of document.querySelectorAll("[data-live][id]")) {
-        const part = call.responseXML.getElementById(old.id);
-        if (!part || busy(old)) continue;
-        const now = bare(part);
-        if (served.get(old.id) === now) continue;
-        served.set(old.id, now);
-        const fresh = document.importNode(part, true);
-        old.replaceWith(fresh);
-        prepare(fresh);
+      if (call.status === 401) return old(true);
+      if (call.status !== 200 || !call.responseXML) return old(false);
+      if (new URL(call.responseURL).pathname !== location.pathname) return undefined;
+      current();
+      for (const place of document.querySelectorAll("[data-live][id]")) {
+        const part = call.responseXML.getElementById(place.id);
+        if (part && !busy(place)) update(place, part);
       }
+      return undefined;
     };
+    call.onerror = () => old(false);
+    call.ontimeout = () => old(false);
+    call.onloadend = () => { asking = false; };
+    asking = true;
     call.send();
   }
-  // A part as it was served, without what changes with every second.
+  // The part itself stays, so that screen readers tell what is new in it, and a link keeps the focus.
+  function update(place, part) {
+    const now = bare(part);
+    const inside = document.importNode(part, true);
+    if (served.get(place.id) === now) {
+      const moving = inside.querySelectorAll("[data-moving]");
+      place.querySelectorAll("[data-moving]").forEach((one, n) => { one.replaceChildren(...moving[n].childNodes); times(one); });
+      return;
+    }
+    served.set(place.id, now);
+    const href = place.contains(document.activeElement) && document.activeElement.getAttribute("href");
+    place.replaceChildren(...inside.childNodes);
+    prepare(place);
+    if (href) [...place.querySelectorAll("a")].find((link) => link.getAttribute("href") === href)?.focus();
+  }
+  // A part as it was served, without what changes by itself while nothing happens.
   function bare(part) {
     const copy = part.cloneNode(true);
+    for (const moving of copy.querySelectorAll("[data-moving]")) moving.textContent = "";
     for (const left of copy.querySelectorAll(".left")) left.textContent = "";
     for (const rest of copy.querySelectorAll(".ring .rest")) rest.removeAttribute("stroke-dasharray");
     return copy.innerHTML;
@@ -134,7 +182,13 @@
     button.textContent = words.copy;
     button.setAttribute("aria-label", `${words.copy} ${place.textContent.trim()}`);
     button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(place.textContent.trim());
+      try {
+        await navigator.clipboard.writeText(place.textContent.trim());
+      } catch {
+        // Not allowed here: chosen, it can be copied by hand.
+        getSelection().selectAllChildren(place);
+        return;
+      }
       const before = button.textContent;
       button.textContent = words["script-copied"];
       setTimeout(() => { button.textContent = before; }, 2000);

@@ -8,12 +8,13 @@
   const token = () => document.querySelector("input[name=form_token]")?.value ?? "";
 
   async function call(place, body) {
-    const answer = await fetch(place, {
+    const sent = {
       method: "POST",
       credentials: "same-origin",
       headers: { "Content-Type": "application/json", "X-Form-Token": token() },
       body: JSON.stringify(body),
-    });
+    };
+    const answer = await fetch(place, sent).catch(() => { throw new Error(words["script-no-connection"]); });
     const said = await answer.json().catch(() => ({}));
     if (answer.ok) return said;
     if (answer.status === 401) {
@@ -66,7 +67,8 @@
     status.className = "warning";
     const place = document.createElement("code");
     place.textContent = location.href;
-    status.append(`${words["script-no-passkeys"]} `, place);
+    // One that knows passkeys, and not how they are asked for here, is too old; another one would not help on an old phone.
+    status.append(`${words[window.PublicKeyCredential ? "script-old-browser" : "script-no-passkeys"]} `, place);
     const copy = document.createElement("button");
     copy.type = "button";
     copy.className = "copy";

@@ -376,6 +376,13 @@ impl Console {
         format!("/auth/step-up?tenant={tenant}&returnTo={}", quoted(place))
     }
 
+    /// Where to sign in again first, and to come back to this page afterwards, for what takes a sign-in of the last 15
+    /// minutes: told before somebody types what they would lose. `None` while the present one counts.
+    #[must_use]
+    pub fn sign_in_first(&self) -> Option<String> {
+        (!self.session.is_recent(self.now())).then(|| sign_in_again(&self.session, &self.call.place))
+    }
+
     /// Sends the reader of a page to `place`; whoever sent something is told, and shown the way.
     fn go(&self, place: String, problem: Problem) -> PageError {
         if self.call.page && self.call.reads {

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::sync::LazyLock;
 
-use askama::filters::HtmlSafe;
+use askama::filters::{Escaper as _, HtmlSafe};
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use hourglass_domain::duration::AccessDuration;
@@ -430,6 +430,29 @@ impl Words {
         }
     }
 
+    /// A message with an instant in it, as markup: the instant is shown like every other, and what else is filled in is
+    /// text.
+    #[must_use]
+    pub fn timed(self, name: &str, texts: &[(&str, &str)], when: &str, at: impl Plain<Timestamp>) -> Html {
+        self.timed_all(name, texts, &[(when, at.plain())])
+    }
+
+    /// A message with any number of instants in it, as [`Self::timed`].
+    #[must_use]
+    pub fn timed_all(self, name: &str, texts: &[(&str, &str)], times: &[(&str, Timestamp)]) -> Html {
+        // Each instant stands for a character that nobody's text may bring along until all text has been escaped.
+        let marks = MARKS.map(|mark| mark.to_string());
+        let clean = |text: &str| text.replace(MARKS, "");
+        let texts = texts.iter().map(|(name, text)| (*name, FluentValue::from(clean(text))));
+        let marked = times.iter().zip(&marks);
+        let marked = marked.map(|((name, _), mark)| (*name, FluentValue::from(mark.as_str())));
+        let mut html = escaped(&self.with(name, texts.chain(marked).collect::<Vec<_>>()));
+        for ((_, at), mark) in times.iter().zip(&marks) {
+            html = html.replace(mark.as_str(), &self.time(*at).0);
+        }
+        Html(html)
+    }
+
     /// The day of an instant, in UTC.
     #[must_use]
     pub fn day(self, at: impl Plain<Timestamp>) -> Html {
@@ -531,7 +554,7 @@ impl Words {
 }
 
 /// The messages that scripts say.
-const OF_SCRIPTS: [&str; 15] = [
+const OF_SCRIPTS: [&str; 19] = [
     "copy",
     "left",
     "span-seconds",
@@ -545,8 +568,12 @@ const OF_SCRIPTS: [&str; 15] = [
     "script-no-answer",
     "script-not-used",
     "script-known-already",
+    "script-no-connection",
     "script-no-passkeys",
+    "script-old-browser",
+    "script-old",
     "script-waiting",
+    "error-way-sign-in",
 ];
 
 /// Whether a clause begins with something that was filled in as it is.
@@ -564,6 +591,17 @@ fn capitalised(clause: &str) -> String {
         .map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }
 
+/// What stands for instants while a message is put together: of Unicode's private use, so in no text that means anything.
+const MARKS: [char; 2] = ['\u{e000}', '\u{e001}'];
+
+/// Text as markup.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    // Writing to a string does not fail.
+    let _written = askama::filters::Html.write_escaped_str(&mut safe, text);
+    safe
+}
+
 /// A code as the name of a variant in a message: nouns of more than one word get dashes.
 fn variant(code: &'static str) -> Cow<'static, str> {
     if code.contains(' ') {
@@ -579,6 +617,17 @@ pub fn soon(start: Timestamp, end: Timestamp, now: Timestamp) -> bool {
     const SOON_SECONDS: i64 = 900;
     let tenth = end.seconds_since(start) / 10;
     end.seconds_since(now) <= SOON_SECONDS.min(tenth.max(60))
+}
+
+/// The beginning of a text, with at most `most` characters in all; cut off, it ends in an ellipsis.
+#[must_use]
+pub fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(most.saturating_sub(1)).collect();
+    short.push('…');
+    short
 }
 
 /// An instant for machines, in whole seconds: `2026-11-22T09:30:00Z`.

@@ -3,9 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hourglass_app::admin::{links, lookup, people, require_admin};
-use hourglass_app::ports::store::Page as Part;
-use hourglass_app::records::Stored;
+use hourglass_app::admin::{links, lookup, people, search};
 use hourglass_app::sessions::Present;
 use hourglass_app::{AppError, directory};
 use hourglass_domain::Timestamp;
@@ -55,7 +53,7 @@ struct Users<'a> {
     next: Option<String>,
 }
 
-/// Somebody is found by user name, object id or our id; without a search everybody is listed.
+/// Somebody is found by id, or by part of a name; without a search everybody is listed.
 pub(crate) async fn users(
     State(state): State<AdminApi>,
     console: Console,
@@ -63,32 +61,15 @@ pub(crate) async fn users(
 ) -> Result<Page, PageError> {
     let fail = |error: AppError| console.fail(&error);
     let core = &state.api.core;
-    require_admin(&console.who).map_err(|refusal| fail(refusal.into()))?;
     let q = shown.q.clone().unwrap_or_default().trim().to_owned();
-    let page: Part<Stored<User>> = if q.is_empty() {
-        let (after, _) = shown.paging();
-        let application = &console.who.application.value.id;
-        let page = directory::users_page(&*core.store, application, after, MOST_ROWS).await;
-        page.map_err(|error| fail(error.into()))?
-    } else {
-        Part {
-            items: Vec::new(),
-            next: None,
-        }
-    };
-    let mut rows: Vec<UserRow> = page.items.iter().map(|user| UserRow::from(&user.value)).collect();
-    if !q.is_empty() {
-        match lookup::user(core, &console.who, "q", &q).await {
-            Ok(user) => rows.push(UserRow::from(&user)),
-            Err(AppError::Refused(refusal)) if refusal.field() == Some("q") => {}
-            Err(error) => return Err(fail(error)),
-        }
-    }
+    let (after, _) = shown.paging();
+    let found = search::users(core, &console.who, &q, after, MOST_ROWS).await;
+    let found = found.map_err(fail)?;
     let content = Users {
         top: Top::new(&state, &console, SECTION, &shown).await.map_err(fail)?,
-        rows,
+        rows: found.items.iter().map(UserRow::from).collect(),
         q,
-        next: next(page.next.as_deref()),
+        next: next(found.next.as_deref()),
     };
     Ok(console.page(&console.words().t("admin-users-title"), &content))
 }
@@ -126,29 +107,15 @@ pub(crate) async fn groups(
 ) -> Result<Page, PageError> {
     let fail = |error: AppError| console.fail(&error);
     let core = &state.api.core;
-    require_admin(&console.who).map_err(|refusal| fail(refusal.into()))?;
     let q = shown.q.clone().unwrap_or_default().trim().to_owned();
-    let mut after = None;
-    let mut rows = Vec::new();
-    if q.is_empty() {
-        let (from, _) = shown.paging();
-        let application = &console.who.application.value.id;
-        let page = directory::groups_page(&*core.store, application, from, MOST_ROWS).await;
-        let page = page.map_err(|error| fail(error.into()))?;
-        rows.extend(page.items.iter().map(|group| GroupRow::from(&group.value)));
-        after = page.next;
-    } else {
-        match lookup::group(core, &console.who, "q", &q).await {
-            Ok(group) => rows.push(GroupRow::from(&group)),
-            Err(AppError::Refused(refusal)) if refusal.field() == Some("q") => {}
-            Err(error) => return Err(fail(error)),
-        }
-    }
+    let (after, _) = shown.paging();
+    let found = search::groups(core, &console.who, &q, after, MOST_ROWS).await;
+    let found = found.map_err(fail)?;
     let content = Groups {
         top: Top::new(&state, &console, SECTION, &shown).await.map_err(fail)?,
-        rows,
+        rows: found.items.iter().map(GroupRow::from).collect(),
         q,
-        next: next(after.as_deref()),
+        next: next(found.next.as_deref()),
     };
     Ok(console.page(&console.words().t("admin-groups-title"), &content))
 }

@@ -85,6 +85,8 @@ pub(crate) struct Top<'a> {
     pub(crate) token: &'a str,
     /// Whether one admin changes everything, because no second one has signed in yet.
     pub(crate) alone: bool,
+    /// Where to sign in again first, if the last time is too long ago to change anything.
+    pub(crate) first: Option<String>,
 }
 
 impl<'a> Top<'a> {
@@ -105,6 +107,7 @@ impl<'a> Top<'a> {
                 .as_deref()
                 .and_then(|done| w.maybe(&format!("admin-done-{done}"))),
             token: console.form_token().as_str(),
+            first: console.sign_in_first(),
         })
     }
 

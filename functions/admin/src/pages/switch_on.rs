@@ -7,7 +7,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use hourglass_app::admin::changes::{self, Command, SwitchedOn};
-use hourglass_app::admin::{lookup, require_admin};
+use hourglass_app::admin::{require_admin, search};
 use hourglass_app::change::read_many;
 use hourglass_app::records::{GroupUse, Stored};
 use hourglass_app::{AppError, directory, keys};
@@ -81,17 +81,11 @@ async fn page(
     let groups: Vec<Group> = if !chosen.is_empty() {
         let found = directory::groups_by_object_ids(&*core.store, application, chosen).await?;
         found.into_iter().flatten().map(|group| group.value).collect()
-    } else if q.is_empty() {
-        let (from, _) = shown.paging();
-        let page = directory::groups_page(&*core.store, application, from, MOST_ROWS).await?;
-        after = page.next;
-        page.items.into_iter().map(|group| group.value).collect()
     } else {
-        match lookup::group(core, &console.who, "q", &q).await {
-            Ok(group) => vec![group],
-            Err(AppError::Refused(refusal)) if refusal.field() == Some("q") => Vec::new(),
-            Err(error) => return Err(error),
-        }
+        let (from, _) = shown.paging();
+        let page = search::groups(core, &console.who, &q, from, MOST_ROWS).await?;
+        after = page.next;
+        page.items
     };
     let groups: Vec<(ObjectId, String)> = groups
         .into_iter()

@@ -1,5 +1,7 @@
 //! `/activate`: access that nobody approves beforehand.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -34,14 +36,21 @@ struct Offer {
 struct Offers<'a> {
     w: Words,
     offers: Vec<Offer>,
+    /// What can be chosen for at least one of them.
+    durations: BTreeSet<AccessDuration>,
     typed: EmergencyForm,
     wrong: Wrong,
+    /// Where to sign in again first.
+    first: Option<String>,
     token: &'a str,
 }
 
 async fn form(pages: &Pages, console: &Console, typed: EmergencyForm, wrong: Wrong) -> Result<Page, PageError> {
     let w = console.words();
     let found = emergencies::offers(&pages.api.core, &pages.index, &console.who)
+        .await
+        .map_err(|error| console.fail(&error))?;
+    let durations = emergencies::durations(&pages.api.core, &console.who, &found)
         .await
         .map_err(|error| console.fail(&error))?;
     let offers = found
@@ -57,19 +66,17 @@ async fn form(pages: &Pages, console: &Console, typed: EmergencyForm, wrong: Wro
     let content = Offers {
         w,
         offers,
+        durations,
         typed,
         wrong,
+        first: console.sign_in_first(),
         token: console.form_token().as_str(),
     };
     Ok(console.page(&w.t("emergency-title"), &content))
 }
 
 pub(crate) async fn offers(State(pages): State<Pages>, console: Console) -> Result<Page, PageError> {
-    let typed = EmergencyForm {
-        duration: "30m".to_owned(),
-        ..EmergencyForm::default()
-    };
-    form(&pages, &console, typed, Wrong::default()).await
+    form(&pages, &console, EmergencyForm::default(), Wrong::default()).await
 }
 
 /// What the form on the emergency page sends.
@@ -77,6 +84,7 @@ pub(crate) async fn offers(State(pages): State<Pages>, console: Console) -> Resu
 #[serde(deny_unknown_fields)]
 pub(crate) struct EmergencyForm {
     entitlement: String,
+    #[serde(default)]
     duration: String,
     justification: String,
     #[serde(default)]
@@ -138,6 +146,8 @@ struct OneActivation<'a> {
     emergency: bool,
     open: bool,
     has_passkey: bool,
+    /// Where to sign in again first.
+    first: Option<String>,
     token: &'a str,
 }
 
@@ -171,6 +181,7 @@ pub(crate) async fn request(
         emergency: request.activation == Activation::Emergency,
         open: request.check_open("activated", console.now()).is_ok(),
         has_passkey,
+        first: console.sign_in_first(),
         token: console.form_token().as_str(),
         request,
     };

@@ -139,6 +139,7 @@ pub(crate) async fn list(State(pages): State<Pages>, console: Console) -> Result
 }
 
 /// A word of a value, and the name of what it stands for.
+#[derive(Clone, PartialEq, Eq)]
 struct Word {
     text: String,
     name: Option<String>,
@@ -163,8 +164,12 @@ fn words(text: &str, names: &Names) -> Vec<Word> {
 struct Changed {
     field: String,
     label: Option<String>,
+    /// What it says; of a list, what goes.
     before: Vec<Word>,
+    /// What it is to say; of a list, what comes.
     after: Vec<Word>,
+    /// Of a list, what stays: kept apart, or nobody would see the one that was exchanged among forty.
+    stays: Vec<Word>,
 }
 
 impl Changed {
@@ -176,6 +181,17 @@ impl Changed {
             line.field.as_str()
         };
         let label = w.maybe(&format!("changes-field-{}", field.replace(['.', '_'], "-")));
+        let (mut before, mut after) = (words(&line.before, names), words(&line.after, names));
+        let mut stays = Vec::new();
+        if [&before, &after]
+            .iter()
+            .any(|all| all.iter().any(|word| word.name.is_some()))
+        {
+            stays = before.clone();
+            stays.retain(|word| after.contains(word));
+            before.retain(|word| !stays.contains(word));
+            after.retain(|word| !stays.contains(word));
+        }
         Self {
             label: label.map(|label| {
                 if field == "messages" {
@@ -185,8 +201,9 @@ impl Changed {
                 }
             }),
             field: line.field.clone(),
-            before: words(&line.before, names),
-            after: words(&line.after, names),
+            before,
+            after,
+            stays,
         }
     }
 }
@@ -261,6 +278,16 @@ async fn can(pages: &Pages, console: &Console, proposed: &Proposed) -> Result<Ca
     Ok(can)
 }
 
+/// Whether what an address says was done is so: a page does not say that a change is in force because a link does.
+fn is_so(done: &str, status: ChangeStatus) -> bool {
+    match done {
+        "applied" => status == ChangeStatus::Applied,
+        "withdrawn" => status == ChangeStatus::Withdrawn,
+        "signed" => status == ChangeStatus::WaitingSecond,
+        _ => status.is_open(),
+    }
+}
+
 pub(crate) async fn one(
     State(pages): State<Pages>,
     console: Console,
@@ -278,7 +305,7 @@ pub(crate) async fn one(
     let names = names::names(core, &console.who.application.value.id, named)
         .await
         .map_err(fail)?;
-    let done = shown.done.as_deref();
+    let done = shown.done.as_deref().filter(|done| is_so(done, proposed.status(now)));
     let content = One {
         w,
         done: done.and_then(|done| w.maybe(&format!("changes-done-{done}"))),

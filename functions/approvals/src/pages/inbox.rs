@@ -8,12 +8,13 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response as HttpResponse};
 use hourglass_app::dossier::{self, Dossier};
 use hourglass_app::history::search::note_one;
-use hourglass_app::{AppError, approvals, passkeys};
+use hourglass_app::ports::Core;
+use hourglass_app::{AppError, approvals, auth_context, passkeys};
 use hourglass_domain::decision::{Verdict, Vote};
 use hourglass_domain::duration::AccessDuration;
 use hourglass_domain::ids::{EntitlementId, RequestId};
 use hourglass_domain::look_alike::mixes_scripts;
-use hourglass_domain::refusal::{Rule, Shape};
+use hourglass_domain::refusal::{RefusalKind, Rule, Shape};
 use hourglass_domain::request::{Request, RequestStatus};
 use hourglass_domain::{Refusal, Timestamp};
 use hourglass_web::assets::PASSKEY;
@@ -22,7 +23,7 @@ use hourglass_web::extract::{Body, Query};
 use hourglass_web::fields::Wrong;
 use hourglass_web::page::{Page, PageError};
 use hourglass_web::session::{Console, Recent};
-use hourglass_web::words::{Html, Words};
+use hourglass_web::words::{Html, Words, cut};
 use serde::Deserialize;
 
 use super::risks::{self, RiskShown};
@@ -31,9 +32,14 @@ use super::{Challenge, Pages, Place, Response, Shown, go, id, message, next, ref
 /// A request in the list.
 struct Row<'a> {
     request: &'a Request,
+    /// The beginning of what was written; all of it is on the request's page.
+    why: String,
     risks: Vec<String>,
     state: show::State,
 }
+
+/// Most characters of a justification in the list: it is fetched again every few seconds.
+const MOST_WHY: usize = 200;
 
 impl<'a> Row<'a> {
     /// Of a request; what costs a look at each is on its own page.
@@ -47,6 +53,7 @@ impl<'a> Row<'a> {
         ];
         let risks = risks.into_iter().filter(|(there, _)| *there);
         Self {
+            why: cut(&request.justification, MOST_WHY),
             risks: risks.map(|(_, name)| w.t(name)).collect(),
             state: show::state(w, request),
             request,
@@ -120,10 +127,18 @@ struct OneRequest<'a> {
     risks: Vec<RiskShown>,
     /// Shorter than what was asked for.
     shorter: Vec<AccessDuration>,
+    /// For how long an approval is at most: what was asked for, or less where somebody approved for less.
+    longest: AccessDuration,
     /// What an approval now would do.
-    will: String,
+    will: Html,
+    /// What would be missing then.
+    more: usize,
     decidable: bool,
+    /// What has to be done before deciding: why, and where.
+    first: Option<(String, String)>,
     has_passkey: bool,
+    /// Whether they have a passkey with another account of theirs only.
+    key_elsewhere: bool,
     passkey_required: bool,
     typed: Typed,
     token: &'a str,
@@ -140,8 +155,14 @@ impl OneRequest<'_> {
     }
 }
 
+/// For how long an approval now would be: the shortest approval counts.
+fn longest(request: &Request) -> AccessDuration {
+    let approved = request.approvals.iter().map(|approval| approval.duration);
+    approved.chain([request.duration]).min().unwrap_or(request.duration)
+}
+
 /// What an approval now would do, to whom, until when.
-fn will(w: Words, dossier: &Dossier, now: Timestamp) -> String {
+fn will(w: Words, dossier: &Dossier, now: Timestamp) -> Html {
     let request = &dossier.request.value;
     let groups: Vec<String> = dossier
         .groups
@@ -149,19 +170,39 @@ fn will(w: Words, dossier: &Dossier, now: Timestamp) -> String {
         .map(|group| group.name.clone().unwrap_or_else(|| request.entitlement_name.clone()))
         .collect();
     let (who, groups) = (request.beneficiary.name.as_str(), groups.join(", "));
+    let duration = longest(request);
     if request.kind.extends().is_some() {
-        return w.t2("inbox-will-extend", "who", who, "time", w.duration(request.duration));
+        let time = w.duration(duration);
+        return w.timed_all("inbox-will-extend", &[("who", who), ("time", &time)], &[]);
     }
-    let until = request
-        .starts_at
-        .unwrap_or(now)
-        .plus_seconds(request.duration.seconds());
-    let sentence = w.t3("inbox-will", "who", who, "groups", groups, "until", w.minute(until));
-    let more = usize::from(request.quorum).saturating_sub(request.approvals.len() + 1);
-    if more == 0 {
-        return sentence;
+    let start = request.starts_at.map_or(now, |start| start.max(now));
+    let texts = [("who", who), ("groups", groups.as_str())];
+    w.timed("inbox-will", &texts, "until", duration.end_from(start))
+}
+
+/// What has to be done before deciding, so that nobody types what they then lose.
+async fn first(
+    core: &Core,
+    console: &Console,
+    place: &str,
+    by_passkey: bool,
+) -> Result<Option<(String, String)>, AppError> {
+    let w = console.words();
+    if let Some(way) = console.sign_in_first() {
+        return Ok(Some((w.t("inbox-sign-in-first"), way)));
     }
-    format!("{sentence} {}", w.t1("inbox-will-more", "more", more))
+    if by_passkey {
+        return Ok(None);
+    }
+    match auth_context::step_up(core, &console.who).await {
+        Ok(_) => Ok(None),
+        Err(AppError::Refused(refusal)) if refusal.kind() == RefusalKind::StepUp => {
+            Ok(Some((w.refusal(&refusal), console.step_up(place))))
+        }
+        // Signing in again would not help: the form says why when it is sent.
+        Err(AppError::Refused(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 async fn one(pages: &Pages, console: &Console, dossier: &Dossier, typed: Typed) -> Result<Page, AppError> {
@@ -169,12 +210,24 @@ async fn one(pages: &Pages, console: &Console, dossier: &Dossier, typed: Typed) 
     let request = &dossier.request.value;
     let entitlement = &dossier.entitlement.value;
     let open = request.check_open("decided", now).is_ok() && request.activation.is_approved();
-    let has_passkey = match console.who.party() {
-        Ok((_, party)) => passkeys::has_usable(core, &request.application, party.user).await?,
-        Err(_) => false,
+    let (has_passkey, key_elsewhere) = match console.who.party() {
+        Ok((user, party)) => {
+            let here = passkeys::has_usable(core, &request.application, party.user).await?;
+            (here, !here && passkeys::person_has_usable(core, &user.value).await?)
+        }
+        Err(_) => (false, false),
     };
+    let passkey_required = entitlement.passkey_required();
+    let decidable = open && dossier.may_decide;
+    let first = if decidable && !key_elsewhere {
+        let place = format!("/inbox/{}", request.id);
+        first(core, console, &place, has_passkey || passkey_required).await?
+    } else {
+        None
+    };
+    let longest = longest(request);
     let mut shorter = entitlement.durations_in_force(&dossier.template.value);
-    shorter.retain(|duration| *duration < request.duration);
+    shorter.retain(|duration| *duration < longest);
     let content = OneRequest {
         w,
         now,
@@ -182,10 +235,14 @@ async fn one(pages: &Pages, console: &Console, dossier: &Dossier, typed: Typed) 
         start: show::start(w, request),
         risks: risks::all(w, dossier),
         will: will(w, dossier, now),
+        longest,
+        more: usize::from(request.quorum).saturating_sub(request.approvals.len() + 1),
         shorter,
-        decidable: open && dossier.may_decide,
+        decidable,
+        first,
         has_passkey,
-        passkey_required: entitlement.passkey_required(),
+        key_elsewhere,
+        passkey_required,
         typed,
         token: console.form_token().as_str(),
         request,
@@ -212,14 +269,15 @@ pub(crate) async fn request(
     one(&pages, &console, &dossier, Typed::default()).await.map_err(fail)
 }
 
-/// One's own request is looked at elsewhere: what is about other people is not for its requester.
+/// One's own request is looked at elsewhere, and so is one on which one decided once: what is about other people is neither
+/// for its requester nor for those who are approvers no more.
 fn not_own(console: &Console, dossier: &Dossier) -> Result<(), PageError> {
-    if !dossier.mine {
+    if !dossier.mine && dossier.may_read {
         return Ok(());
     }
     let request = &dossier.request.value;
     let open = request.check_open("activated", console.now()).is_ok();
-    let place = if open && !request.activation.is_approved() {
+    let place = if dossier.mine && open && !request.activation.is_approved() {
         format!("/activate/{}", request.id)
     } else {
         format!("/requests/{}", request.id)

@@ -2,19 +2,20 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::response::Response as HttpResponse;
+use axum::response::{IntoResponse as _, Response as HttpResponse};
 use hourglass_app::emergencies;
 use hourglass_domain::Timestamp;
 use hourglass_domain::ids::GrantId;
 use hourglass_web::csrf::Form;
 use hourglass_web::extract::Query;
+use hourglass_web::fields::Wrong;
 use hourglass_web::page::{Page, PageError};
 use hourglass_web::session::{Console, Recent};
 use hourglass_web::words::Words;
 use serde::Deserialize;
 
 use super::show::State as ReviewState;
-use super::{Pages, Shown, go, id, message, next};
+use super::{Pages, Shown, go, id, message, next, refused};
 
 /// An emergency, as the page shows it.
 struct EmergencyShown {
@@ -23,10 +24,15 @@ struct EmergencyShown {
     what: String,
     who: String,
     at: Timestamp,
+    /// What was written when it was activated, and the ticket.
+    why: Option<(String, Option<String>)>,
     state: ReviewState,
     /// By when it is due, while nobody has reviewed it.
     due: Option<Timestamp>,
     open: bool,
+    /// What was typed beside it.
+    comment: String,
+    wrong: Wrong,
 }
 
 #[derive(Template)]
@@ -36,25 +42,40 @@ struct Reviews<'a> {
     message: Option<String>,
     emergencies: Vec<EmergencyShown>,
     next: Option<String>,
+    /// Where to sign in again first.
+    first: Option<String>,
     token: &'a str,
 }
+
+/// What somebody wrote about an emergency, and what was wrong with it.
+type Typed = (GrantId, String, Wrong);
 
 pub(crate) async fn list(
     State(pages): State<Pages>,
     console: Console,
     Query(shown): Query<Shown>,
 ) -> Result<Page, PageError> {
+    show(&pages, &console, &shown, None).await
+}
+
+async fn show(pages: &Pages, console: &Console, shown: &Shown, mut typed: Option<Typed>) -> Result<Page, PageError> {
     let w = console.words();
     let (after, limit) = shown.paging();
     let page = emergencies::list(&pages.api.core, &console.who, after, limit)
+        .await
+        .map_err(|error| console.fail(&error))?;
+    let requests = emergencies::requests_of(&pages.api.core, &page.items)
         .await
         .map_err(|error| console.fail(&error))?;
     let me = console.who.party().ok().map(|(_, party)| party);
     let emergencies = page
         .items
         .iter()
-        .map(|stored| {
+        .zip(requests)
+        .map(|(stored, request)| {
             let emergency = &stored.value;
+            let of_it = typed.take_if(|(grant, ..)| *grant == emergency.grant);
+            let (comment, wrong) = of_it.map_or_else(Default::default, |(_, comment, wrong)| (comment, wrong));
             let own = me.as_ref().is_none_or(|me| me.same_person(&emergency.by));
             let (icon, tone, text) = match &emergency.review {
                 Some(review) if review.justified => ("✓", "good", w.t1("reviews-justified", "name", &review.by.name)),
@@ -71,6 +92,9 @@ pub(crate) async fn list(
                 state: ReviewState { icon, tone, text },
                 due: emergency.review.is_none().then_some(emergency.review_by),
                 open: emergency.review.is_none() && !own,
+                why: request.map(|request| (request.justification, request.ticket)),
+                comment,
+                wrong,
             }
         })
         .collect();
@@ -79,6 +103,7 @@ pub(crate) async fn list(
         message: message(w, shown.done.as_deref()),
         emergencies,
         next: next(page.next.as_deref()),
+        first: console.sign_in_first(),
         token: console.form_token().as_str(),
     };
     Ok(console.page(&w.t("reviews-title"), &content))
@@ -100,8 +125,11 @@ pub(crate) async fn review(
     let console = form.console;
     let grant: GrantId = id(&console, "emergency", &text)?;
     let ReviewForm { justified, comment } = form.value;
-    emergencies::review(&pages.api.core, &console.who, grant, justified, &comment)
-        .await
-        .map_err(|error| console.fail(&error))?;
-    Ok(go("/inbox/reviews?done=reviewed"))
+    let reviewed = emergencies::review(&pages.api.core, &console.who, grant, justified, &comment).await;
+    let Err(error) = reviewed else {
+        return Ok(go("/inbox/reviews?done=reviewed"));
+    };
+    let (status, wrong) = refused(console.words(), error).map_err(|error| console.fail(&error))?;
+    let page = show(&pages, &console, &Shown::default(), Some((grant, comment, wrong))).await?;
+    Ok(page.status(status).into_response())
 }

@@ -25,7 +25,7 @@ use serde::Deserialize;
 
 use super::look::{GrantShown, Label, LineShown, systems};
 use super::request::{approvers_in_words, approvers_named, length, once, place, ticket_hint};
-use super::{Pages, Shown, address, id};
+use super::{Pages, Shown, id};
 
 /// Most past requests on the page; all of them are in the history.
 const MOST_PAST: usize = 15;
@@ -191,19 +191,7 @@ async fn approvers_of_all(
 
 /// Where to ask for the same again: the form filled in.
 pub(crate) fn again(request: &Request) -> String {
-    let own = request.requester.user == request.beneficiary.user;
-    let (entitlement, duration) = (request.entitlement.to_string(), request.duration.to_string());
-    let beneficiary = request.beneficiary.user.to_string();
-    address(
-        "/request",
-        &[
-            ("entitlement", Some(&entitlement)),
-            ("duration", Some(&duration)),
-            ("justification", Some(&request.justification)),
-            ("ticket", request.ticket.as_deref()),
-            ("beneficiary", Some(&beneficiary).filter(|_| !own).map(String::as_str)),
-        ],
-    )
+    format!("/request?again={}", request.id)
 }
 
 /// A form without fields.

@@ -19,7 +19,7 @@ use hourglass_web::extract::Query;
 use hourglass_web::fields::Wrong;
 use hourglass_web::page::{Page, PageError};
 use hourglass_web::session::Console;
-use hourglass_web::words::{Html, Words};
+use hourglass_web::words::{Html, Words, cut};
 use serde::Deserialize;
 
 use super::look::{LineShown, kept, late_from};
@@ -266,16 +266,6 @@ pub(super) async fn found(
 fn short(mut line: LineShown) -> LineShown {
     line.why = cut(&line.why, LONGEST_WHY);
     line
-}
-
-/// The beginning of a text.
-pub(super) fn cut(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let mut short: String = text.chars().take(most - 1).collect();
-    short.push('…');
-    short
 }
 
 /// What the rows of the picture are.
@@ -538,11 +528,5 @@ mod tests {
     fn filters_live_in_the_address() {
         let address = looked("2026-11-14", "").at("/history", &[("cursor", Some("x"))]);
         assert_eq!(address, "/history?person=+Dana+&state=live&from=2026-11-14&cursor=x");
-    }
-
-    #[test]
-    fn a_long_text_is_cut_between_characters() {
-        assert_eq!(cut("äöü", 3), "äöü");
-        assert_eq!(cut("äöüß", 3), "äö…");
     }
 }

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use hourglass_app::catalogue::search;
+use hourglass_app::history::search::own_accounts;
 use hourglass_app::idempotency::Once;
 use hourglass_app::keys::Unique;
 use hourglass_app::outlook::{self, Approvers, Candidate, MOST_COUNTED, Outlook};
@@ -21,7 +22,7 @@ use hourglass_web::extract::Query;
 use hourglass_web::fields::{Fields, Wrong};
 use hourglass_web::page::{Page, PageError, see_other};
 use hourglass_web::session::Console;
-use hourglass_web::words::Words;
+use hourglass_web::words::{Html, Words};
 use http::StatusCode;
 use serde::Deserialize;
 
@@ -42,6 +43,10 @@ pub(crate) struct Asked {
     cursor: Option<String>,
     #[serde(default)]
     entitlement: Option<String>,
+    /// A request of one's own to fill the form in from. By its id, because what was written in it may be longer than an
+    /// address may be.
+    #[serde(default)]
+    again: Option<String>,
     #[serde(default)]
     duration: String,
     #[serde(default)]
@@ -59,24 +64,49 @@ pub(crate) async fn open(
     console: Console,
     Query(asked): Query<Asked>,
 ) -> Result<Page, PageError> {
-    match &asked.entitlement {
-        None => find(&pages, &console, &asked).await,
-        Some(entitlement) => {
-            let typed = Typed {
-                entitlement: entitlement.clone(),
-                beneficiary: asked.beneficiary,
-                someone: String::new(),
-                duration: asked.duration,
-                justification: asked.justification,
-                ticket: asked.ticket,
-                starts_at: asked.starts_at,
-                once: String::new(),
-            };
-            let outlook = outlook_of(&pages, &console, &typed).await?;
-            let typed = typed.for_somebody_else(&outlook);
-            Ok(form(&pages, &console, &outlook, typed, &Wrong::default(), None))
-        }
+    let typed = match (&asked.entitlement, &asked.again) {
+        (None, None) => return find(&pages, &console, &asked).await,
+        (None, Some(again)) => asked_before(&pages, &console, again).await?,
+        (Some(entitlement), _) => Typed {
+            entitlement: entitlement.clone(),
+            beneficiary: asked.beneficiary,
+            duration: asked.duration,
+            justification: asked.justification,
+            ticket: asked.ticket,
+            starts_at: asked.starts_at,
+            ..Typed::default()
+        },
+    };
+    let outlook = outlook_of(&pages, &console, &typed).await?;
+    let typed = typed.for_somebody_else(&outlook);
+    Ok(form(&pages, &console, &outlook, typed, &Wrong::default(), None))
+}
+
+/// What was typed for an earlier request of the caller's own.
+async fn asked_before(pages: &Pages, console: &Console, again: &str) -> Result<Typed, PageError> {
+    let core = &pages.api.core;
+    let fail = |error: AppError| console.fail(&error);
+    let id = again.parse().map_err(|_| fail(unknown_request().into()))?;
+    let before = requests::get(core, &console.who, id).await.map_err(fail)?.value;
+    let own = own_accounts(core, &console.who).await.map_err(fail)?;
+    let (requester, beneficiary) = (before.requester.user, before.beneficiary.user);
+    if !own.contains(&requester) && !own.contains(&beneficiary) {
+        return Err(fail(unknown_request().into()));
     }
+    Ok(Typed {
+        entitlement: before.entitlement.to_string(),
+        beneficiary: (requester != beneficiary)
+            .then(|| beneficiary.to_string())
+            .unwrap_or_default(),
+        duration: before.duration.to_string(),
+        justification: before.justification,
+        ticket: before.ticket.unwrap_or_default(),
+        ..Typed::default()
+    })
+}
+
+const fn unknown_request() -> Refusal {
+    Refusal::NotFound { what: "request" }
 }
 
 /// An entitlement that was found.
@@ -407,7 +437,7 @@ struct Account {
     user_name: String,
     checked: bool,
     /// Why not now, and where to go instead.
-    obstacle: Option<(String, String, String)>,
+    obstacle: Option<(Html, String, String)>,
 }
 
 /// One of the durations.
@@ -436,7 +466,7 @@ struct AskContent<'a> {
     typed: Typed,
     /// Whom and what it is for, in a sentence; once more exactly when it was looked at.
     sentence: String,
-    preview: Option<(String, Timestamp)>,
+    preview: Option<(Html, Timestamp)>,
 }
 
 /// How many people can approve, and how many have to.
@@ -478,12 +508,12 @@ fn account(console: &Console, outlook: &Outlook, candidate: &Candidate, checked:
     let w = console.words();
     let obstacle = match (&candidate.held, candidate.asked) {
         (_, Some(request)) => Some((
-            w.t("obstacle-asked"),
+            w.timed_all("obstacle-asked", &[], &[]),
             format!("/requests/{request}"),
             w.t("obstacle-asked-link"),
         )),
         (Some(held), None) => Some((
-            w.t1("obstacle-held", "until", w.minute(held.value.expires_at)),
+            w.timed("obstacle-held", &[], "until", held.value.expires_at),
             format!("/access/{}/extend", held.value.id),
             w.t("obstacle-held-link"),
         )),
@@ -576,28 +606,23 @@ fn form(
 }
 
 /// What will happen, in a sentence with its times.
-fn previewed_in_words(w: Words, request: &Request, console: &Console, systems: &str) -> String {
+fn previewed_in_words(w: Words, request: &Request, console: &Console, systems: &str) -> Html {
     let own = console
         .who
         .user
         .as_ref()
         .is_some_and(|user| user.value.id == request.beneficiary.user);
     let start = request.starts_at.unwrap_or_else(|| console.now());
-    let later = if request.starts_at.is_some() { "yes" } else { "no" };
-    let text = |text: &str| text.to_owned().into();
-    w.with(
-        "ask-preview",
-        [
-            ("own", text(if own { "yes" } else { "no" })),
-            ("who", text(&request.beneficiary.name)),
-            ("what", text(&request.entitlement_name)),
-            ("systems", text(systems)),
-            ("later", text(later)),
-            ("start", w.minute(start).into()),
-            ("end", w.minute(request.duration.end_from(start)).into()),
-            ("duration", w.duration(request.duration).into()),
-        ],
-    )
+    let texts = [
+        ("own", if own { "yes" } else { "no" }),
+        ("who", &request.beneficiary.name),
+        ("what", &request.entitlement_name),
+        ("systems", systems),
+        ("later", if request.starts_at.is_some() { "yes" } else { "no" }),
+        ("duration", &w.duration(request.duration)),
+    ];
+    let times = [("start", start), ("end", request.duration.end_from(start))];
+    w.timed_all("ask-preview", &texts, &times)
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub mod lookup;
 pub mod overview;
 pub mod people;
 pub mod probes;
+pub mod search;
 pub mod template;
 
 use hourglass_domain::Refusal;

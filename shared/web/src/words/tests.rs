@@ -267,3 +267,20 @@ fn what_is_filled_in_is_escaped_by_the_template() {
     let text = askama::Template::render(&sample).unwrap();
     assert!(text.starts_with("&#60;b&#62; left <time "), "{text}");
 }
+
+#[test]
+fn a_long_text_is_cut_between_characters() {
+    assert_eq!(cut("äöü", 3), "äöü");
+    assert_eq!(cut("äöüß", 3), "äö…");
+}
+
+#[test]
+fn an_instant_in_a_sentence_is_markup_and_what_people_wrote_is_text() {
+    let at: Timestamp = "2026-11-22T09:30:00Z".parse().unwrap();
+    let texts = [("who", "Dana <b>\u{e000}</b>"), ("groups", "prod & more")];
+    let sentence = Words::default().timed("inbox-will", &texts, "until", at).to_string();
+    assert_eq!(sentence.matches("<time ").count(), 1, "{sentence}");
+    assert!(sentence.contains("datetime=\"2026-11-22T09:30:00Z\""), "{sentence}");
+    assert!(!sentence.contains("<b>") && sentence.contains("Dana &"), "{sentence}");
+    assert!(!sentence.contains('\u{e000}'), "{sentence}");
+}

@@ -29,6 +29,8 @@ use crate::AdminApi;
 pub(super) const PLACE: &str = "/admin/kill-switch";
 /// Where a scope is looked at and pressed.
 const PRESS: &str = "/admin/kill-switch/press";
+/// How long (seconds) after a press the page says that it was pressed.
+const PRESSED_JUST_NOW_SECONDS: i64 = 600;
 /// Most entitlements that a search shows.
 const MOST_FOUND: usize = 20;
 
@@ -153,8 +155,12 @@ async fn show(
         let way = |id| place(KillScope::Entitlement { id });
         all.into_iter().map(|(id, name)| (name, way(id))).collect()
     });
+    // An address that says so makes it not so: in an emergency nobody may believe that it was pressed.
+    let pressed = |one: &Held| console.now().seconds_since(one.pressed_at) <= PRESSED_JUST_NOW_SECONDS;
+    let said = asked.done.as_ref();
+    let said = said.filter(|done| *done != "pressed" || held.iter().any(pressed));
     let content = KillSwitch {
-        top: top(state, console, PLACE, asked.done.as_ref()).await?,
+        top: top(state, console, PLACE, said).await?,
         held,
         now: console.now(),
         scope: asked.scope.clone().unwrap_or_else(|| "user".to_owned()),
