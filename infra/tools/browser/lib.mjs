@@ -222,7 +222,7 @@ export class Stage {
   /** The grant of somebody whose access cannot be taken away, because Graph refuses every removal; made once. */
   async stuck() {
     return this.once("stuck", async () => {
-      const asked = await this.api("bao.tran@contoso.example", "/v1/requests", {
+      const asked = await this.api(await this.someoneElse(), "/v1/requests", {
         entitlement: this.ready.entitlement, duration: "5s", justification: "INC-1054 ends, and cannot",
       });
       const order = { match: { method: "DELETE", path_contains: asked.beneficiary.object_id }, status: 503, until_cleared: true };
