@@ -267,3 +267,42 @@ async fn people_and_groups_are_found_with_their_ids_and_memberships() -> anyhow:
     stage.stop().await;
     Ok(())
 }
+
+/// Where a page's line of further pages leads.
+fn further(page: &str) -> Vec<String> {
+    let line = page
+        .lines()
+        .find(|line| line.contains("href=\"/history?"))
+        .unwrap_or_default();
+    let links = line.split("href=\"").skip(1);
+    links
+        .map(|link| link.split('"').next().unwrap().replace("&amp;", "&"))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_link_from_an_object_leads_to_a_page_about_that_object() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let ola = desk(&stage).await?;
+    let user = stage.user_id(&stage.company.requester.user_name).await?;
+    let entitlement = stage.entitlement();
+    let dana = format!("/admin/directory/users/{user}");
+    let admins = format!("/admin/entitlements/{entitlement}");
+    for (page, id, names, links) in [
+        (dana, &user, ["Dana Reyes", "Kim Osei"], 2),
+        (admins, &entitlement, ["prod-admins", "billing-admins"], 3),
+    ] {
+        let [name, another] = names;
+        let found = further(&ola.open(&page).await?.html);
+        assert_eq!(found.len(), links, "{page}: {found:?}");
+        for place in found {
+            let shown = ola.open(&place).await?;
+            assert_eq!(shown.status, 200, "{place}");
+            let main = shown.html.split("<main").nth(1).unwrap();
+            assert!(main.contains(name) || main.contains(id.as_str()), "{place}: {main}");
+            assert!(!main.contains(another), "{place} is not about one alone: {main}");
+        }
+    }
+    stage.stop().await;
+    Ok(())
+}
