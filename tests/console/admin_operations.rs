@@ -15,8 +15,11 @@ use hourglass_tests::desk::{Desk, Shown};
 use hourglass_tests::keyholders::{admin, company_of_two, everyday, first_admin, with_key};
 use hourglass_tests::stage::{Stage, logs, stage};
 use hourglass_tests::{Client, Person, Running, table};
+use reqwest::Method;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
+
+use super::inbox::provision;
 
 const PAGES: [&str; 6] = [
     "/admin/integrations",
@@ -467,6 +470,42 @@ async fn the_kill_switch_is_pressed_by_one_admin_and_released_by_two() -> anyhow
     assert_eq!(released.location.as_deref(), Some("/admin/kill-switch?done=released"));
     has(&ola.open(page).await?, &["Nothing is held back"]);
     stage.ask(&dana, "1h").await?.ok()?;
+    stage.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_nobody_can_type_keeps_nobodys_access_from_being_ended() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let ola = ola(&stage).await?;
+    let user_name = stage.company.requester.user_name.clone();
+    let id = stage.user_id(&user_name).await?;
+    let place = format!("/admin/kill-switch/press?scope=user&id={id}");
+    // Two spaces, one of which does not break, letters with their accents apart, and some that are not seen.
+    let name = "Ze\u{301}lie \u{a0}R\u{200b}ey\u{ad}es\u{202e}";
+    let renamed = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{"op": "replace", "path": "displayName", "value": name}],
+    });
+    provision(&stage, Method::PATCH, &format!("/Users/{id}"), &renamed).await?;
+    for (typed, pressed) in [
+        ("Zelie Reyes", false),
+        ("Zélie Reyes", true),
+        (user_name.as_str(), true),
+    ] {
+        let shown = ola.open(&place).await?;
+        has(&shown, &[&format!("type: Zélie Reyes, or {user_name}")]);
+        let confirmation = between(&shown.html, "name=\"confirmation\" value=\"", "\"");
+        let fields = [
+            ("scope", "user"),
+            ("id", id.as_str()),
+            ("confirmation", confirmation),
+            ("reason", "a laptop was stolen"),
+            ("confirm", typed),
+        ];
+        let answer = ola.form(&place, "/admin/kill-switch/press", &fields).await?;
+        assert_eq!(answer.status == 303, pressed, "{typed}: {}", answer.html);
+    }
     stage.stop().await;
     Ok(())
 }

@@ -93,7 +93,7 @@ async fn an_approver_sees_who_asks_who_is_there_and_what_came_of_it_before() -> 
 }
 
 /// A call as Entra's provisioning makes it.
-async fn provision(stage: &Stage, method: Method, path: &str, body: &Value) -> anyhow::Result<Value> {
+pub(super) async fn provision(stage: &Stage, method: Method, path: &str, body: &Value) -> anyhow::Result<Value> {
     let scim = &stage.ready.scim;
     let call = reqwest::Client::builder().no_proxy().build()?;
     let call = call

@@ -3,6 +3,8 @@
 //! Text is kept as it was entered, byte for byte; what could deceive a reader or break a log line is refused rather
 //! than cleaned. Escaping is the business of whoever prints it.
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use crate::Refusal;
 use crate::refusal::Rule;
 
@@ -67,9 +69,48 @@ const fn turns_direction(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{061c}')
 }
 
+/// Whether a character is not meant to be seen: Unicode's default-ignorable code points (`Default_Ignorable_Code_Point` of
+/// DerivedCoreProperties.txt, Unicode 16), among them those that turn the direction of writing, that join, and that choose
+/// a variant.
+#[must_use]
+pub const fn is_invisible(c: char) -> bool {
+    turns_direction(c)
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// What a text has in common with everything that a person types to say the same: its compatibility composition (NFKC, UAX
+/// #15), without invisible characters, and with one space wherever there is any.
+#[must_use]
+pub fn typed(text: &str) -> String {
+    let visible = |text: &str| text.chars().filter(|c| !is_invisible(*c)).collect::<String>();
+    let composed: String = visible(text).nfkc().collect();
+    visible(&composed).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_typed_by_hand_equals_what_looks_the_same() {
+        for text in [
+            "Zoë Ní Bhriain",
+            "  Zoë  Ní Bhriain ",
+            "Zoë\u{a0}Ní\u{2003}Bhriain",
+            "Zo\u{200b}ë Ní\u{ad} Bhriain\u{feff}",
+            "Zoe\u{308} Ni\u{301} Bhriain",
+            "\u{202e}Zoë\u{2066} Ní Bhriain",
+            "\u{ff3a}oë Ní Bhriain",
+        ] {
+            assert_eq!(typed(text), "Zoë Ní Bhriain", "{text:?}");
+        }
+        assert_ne!(typed("Zoë"), typed("Zoe"));
+        assert_eq!(typed("\u{200b} \u{3164}"), "");
+    }
 
     #[test]
     fn any_ordinary_text_passes() {

@@ -1620,6 +1620,7 @@ ops-kill-waiting = wartet auf Genehmigung
 ops-kill-reason = Warum
 ops-kill-reason-hint = Wird Admins gezeigt und aufbewahrt.
 ops-kill-type = Geben Sie zur Bestätigung ein: { $name }
+ops-kill-type-either = { $name } oder { $user }
 ops-kill-type-hint = Damit endet, was Sie meinen, und nichts anderes.
 ops-kill-press = Diesen Zugang jetzt beenden
 ops-kill-not = Nicht beenden

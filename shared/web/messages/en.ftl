@@ -1323,6 +1323,7 @@ ops-kill-waiting = waits for approval
 ops-kill-reason = Why
 ops-kill-reason-hint = Shown to admins, and kept.
 ops-kill-type = To confirm, type: { $name }
+ops-kill-type-either = { $name }, or { $user }
 ops-kill-type-hint = So that it ends what you mean and nothing else.
 ops-kill-press = End this access now
 ops-kill-not = Do not

@@ -41,6 +41,8 @@ pub struct Preview {
     pub scope: KillScope,
     /// The entitlement's or the user's name.
     pub name: Option<String>,
+    /// The name that the user signs in with, where it is a user who is provisioned.
+    pub user_name: Option<String>,
     /// Grants that have not ended and whose time has come; those that are ending already are among them.
     pub grants: u64,
     /// Grants whose start lies ahead.
@@ -89,13 +91,14 @@ fn stream(application: &ApplicationId) -> StreamId {
 pub async fn preview(core: &Core, who: &Who, scope: KillScope) -> Result<Preview> {
     require_admin(who)?;
     let application = &who.application.value.id;
-    let name = name_of(core, application, scope).await?;
+    let Named { name, user_name } = name_of(core, application, scope).await?;
     let now = core.clock.now();
     let found = live(core, application, scope, now).await?;
     let waiting = waiting(core, application, scope).await?;
     Ok(Preview {
         scope,
         name,
+        user_name,
         grants: found.grants,
         scheduled: found.scheduled,
         requests: waiting.count,
@@ -107,28 +110,44 @@ pub async fn preview(core: &Core, who: &Who, scope: KillScope) -> Result<Preview
     })
 }
 
-/// The name of what is in scope, where it has one.
+/// What is in scope, by name.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Named {
+    /// The entitlement's or the user's name, where there is one.
+    pub name: Option<String>,
+    /// The name that the user signs in with, where it is a user who is provisioned.
+    pub user_name: Option<String>,
+}
+
+/// The names of what is in scope.
 ///
 /// # Errors
 /// When the caller is no admin, or there is no such entitlement or user.
-pub async fn name(core: &Core, who: &Who, scope: KillScope) -> Result<Option<String>> {
+pub async fn named(core: &Core, who: &Who, scope: KillScope) -> Result<Named> {
     require_admin(who)?;
     name_of(core, &who.application.value.id, scope).await
 }
 
-/// The name of what is in scope. A user who was deleted has none, and may have live grants still.
-async fn name_of(core: &Core, application: &ApplicationId, scope: KillScope) -> Result<Option<String>> {
+/// The names of what is in scope. A user who was deleted has none of their own, and may have live grants still.
+async fn name_of(core: &Core, application: &ApplicationId, scope: KillScope) -> Result<Named> {
     let store = &*core.store;
+    let named = |name| Named {
+        name: Some(name),
+        user_name: None,
+    };
     match scope {
-        KillScope::All => Ok(None),
+        KillScope::All => Ok(Named::default()),
         KillScope::Entitlement { id } => {
             let stored: Option<Stored<Entitlement>> = read(store, &keys::entitlement(application, id)).await?;
             let stored = stored.ok_or(Refusal::NotFound { what: "entitlement" })?;
-            Ok(Some(stored.value.name))
+            Ok(named(stored.value.name))
         }
         KillScope::User { id } => {
             if let Some(user) = directory::provisioned_user(store, application, id).await? {
-                return Ok(Some(user.value.name().to_owned()));
+                return Ok(Named {
+                    user_name: Some(user.value.user_name.clone()),
+                    ..named(user.value.name().to_owned())
+                });
             }
             let live = read_page::<LiveGrant>(store, &Query::partition(keys::live_grants(id)).limit(1)).await?;
             let grant = live.items.first().map(|live| keys::grant(live.value.grant));
@@ -138,7 +157,7 @@ async fn name_of(core: &Core, application: &ApplicationId, scope: KillScope) -> 
             };
             let own = grant.filter(|grant| grant.value.application == *application);
             let grant = own.ok_or(Refusal::NotFound { what: "user" })?;
-            Ok(Some(grant.value.beneficiary.name))
+            Ok(named(grant.value.beneficiary.name))
         }
     }
 }

@@ -3,14 +3,14 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use hourglass_app::admin::kill_switch::{self, Preview};
+use hourglass_app::admin::kill_switch::{self, Named, Preview};
 use hourglass_app::admin::{entitlements, lookup, require_admin};
 use hourglass_app::{AppError, admin};
 use hourglass_domain::grant::GrantStatus;
 use hourglass_domain::ids::{EntitlementId, KillId, ProposalId, UserId};
 use hourglass_domain::kill_switch::{Admin, KillScope, Stage};
 use hourglass_domain::refusal::Rule;
-use hourglass_domain::text::{LONGEST_JUSTIFICATION, check_free_text};
+use hourglass_domain::text::{LONGEST_JUSTIFICATION, check_free_text, typed as as_typed};
 use hourglass_domain::{Refusal, Timestamp};
 use hourglass_web::csrf::Form;
 use hourglass_web::extract::Query;
@@ -123,7 +123,7 @@ async fn user(state: &AdminApi, console: &Console, text: &str) -> Result<KillSco
         Err(AppError::Refused(refusal @ Refusal::NobodyNamed { .. })) => {
             let id: UserId = text.parse().map_err(|_| refusal.clone())?;
             let scope = KillScope::User { id };
-            let known = kill_switch::name(&state.api.core, &console.who, scope).await;
+            let known = kill_switch::named(&state.api.core, &console.who, scope).await;
             known.map(|_| scope).map_err(|error| match error {
                 AppError::Refused(_) => refusal.into(),
                 other => other,
@@ -179,8 +179,8 @@ async fn held(state: &AdminApi, console: &Console) -> Result<Vec<Held>, AppError
     let mut held = Vec::new();
     for state in kill_switch::state(core, &console.who).await? {
         let paused = state.paused;
-        let name = match kill_switch::name(core, &console.who, paused.scope).await {
-            Ok(name) => name,
+        let name = match kill_switch::named(core, &console.who, paused.scope).await {
+            Ok(named) => named.name,
             // It was deleted meanwhile.
             Err(AppError::Refused(_)) => None,
             Err(error) => return Err(error),
@@ -272,7 +272,7 @@ struct Press<'a> {
     id: String,
     found: &'a Preview,
     ends: Vec<Ends>,
-    /// What has to be typed.
+    /// What has to be typed, in words.
     to_type: String,
     reason: String,
     confirm: String,
@@ -301,6 +301,10 @@ async fn show_press(
         .await
         .map_err(|error| console.fail(&error))?;
     let w = console.words();
+    let names = Named {
+        name: found.name.clone(),
+        user_name: found.user_name.clone(),
+    };
     let grants = found.some_grants.iter().map(|grant| Ends {
         who: grant.beneficiary.name.clone(),
         what: grant.entitlement_name.clone(),
@@ -325,7 +329,7 @@ async fn show_press(
         kind: scope.name(),
         id: scope.id().unwrap_or_default(),
         ends: grants.chain(requests).collect(),
-        to_type: to_type(console, scope, found.name.as_deref()),
+        to_type: in_words(w, &to_type(console, scope, &names)),
         found: &found,
         reason,
         confirm,
@@ -334,11 +338,27 @@ async fn show_press(
     Ok(console.page(&w.t("ops-kill-press-title"), &content))
 }
 
-/// What has to be typed before a press: the name of what is meant, so that nobody presses for something else.
-fn to_type(console: &Console, scope: KillScope, name: Option<&str>) -> String {
-    let name = name.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned);
-    name.or_else(|| scope.id())
-        .unwrap_or_else(|| console.who.application.value.id.to_string())
+/// What may be typed before a press: the name of what is meant, so that nobody presses for something else, or the name that
+/// the user signs in with. Whoever chooses a display name must not choose one that nobody can type.
+fn to_type(console: &Console, scope: KillScope, names: &Named) -> Vec<String> {
+    let names = [&names.name, &names.user_name].into_iter().flatten();
+    let mut all: Vec<String> = names
+        .map(|name| as_typed(name))
+        .filter(|name| !name.is_empty())
+        .collect();
+    all.dedup();
+    if all.is_empty() {
+        let id = scope.id();
+        all.push(id.unwrap_or_else(|| console.who.application.value.id.to_string()));
+    }
+    all
+}
+
+fn in_words(w: Words, to_type: &[String]) -> String {
+    match to_type {
+        [name, user_name] => w.t2("ops-kill-type-either", "name", name, "user", user_name),
+        _ => to_type.concat(),
+    }
 }
 
 pub(crate) async fn press(State(state): State<AdminApi>, form: Form<Fields, Recent>) -> Result<Response, PageError> {
@@ -352,12 +372,12 @@ pub(crate) async fn press(State(state): State<AdminApi>, form: Form<Fields, Rece
     let confirm = typed(w, &mut fields, &mut bad, "confirm");
     done(console, fields)?;
     let core = &state.api.core;
-    let name = kill_switch::name(core, &console.who, scope)
+    let names = kill_switch::named(core, &console.who, scope)
         .await
         .map_err(|error| console.fail(&error))?;
-    let name = to_type(console, scope, name.as_deref());
-    if confirm != name {
-        bad.say_at("confirm", w.t1("ops-wrong-confirm", "name", &name));
+    let names = to_type(console, scope, &names);
+    if !names.contains(&as_typed(&confirm)) {
+        bad.say_at("confirm", w.t1("ops-wrong-confirm", "name", in_words(w, &names)));
     }
     bad.keep(w, check_free_text("reason", &reason, 1, LONGEST_JUSTIFICATION));
     if bad.is_empty() {
