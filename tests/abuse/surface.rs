@@ -9,6 +9,8 @@ use hourglass_domain::ids::RequestId;
 use hourglass_domain::request::Request;
 use hourglass_local::entra::{Group, User};
 use hourglass_local::sim;
+use hourglass_tests::desk::Desk;
+use hourglass_tests::keyholders::{admin, everyday};
 use hourglass_tests::stage::{logged, logs, refused};
 use hourglass_tests::{Answer, Person};
 use reqwest::Method;
@@ -370,6 +372,70 @@ async fn case_25_characters_that_deceive_are_refused() -> anyhow::Result<()> {
         }
     }
     stage.unchanged(&before, "a text that deceives")?;
+    stage.stop().await;
+    Ok(())
+}
+
+/// Each character that is not seen, or that turns what stands beside it, and that a directory can have in a name.
+const UNSEEN: [char; 12] = [
+    '\u{202e}',
+    '\u{202d}',
+    '\u{2066}',
+    '\u{2069}',
+    '\u{200e}',
+    '\u{61c}',
+    '\u{200b}',
+    '\u{2060}',
+    '\u{feff}',
+    '\u{ad}',
+    '\u{180e}',
+    '\u{e0041}',
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn case_25_names_from_the_directory_turn_no_sentence_around() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let (dana, kim) = (stage.requester().await?, stage.approver().await?);
+    let user = stage.scim_id("Users", stage.company.requester.id).await?;
+    let name = format!("{}Dana\u{2028}Reyes", String::from_iter(UNSEEN));
+    let renamed = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [
+            {"op": "replace", "path": "displayName", "value": name},
+            {"op": "replace", "path": "title", "value": name},
+        ],
+    });
+    let place = format!("/Users/{user}");
+    // A refusal would leave the whole user stale, `active` included; so it is kept, and answered as it was sent.
+    stage.scim_send(Method::PATCH, &place, &renamed).await?.ok()?;
+    let kept = stage.scim_send(Method::GET, &place, &Value::Null).await?.ok()?;
+    assert_eq!((&kept["displayName"], &kept["title"]), (&json!(name), &json!(name)));
+
+    let request = stage.asked(&dana, "1h").await?;
+    let desk = Desk::of(&stage, &stage.company.approver, everyday()).await?;
+    let ola = Desk::of(&stage, &stage.company.admin, admin()).await?;
+    for (desk, page) in [
+        (&desk, "/inbox".to_owned()),
+        (&desk, format!("/inbox/{request}")),
+        (&desk, format!("/requests/{request}")),
+        (&desk, "/history/timeline".to_owned()),
+        (&desk, "/history/export.csv".to_owned()),
+        (&ola, format!("/admin/directory/users/{user}")),
+        (&ola, "/admin/directory".to_owned()),
+    ] {
+        let shown = desk.open(&page).await?;
+        assert_eq!(shown.status, 200, "{page}");
+        assert!(shown.html.contains("Dana Reyes"), "{page}: {}", shown.html);
+        let unseen = shown.html.trim_start_matches('\u{feff}').find(UNSEEN);
+        assert_eq!(unseen, None, "{page}: {:?}", shown.html);
+    }
+    let shown = desk.open(&format!("/inbox/{request}")).await?.html;
+    assert!(
+        shown.contains("hidden characters in the name") && shown.contains("U+202E"),
+        "{shown}"
+    );
+    let view = stage.get(&kim, &format!("/v1/requests/{request}")).await?.ok()?;
+    assert_eq!(view["beneficiary"]["name"], "Dana Reyes");
     stage.stop().await;
     Ok(())
 }

@@ -64,7 +64,7 @@ pub(crate) async fn users(
             id: user.value.id.to_string(),
             object_id: user.value.object_id().map(|id| id.to_string()),
             user_name: user.value.user_name.clone(),
-            name: user.value.name().to_owned(),
+            name: user.value.name(),
             active: user.value.active,
             modified_at: user.value.modified_at.to_string(),
         })
@@ -94,7 +94,7 @@ pub(crate) async fn groups(
         .map(|group| GroupView {
             id: group.value.id.to_string(),
             object_id: group.value.object_id().map(|id| id.to_string()),
-            name: group.value.display_name.clone(),
+            name: group.value.name(),
             modified_at: group.value.modified_at.to_string(),
         })
         .collect();

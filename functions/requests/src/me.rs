@@ -56,14 +56,14 @@ pub(crate) async fn get(State(api): State<Api>, caller: Authenticated) -> Result
     let linked = linked.iter().map(|user| LinkedView {
         user: user.value.id.to_string(),
         user_name: user.value.user_name.clone(),
-        name: user.value.name().to_owned(),
+        name: user.value.name(),
     });
     Ok(Json(MeView {
         application: who.application.value.id.to_string(),
         tenant: who.caller.tenant.to_string(),
         object_id: who.caller.object_id.to_string(),
         user: who.user.as_ref().map(|user| user.value.id.to_string()),
-        name: who.user.as_ref().map(|user| user.value.name().to_owned()),
+        name: who.user.as_ref().map(|user| user.value.name()),
         linked: linked.collect(),
         roles: who.caller.roles.iter().map(|role| role.name()).collect(),
         scopes: who.caller.scopes.iter().map(|scope| scope.name()).collect(),

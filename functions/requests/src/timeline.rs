@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 
 use hourglass_domain::Timestamp;
+use hourglass_domain::text::is_invisible;
 
 /// Width of the whole picture in its own units.
 const WIDTH: i64 = 1_000;
@@ -218,7 +219,8 @@ fn short(name: &str) -> String {
     short
 }
 
-/// Text as it may stand in an element or an attribute (XML 1.0, section 2.4); characters that XML does not have are left out.
+/// Text as it may stand in an element or an attribute (XML 1.0, section 2.4); characters that XML does not have, that are not
+/// seen or that turn the direction of writing are left out.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -229,6 +231,7 @@ fn escaped(text: &str) -> String {
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
             c if c.is_control() => escaped.push(' '),
+            c if is_invisible(c) => {}
             c => escaped.push(c),
         }
     }
@@ -329,12 +332,13 @@ mod tests {
 
     #[test]
     fn names_from_outside_are_text_and_long_ones_do_not_overlap() {
-        let evil = "\"><script>alert(1)</script>&\u{1}";
+        let evil = "\"><script>alert(1)</script>&\u{1}\u{202e}\u{200b}";
         let mut named = bar(Kind::Access, 1, 2);
         named.title = evil.to_owned();
         named.href = "/requests/7?a=1&b=\"".to_owned();
         let svg = picture(vec![row(&evil.repeat(10), vec![named])]).svg();
         assert!(!svg.contains("<script") && !svg.contains('\u{1}'), "{svg}");
+        assert!(!svg.contains(['\u{202e}', '\u{200b}']), "{svg}");
         assert!(!svg.contains("style=") && !svg.contains("onload"), "{svg}");
         let name = svg.split("class=\"name\"").nth(1).unwrap();
         let shown = name.split("</title>").nth(1).unwrap().split("</text>").next().unwrap();

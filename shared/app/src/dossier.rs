@@ -17,6 +17,7 @@ use hourglass_domain::look_alike::{NameKind, mixes_scripts};
 use hourglass_domain::request::{Request, RequestStatus};
 use hourglass_domain::roles::Role;
 use hourglass_domain::target::{Target, TargetFacts};
+use hourglass_domain::text::{is_invisible, shown};
 
 use crate::caller::Who;
 use crate::change::{read, read_many, read_page};
@@ -44,6 +45,8 @@ const MOST_LIVE: usize = 50;
 const MOST_COMPARED: usize = 50;
 /// Most users who share a skeleton that are read.
 const MOST_ALIKE: usize = 10;
+/// Most hidden characters of a name that are told.
+const MOST_HIDDEN: usize = 8;
 /// How young (seconds) an account is that is worth a word: seven days.
 pub const NEW_ACCOUNT_SECONDS: i64 = 7 * 86_400;
 /// For how long (seconds) after an application was made everybody's account is new, which says nothing: a day.
@@ -175,6 +178,15 @@ pub enum Risk {
         whose: Whose,
         /// The name.
         name: String,
+    },
+    /// The name as the directory has it holds characters that are not seen or that turn the direction of writing.
+    HiddenCharacters {
+        /// Whose name.
+        whose: Whose,
+        /// The name without them.
+        name: String,
+        /// Which they are, each once, at most [`MOST_HIDDEN`].
+        characters: Vec<char>,
     },
     /// The account is a guest's.
     Guest {
@@ -409,14 +421,15 @@ async fn of_person(
             continue;
         };
         let others = alike(store, user, kind, name).await?;
-        let name = name.to_owned();
         if !others.is_empty() {
-            let name = name.clone();
+            let name = shown(name);
             risks.push(Risk::LookAlike { whose, name, others });
         }
-        if mixes_scripts(&name) {
+        if mixes_scripts(name) {
+            let name = shown(name);
             risks.push(Risk::MixedScripts { whose, name });
         }
+        risks.extend(hidden(whose, name));
     }
     if user.is_guest() {
         risks.push(Risk::Guest { whose });
@@ -426,6 +439,16 @@ async fn of_person(
         risks.push(Risk::NewAccount { whose, since });
     }
     Ok(risks)
+}
+
+/// What of a name is not shown, because nobody could see it or it would turn what stands beside it.
+fn hidden(whose: Whose, name: &str) -> Option<Risk> {
+    let characters: BTreeSet<char> = name.chars().filter(|c| is_invisible(*c)).collect();
+    (!characters.is_empty()).then(|| Risk::HiddenCharacters {
+        whose,
+        name: shown(name),
+        characters: characters.into_iter().take(MOST_HIDDEN).collect(),
+    })
 }
 
 /// Active accounts of other people whose name of this kind has the same skeleton. SCIM keeps a look-up entry for each
@@ -446,8 +469,8 @@ async fn alike(store: &dyn Store, user: &User, kind: NameKind, name: &str) -> Re
             other.active && other.person != user.person && kind.of(other).and_then(|name| kind.mark(name)) == Some(mark)
         })
         .map(|other| Alike {
-            name: other.name().to_owned(),
-            user_name: other.user_name,
+            name: other.name(),
+            user_name: other.sign_in_name(),
         })
         .collect())
 }
@@ -588,11 +611,7 @@ async fn in_group(
     }
     let shown: Vec<UserId> = standing.iter().copied().take(MOST_NAMED).collect();
     let users = directory::provisioned_users(store, application, &shown).await?;
-    let mut names: Vec<String> = users
-        .into_iter()
-        .flatten()
-        .map(|user| user.value.name().to_owned())
-        .collect();
+    let mut names: Vec<String> = users.into_iter().flatten().map(|user| user.value.name()).collect();
     names.extend(unknown.iter().map(ToString::to_string));
     names.truncate(MOST_NAMED);
     names.sort();

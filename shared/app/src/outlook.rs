@@ -163,12 +163,8 @@ async fn names(core: &Core, entitlement: &Entitlement, approvers: &Principals) -
     let groups: Vec<GroupId> = approvers.groups.iter().copied().take(MOST_NAMED).collect();
     let groups = directory::groups(&*core.store, &entitlement.application, &groups).await?;
     Ok((
-        users.map(|user| user.value.name().to_owned()).collect(),
-        groups
-            .into_iter()
-            .flatten()
-            .map(|group| group.value.display_name)
-            .collect(),
+        users.map(|user| user.value.name()).collect(),
+        groups.into_iter().flatten().map(|group| group.value.name()).collect(),
     ))
 }
 
@@ -270,9 +266,7 @@ pub async fn user_names(core: &Core, who: &Who, ids: BTreeSet<UserId>) -> Result
     let ids: Vec<UserId> = ids.into_iter().collect();
     let users = directory::provisioned_users(&*core.store, &who.application.value.id, &ids).await?;
     let users = users.into_iter().flatten();
-    Ok(users
-        .map(|user| (user.value.id, user.value.name().to_owned()))
-        .collect())
+    Ok(users.map(|user| (user.value.id, user.value.name())).collect())
 }
 
 /// Which of some grants somebody has ordered to end, so that nothing more has to be done about them.

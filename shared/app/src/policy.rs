@@ -625,7 +625,7 @@ pub async fn loop_group(store: &dyn Store, in_force: &InForce) -> Result<Option<
         };
         let used = read::<GroupUse>(store, &keys::group_use(application, object_id)).await?;
         if used.is_some_and(|used| !used.value.target_of.is_empty()) {
-            return Ok(Some(group.value.display_name));
+            return Ok(Some(group.value.name()));
         }
     }
     Ok(None)

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::Timestamp;
 use crate::ids::{ApplicationId, GroupId, ObjectId, PersonId, TenantId, UserId};
+use crate::text::shown;
 
 /// A provisioned user.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -54,25 +55,32 @@ impl User {
                 .is_some_and(|kind| kind.eq_ignore_ascii_case("guest"))
     }
 
-    /// The name for people.
+    /// The name for people, as [`shown`]: the display name where anything of it is seen.
     #[must_use]
-    pub fn name(&self) -> &str {
-        self.display_name.as_deref().unwrap_or(&self.user_name)
+    pub fn name(&self) -> String {
+        let display_name = self.display_name.as_deref().and_then(seen);
+        display_name.unwrap_or_else(|| self.sign_in_name())
     }
 
-    /// What the user does, where it is provisioned (`title`).
+    /// The name that the user signs in with, for people, as [`shown`].
     #[must_use]
-    pub fn title(&self) -> Option<&str> {
-        self.attributes.get("title").and_then(Value::as_str)
+    pub fn sign_in_name(&self) -> String {
+        seen(&self.user_name).unwrap_or_else(|| self.id.to_string())
     }
 
-    /// Where the user works, where it is provisioned (RFC 7643 section 4.3).
+    /// What the user does, where it is provisioned (`title`), as [`shown`].
     #[must_use]
-    pub fn department(&self) -> Option<&str> {
+    pub fn title(&self) -> Option<String> {
+        self.attributes.get("title").and_then(Value::as_str).and_then(seen)
+    }
+
+    /// Where the user works, where it is provisioned (RFC 7643 section 4.3), as [`shown`].
+    #[must_use]
+    pub fn department(&self) -> Option<String> {
         let enterprise = self
             .attributes
             .get("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User");
-        enterprise?.get("department")?.as_str()
+        enterprise?.get("department")?.as_str().and_then(seen)
     }
 
     /// The user as a party to a request, a decision or a grant.
@@ -83,9 +91,14 @@ impl User {
             person: self.person,
             tenant,
             object_id,
-            name: self.name().to_owned(),
+            name: self.name(),
         })
     }
+}
+
+/// What there is to see of a text from outside, if anything.
+fn seen(text: &str) -> Option<String> {
+    Some(shown(text)).filter(|text| !text.is_empty())
 }
 
 /// A provisioned group. Its members are items of their own.
@@ -108,6 +121,12 @@ pub struct Group {
 }
 
 impl Group {
+    /// The name for people, as [`shown`].
+    #[must_use]
+    pub fn name(&self) -> String {
+        seen(&self.display_name).unwrap_or_else(|| self.id.to_string())
+    }
+
     /// Entra's object id, where `externalId` is one.
     #[must_use]
     pub fn object_id(&self) -> Option<ObjectId> {
@@ -163,7 +182,7 @@ pub struct Party {
     pub tenant: TenantId,
     /// The object id in that tenant.
     pub object_id: ObjectId,
-    /// The display name at that moment.
+    /// The display name at that moment, as [`shown`].
     pub name: String,
 }
 

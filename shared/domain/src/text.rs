@@ -82,6 +82,21 @@ pub const fn is_invisible(c: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// A name from outside as it may stand in a sentence: one line, without control characters and without those that are not
+/// seen or turn the direction of writing, so that what stands around it reads as it was written (abuse case 25). It is for
+/// people only: what the directory sent is kept as it was sent, and compared as it was sent.
+#[must_use]
+pub fn shown(name: &str) -> String {
+    // A Braille pattern without dots is no space to Unicode, and nothing to the eye.
+    let space = |c: char| c.is_whitespace() || c.is_control() || c == '\u{2800}';
+    let seen: String = name
+        .chars()
+        .filter(|c| !is_invisible(*c))
+        .map(|c| if space(c) { ' ' } else { c })
+        .collect();
+    seen.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// What a text has in common with everything that a person types to say the same: its compatibility composition (NFKC, UAX
 /// #15), without invisible characters, and with one space wherever there is any.
 #[must_use]
@@ -94,6 +109,22 @@ pub fn typed(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_from_outside_leaves_the_sentence_around_it_alone() {
+        for name in [
+            "Dana Reyes",
+            "Dana \u{202e}Reyes\u{2066}",
+            "\u{feff}Da\u{200b}na\u{a0}\u{2028}Re\u{e0041}yes\u{1b}",
+            " Dana\r\n\u{2800}Reyes\u{ad}",
+        ] {
+            assert_eq!(shown(name), "Dana Reyes", "{name:?}");
+        }
+        assert_eq!(shown("\u{202e}\u{3164} \u{2800}"), "");
+        for fine in ["Zoë Ní Bhriain", "Ольга Berg", "田中 ゆき", "دانا", "Lin (ops) 🦉"] {
+            assert_eq!(shown(fine), fine);
+        }
+    }
 
     #[test]
     fn what_is_typed_by_hand_equals_what_looks_the_same() {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hourglass_domain::Timestamp;
+use hourglass_domain::text::is_invisible;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
@@ -214,8 +215,10 @@ pub(crate) fn retry_after(value: &str, now: Timestamp) -> Option<i64> {
     Some(seconds.min(LONGEST_RETRY_AFTER_SECONDS))
 }
 
-/// A text from outside, fit for a page or a log: one line, bounded, without anything that could be a credential.
+/// A text from outside, fit for a page or a log: one line, bounded, without anything that could be a credential,
+/// that is not seen or that turns the direction of writing.
 pub(crate) fn presentable(text: &str) -> String {
+    let text: String = text.chars().filter(|c| !is_invisible(*c)).collect();
     let words = text
         .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|word| !word.is_empty());
@@ -263,6 +266,7 @@ mod tests {
     #[test]
     fn texts_from_outside_are_short_single_lines_without_credentials() {
         assert_eq!(presentable("one\r\ntwo\u{1b}[31m  three"), "one two [31m three");
+        assert_eq!(presentable("prod\u{202e}-ad\u{200b}mins"), "prod-admins");
         let token = format!("token: eyJ{}", "x".repeat(20));
         assert_eq!(presentable(&token), "token: […]");
         assert_eq!(presentable(&"x".repeat(101)), "[…]");

@@ -398,7 +398,9 @@ impl Console {
 
 fn reader(who: &Who, token: &FormToken, call: &Call) -> Reader {
     let name = who.user.as_ref().map(|user| user.value.name());
-    Reader::new(name, token).admin(who.has(Role::Admin)).at(&call.place)
+    Reader::new(name.as_deref(), token)
+        .admin(who.has(Role::Admin))
+        .at(&call.place)
 }
 
 impl<S> FromRequestParts<S> for Console

@@ -36,8 +36,8 @@ impl From<&User> for UserRow {
     fn from(user: &User) -> Self {
         Self {
             id: user.id.to_string(),
-            name: user.name().to_owned(),
-            user_name: user.user_name.clone(),
+            name: user.name(),
+            user_name: user.sign_in_name(),
             active: user.active,
             modified_at: user.modified_at,
         }
@@ -85,7 +85,7 @@ impl From<&Group> for GroupRow {
     fn from(group: &Group) -> Self {
         Self {
             id: group.id.to_string(),
-            name: group.display_name.clone(),
+            name: group.name(),
             modified_at: group.modified_at,
         }
     }
@@ -182,7 +182,7 @@ pub(crate) async fn user(
     };
     let signs_in = people::signs_in(core, &console.who, id).await.map_err(fail)?;
     let rp_id = core.settings.rp_id();
-    let title = user.name().to_owned();
+    let title = user.name();
     let content = OneUser {
         keys: signs_in.keys.iter().map(|key| KeyRow::of(key, &rp_id)).collect(),
         sessions: signs_in.sessions,
@@ -191,7 +191,7 @@ pub(crate) async fn user(
         groups: groups
             .standing
             .iter()
-            .map(|group| (group.value.id.to_string(), group.value.display_name.clone()))
+            .map(|group| (group.value.id.to_string(), group.value.name()))
             .collect(),
         more_groups: groups.next.is_some(),
         accounts: human,
@@ -248,7 +248,7 @@ pub(crate) async fn group(
     let application = &console.who.application.value.id;
     let members = directory::provisioned_members_page(&*core.store, application, id, None, MOST_MEMBERS).await;
     let members = members.map_err(|error| fail(error.into()))?;
-    let title = group.display_name.clone();
+    let title = group.name();
     let content = OneGroup {
         top: Top::new(&state, &console, SECTION, &shown).await.map_err(fail)?,
         object_id: group.object_id().map(|id| id.to_string()),

@@ -6,6 +6,7 @@ use hourglass_domain::Refusal;
 use hourglass_domain::entitlement::Principals;
 use hourglass_domain::ids::{GroupId, ObjectId, UserId};
 use hourglass_domain::refusal::Rule;
+use hourglass_domain::text::is_invisible;
 use hourglass_web::session::Console;
 
 use crate::AdminApi;
@@ -59,7 +60,12 @@ pub(crate) async fn groups(
     Ok(found)
 }
 
-/// Users and groups as lines of a field: by name where that is found again by it, otherwise by id.
+/// Whether a name reads as it is, so that it may stand in a field as the directory has it.
+fn is_seen(name: &str) -> bool {
+    !name.chars().any(is_invisible)
+}
+
+/// Users and groups as lines of a field: by name where that is found again by it and all of it is seen, otherwise by id.
 ///
 /// # Errors
 /// When the table does not answer.
@@ -74,14 +80,14 @@ pub(crate) async fn write(state: &AdminApi, console: &Console, people: &Principa
         let name = user.map(|user| user.value.user_name).unwrap_or_default();
         let found = named(state, console, &name).await?;
         let same = matches!(found, Some(Principal::User(found)) if found.id == *id);
-        text.push(if same { name } else { id.to_string() });
+        text.push(if same && is_seen(&name) { name } else { id.to_string() });
     }
     let found = directory::groups(store, application, &groups).await?;
     for (id, group) in groups.iter().zip(found) {
         let name = group.map(|group| group.value.display_name).unwrap_or_default();
         let found = named(state, console, &name).await?;
         let same = matches!(found, Some(Principal::Group(found)) if found.id == *id);
-        text.push(if same { name } else { id.to_string() });
+        text.push(if same && is_seen(&name) { name } else { id.to_string() });
     }
     Ok(text.join("\n"))
 }
@@ -106,9 +112,9 @@ pub(crate) async fn write_groups(
 ) -> Result<String, AppError> {
     let application = &console.who.application.value.id;
     let found = directory::groups_by_object_ids(&*state.api.core.store, application, objects).await?;
-    let lines = objects
-        .iter()
-        .zip(found)
-        .map(|(object, group)| group.map_or_else(|| object.to_string(), |group| group.value.display_name));
+    let lines = objects.iter().zip(found).map(|(object, group)| {
+        let name = group.map(|group| group.value.display_name);
+        name.filter(|name| is_seen(name)).unwrap_or_else(|| object.to_string())
+    });
     Ok(lines.collect::<Vec<_>>().join("\n"))
 }

@@ -89,7 +89,7 @@ async fn page(
     };
     let groups: Vec<(ObjectId, String)> = groups
         .into_iter()
-        .filter_map(|group| Some((group.object_id()?, group.display_name)))
+        .filter_map(|group| Some((group.object_id()?, group.name())))
         .collect();
     let uses: Vec<_> = groups
         .iter()
@@ -201,7 +201,7 @@ impl New<'_> {
         let together = self.groups.len() > 1 && changes::mode(core, &console.who).await? == Mode::Two;
         let (mut place, mut left, mut all) = (None, Vec::new(), Vec::new());
         for (object, group) in self.groups.iter().zip(found) {
-            let name = group.map_or_else(|| object.to_string(), |group| group.value.display_name);
+            let name = group.map_or_else(|| object.to_string(), |group| group.value.name());
             let mut why = Wrong::default();
             if let Some(input) = self.form(&name, *object).read(state, console, &mut why).await? {
                 if together {

@@ -308,7 +308,7 @@ pub(crate) async fn waiting(
             .await
             .map_err(|error| console.fail(&error.into()))?;
         keys.push(WaitingKey {
-            owner: owner.map_or_else(|| w.t("keys-owner-gone"), |user| user.value.name().to_owned()),
+            owner: owner.map_or_else(|| w.t("keys-owner-gone"), |user| user.value.name()),
             object_id: key.object_id.to_string(),
             user: key.owner.to_string(),
             name: key.name.clone(),

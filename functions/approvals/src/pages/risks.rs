@@ -37,6 +37,14 @@ fn one(w: Words, dossier: &Dossier, risk: &Risk) -> RiskShown {
             w.t("inbox-risk-mixed-scripts"),
             w.t1("inbox-careful-mixed-scripts", "name", name),
         ),
+        Risk::HiddenCharacters { name, characters, .. } => {
+            let which = characters.iter().map(|c| format!("U+{:04X}", u32::from(*c)));
+            let which = which.collect::<Vec<_>>().join(", ");
+            (
+                w.t("inbox-risk-hidden-characters"),
+                w.t2("inbox-careful-hidden-characters", "name", name, "which", which),
+            )
+        }
         Risk::Guest { whose } => (
             w.t("inbox-risk-guest"),
             w.t1("inbox-careful-guest", "name", person(*whose)),

@@ -522,9 +522,9 @@ fn account(console: &Console, outlook: &Outlook, candidate: &Candidate, checked:
     let several = outlook.own.len() > 1;
     Account {
         id: candidate.user.value.id.to_string(),
-        name: candidate.user.value.name().to_owned(),
+        name: candidate.user.value.name(),
         user_name: if several {
-            candidate.user.value.user_name.clone()
+            candidate.user.value.sign_in_name()
         } else {
             String::new()
         },

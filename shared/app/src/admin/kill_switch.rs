@@ -145,8 +145,8 @@ async fn name_of(core: &Core, application: &ApplicationId, scope: KillScope) -> 
         KillScope::User { id } => {
             if let Some(user) = directory::provisioned_user(store, application, id).await? {
                 return Ok(Named {
-                    user_name: Some(user.value.user_name.clone()),
-                    ..named(user.value.name().to_owned())
+                    user_name: Some(user.value.sign_in_name()),
+                    ..named(user.value.name())
                 });
             }
             let live = read_page::<LiveGrant>(store, &Query::partition(keys::live_grants(id)).limit(1)).await?;

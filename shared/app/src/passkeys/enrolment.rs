@@ -65,8 +65,8 @@ pub async fn begin_registration(core: &Core, passkeys: &dyn Passkeys, who: &Who)
     let known: Vec<CredentialId> = kept(core, application, party.user).await?;
     let owner = Owner {
         user: party.user,
-        name: user.value.user_name.clone(),
-        display_name: user.value.name().to_owned(),
+        name: user.value.sign_in_name(),
+        display_name: user.value.name(),
     };
     let (options, state) = passkeys.begin_registration(&owner, &known).map_err(failed)?;
     begin(core, application, party.user, (options, state), None, About::Nothing).await

@@ -285,7 +285,7 @@ async fn groups(
         });
         groups.push(Group {
             id: *id,
-            name: name.map_or_else(|| target.to_string(), |group| group.value.display_name),
+            name: name.map_or_else(|| target.to_string(), |group| group.value.name()),
             removing,
             standing: standing.collect(),
             next: next(page.next.as_deref()),

@@ -106,8 +106,8 @@ async fn show(
         let linked = Linked {
             id: link.value.account,
             user: user.map(|user| user.id),
-            name: user.map(|user| user.name().to_owned()).unwrap_or_default(),
-            user_name: user.map(|user| user.user_name.clone()).unwrap_or_default(),
+            name: user.map(User::name).unwrap_or_default(),
+            user_name: user.map(User::sign_in_name).unwrap_or_default(),
             at: Some(link.value.at),
         };
         match persons.last_mut().filter(|person| person.id == link.value.person) {

@@ -170,14 +170,7 @@ async fn account(core: &Core, who: &Who, field: &'static str, text: &str) -> Res
         }
         Err(error) => return Err(error),
     };
-    let none = || {
-        Refusal::invalid(
-            field,
-            Rule::UserWithoutObjectId {
-                user: user.name().to_owned(),
-            },
-        )
-    };
+    let none = || Refusal::invalid(field, Rule::UserWithoutObjectId { user: user.name() });
     Ok(user.object_id().ok_or_else(none)?)
 }
 
@@ -192,8 +185,8 @@ impl Account {
     fn of(id: ObjectId, user: Option<&User>) -> Self {
         Self {
             id,
-            name: user.map(|user| user.name().to_owned()),
-            user_name: user.map(|user| user.user_name.clone()),
+            name: user.map(User::name),
+            user_name: user.map(User::sign_in_name),
         }
     }
 }

@@ -162,7 +162,7 @@ async fn show(
                 Actor::Admin { object_id, .. } => object_id.to_string(),
                 _ => signature.object_id.to_string(),
             },
-            |user| user.name().to_owned(),
+            |user| user.name(),
         ),
         at: signature.at,
         own: signature.object_id == console.who.caller.object_id,

@@ -70,21 +70,21 @@ pub async fn names<'a>(
         .iter()
         .zip(directory::provisioned_users(store, application, &users).await?)
     {
-        names.extend(user.map(|user| (format!("user:{id}"), user.value.name().to_owned())));
+        names.extend(user.map(|user| (format!("user:{id}"), user.value.name())));
     }
     let groups: Vec<GroupId> = found.groups.into_iter().take(MOST_NAMED).collect();
     for (id, group) in groups.iter().zip(directory::groups(store, application, &groups).await?) {
-        names.extend(group.map(|group| (format!("group:{id}"), group.value.display_name)));
+        names.extend(group.map(|group| (format!("group:{id}"), group.value.name())));
     }
     let targets: Vec<ObjectId> = found.targets.into_iter().take(MOST_NAMED).collect();
     let read = directory::groups_by_object_ids(store, application, &targets).await?;
     for (id, group) in targets.iter().zip(read) {
-        names.extend(group.map(|group| (format!("entra:{id}"), group.value.display_name)));
+        names.extend(group.map(|group| (format!("entra:{id}"), group.value.name())));
     }
     let accounts: Vec<ObjectId> = found.accounts.into_iter().take(MOST_NAMED).collect();
     let read = directory::provisioned_users_by_object_ids(store, application, &accounts).await?;
     for (id, user) in accounts.iter().zip(read) {
-        names.extend(user.map(|user| (id.to_string(), user.value.name().to_owned())));
+        names.extend(user.map(|user| (id.to_string(), user.value.name())));
     }
     let entitlements: Vec<EntitlementId> = found.entitlements.into_iter().take(MOST_NAMED).collect();
     let places: Vec<_> = entitlements
