@@ -9,6 +9,7 @@ use hourglass_app::admin::links::{self, Human};
 use hourglass_app::admin::{lookup, require_admin};
 use hourglass_domain::Refusal;
 use hourglass_domain::Timestamp;
+use hourglass_domain::directory::User;
 use hourglass_domain::ids::{ObjectId, PersonId, UserId};
 use hourglass_domain::person::{LinkAttribute, MOST_SHARING};
 use hourglass_domain::refusal::Rule;
