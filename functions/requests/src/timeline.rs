@@ -76,6 +76,8 @@ pub(crate) struct Bar {
 pub(crate) struct Row {
     /// Its name.
     pub(crate) name: String,
+    /// What tells it apart, where another has the same name; it is not cut.
+    pub(crate) apart: Option<String>,
     /// Its bars.
     pub(crate) bars: Vec<Bar>,
 }
@@ -162,8 +164,8 @@ impl Picture {
             "<line class=\"row\" x1=\"0\" x2=\"{WIDTH}\" y1=\"{top}\" y2=\"{top}\"/><text class=\"name\" x=\"0\" y=\"{}\">\
              <title>{}</title>{}</text>",
             middle + 5,
-            escaped(&row.name),
-            escaped(&short(&row.name))
+            escaped(&row.whole()),
+            escaped(&row.short())
         );
         let y = middle - BAR / 2;
         for bar in row.bars.iter().filter(|bar| bar.start < self.to && self.from < bar.end) {
@@ -210,11 +212,31 @@ fn label(at: Timestamp, distance: i64) -> String {
     text.get(11..16).unwrap_or_default().to_owned()
 }
 
-fn short(name: &str) -> String {
-    if name.chars().count() <= LONGEST_NAME {
+impl Row {
+    fn whole(&self) -> String {
+        named(&self.name, self.apart.as_deref())
+    }
+
+    fn short(&self) -> String {
+        let apart = self.apart.as_deref();
+        let taken = apart.map_or(0, |apart| apart.chars().count().saturating_add(3));
+        named(&short(&self.name, LONGEST_NAME.saturating_sub(taken)), apart)
+    }
+}
+
+/// A name with what tells it apart.
+pub(crate) fn named(name: &str, apart: Option<&str>) -> String {
+    match apart {
+        Some(apart) => format!("{name} ({apart})"),
+        None => name.to_owned(),
+    }
+}
+
+fn short(name: &str, most: usize) -> String {
+    if name.chars().count() <= most {
         return name.to_owned();
     }
-    let mut short: String = name.chars().take(LONGEST_NAME - 1).collect();
+    let mut short: String = name.chars().take(most.saturating_sub(1)).collect();
     short.push('…');
     short
 }
@@ -271,6 +293,7 @@ mod tests {
     fn row(name: &str, bars: Vec<Bar>) -> Row {
         Row {
             name: name.to_owned(),
+            apart: None,
             bars,
         }
     }
@@ -343,6 +366,15 @@ mod tests {
         let name = svg.split("class=\"name\"").nth(1).unwrap();
         let shown = name.split("</title>").nth(1).unwrap().split("</text>").next().unwrap();
         assert!(shown.contains('…'), "{shown}");
+    }
+
+    #[test]
+    fn what_tells_two_of_one_name_apart_is_not_cut() {
+        let mut long = row(&"Maximiliane ".repeat(5), Vec::new());
+        long.apart = Some("1a2b3c4d".to_owned());
+        assert_eq!(long.short(), "Maximiliane … (1a2b3c4d)");
+        assert!(long.whole().ends_with(" (1a2b3c4d)"));
+        assert!(long.short().chars().count() <= LONGEST_NAME);
     }
 
     #[test]

@@ -22,9 +22,9 @@ use hourglass_web::session::Console;
 use hourglass_web::words::{Html, Words, cut};
 use serde::Deserialize;
 
-use super::look::{LineShown, kept, late_from};
+use super::look::{LineShown, Names, kept, late_from};
 use super::{Pages, address, cursor, place_in_list};
-use crate::timeline::{Bar, Kind, Picture, Row};
+use crate::timeline::{Bar, Kind, Picture, Row, named};
 
 /// Most rows of the table.
 const MOST_ROWS: usize = 30;
@@ -212,7 +212,14 @@ pub(crate) async fn list(
         .await
         .map_err(|error| console.fail(&error))?;
     let now = console.now();
-    let picture = drawn(w, &part.lines, stretch_of(&part.lines, &filter, now), by(&looked), now);
+    let names = Names::of_lines(&part.lines);
+    let picture = drawn(
+        w,
+        (&part.lines, &names),
+        stretch_of(&part.lines, &filter, now),
+        by(&looked),
+        now,
+    );
     let next = cursor(part.next.as_deref());
     let content = HistoryContent {
         w,
@@ -224,7 +231,7 @@ pub(crate) async fn list(
         lines: part
             .lines
             .iter()
-            .map(|line| short(LineShown::of(w, line, now)))
+            .map(|line| short(LineShown::of(w, line, now)).apart(&names, line))
             .collect(),
         filtered: !looked.is_empty(),
         next: next.map(|next| looked.at("/history", &[("rows", Some(&looked.rows)), ("cursor", Some(&next))])),
@@ -305,23 +312,42 @@ fn stretch_of(lines: &[Line], filter: &Filter, now: Timestamp) -> (Timestamp, Ti
     (from.max(to.plus_seconds(-LONGEST_PICTURE)), to)
 }
 
-/// The picture of some lines; none where there is nothing to draw.
-fn drawn(w: Words, lines: &[Line], stretch: (Timestamp, Timestamp), by: By, now: Timestamp) -> Option<Html> {
-    let (from, to) = stretch;
-    let mut rows: BTreeMap<String, Vec<Bar>> = BTreeMap::new();
+/// The picture of some lines; none where there is nothing to draw. A row is one account's or one entitlement's, whoever else
+/// has the same name.
+fn drawn(
+    w: Words,
+    (lines, names): (&[Line], &Names),
+    (from, to): (Timestamp, Timestamp),
+    by: By,
+    now: Timestamp,
+) -> Option<Html> {
+    let mut rows: BTreeMap<(String, String), Row> = BTreeMap::new();
+    let mut ids: BTreeMap<String, (String, String)> = BTreeMap::new();
     let mut drawn: BTreeSet<GrantId> = BTreeSet::new();
     for line in lines {
         let request = &line.request.value;
-        let name = match by {
-            By::Person => &request.beneficiary.name,
-            By::Entitlement => &request.entitlement_name,
+        let (person, entitlement) = (&request.beneficiary, request.entitlement);
+        let (id, name, apart) = match by {
+            By::Person => (person.user.to_string(), &person.name, names.person(person)),
+            By::Entitlement => (
+                entitlement.to_string(),
+                &request.entitlement_name,
+                names.entitlement(entitlement),
+            ),
         };
         let grant = line.grant.as_ref().map(|grant| &grant.value);
-        let bars = bars(w, request, grant, &mut drawn);
+        let bars = bars(w, request, grant, names, &mut drawn);
         let bars = bars.into_iter().filter(|bar| bar.start < to && from < bar.end);
         let bars: Vec<Bar> = bars.collect();
         if !bars.is_empty() {
-            rows.entry(name.clone()).or_default().extend(bars);
+            // Whoever was renamed keeps one row, under the newest name.
+            let known = ids.entry(id.clone()).or_insert_with(|| (name.to_lowercase(), id));
+            let row = rows.entry(known.clone()).or_insert_with(|| Row {
+                name: name.clone(),
+                apart,
+                bars: Vec::new(),
+            });
+            row.bars.extend(bars);
         }
     }
     if rows.is_empty() {
@@ -333,13 +359,21 @@ fn drawn(w: Words, lines: &[Line], stretch: (Timestamp, Timestamp), by: By, now:
         from,
         to,
         now,
-        rows: rows.into_iter().map(|(name, bars)| Row { name, bars }).collect(),
+        rows: rows.into_values().collect(),
     };
     Html::of(&Drawing { svg: picture.svg() }).ok()
 }
 
 /// The bars of a request: while it waited, and what it led to. A grant that was extended is drawn once.
-fn bars(w: Words, request: &Request, grant: Option<&Grant>, drawn: &mut BTreeSet<GrantId>) -> Vec<Bar> {
+fn bars(w: Words, request: &Request, grant: Option<&Grant>, names: &Names, drawn: &mut BTreeSet<GrantId>) -> Vec<Bar> {
+    let who = named(
+        &cut(&request.beneficiary.name, LONGEST_IN_BAR),
+        names.person(&request.beneficiary).as_deref(),
+    );
+    let what = named(
+        &cut(&request.entitlement_name, LONGEST_IN_BAR),
+        names.entitlement(request.entitlement).as_deref(),
+    );
     let href = format!("/requests/{}", request.id);
     let bar = |kind, start: Timestamp, end: Timestamp, late_from, state: &'static str| Bar {
         kind,
@@ -350,8 +384,8 @@ fn bars(w: Words, request: &Request, grant: Option<&Grant>, drawn: &mut BTreeSet
         title: w.with(
             "timeline-bar",
             [
-                ("who", cut(&request.beneficiary.name, LONGEST_IN_BAR).into()),
-                ("what", cut(&request.entitlement_name, LONGEST_IN_BAR).into()),
+                ("who", who.as_str().into()),
+                ("what", what.as_str().into()),
                 ("state", w.t(state).into()),
                 ("start", w.minute(start).into()),
                 ("end", w.minute(end).into()),
@@ -448,6 +482,7 @@ pub(crate) async fn timeline(
     let part = found(&pages, &console, &looked, &filter, bounds, "history")
         .await
         .map_err(|error| console.fail(&error))?;
+    let names = Names::of_lines(&part.lines);
     let length = to.seconds_since(from);
     let moved = |seconds: i64| {
         let (first, last) = (from.plus_seconds(seconds), to.plus_seconds(seconds - DAY_SECONDS));
@@ -468,11 +503,11 @@ pub(crate) async fn timeline(
         from_day: date(from),
         to_day: date(to.plus_seconds(-DAY_SECONDS)),
         by_entitlement: by(&looked) == By::Entitlement,
-        picture: drawn(w, &part.lines, (from, to), by(&looked), now),
+        picture: drawn(w, (&part.lines, &names), (from, to), by(&looked), now),
         lines: part
             .lines
             .iter()
-            .map(|line| short(LineShown::of(w, line, now)))
+            .map(|line| short(LineShown::of(w, line, now)).apart(&names, line))
             .collect(),
         earlier: moved(-length),
         later: (to < tomorrow.plus_seconds(31 * DAY_SECONDS)).then(|| moved(length)),

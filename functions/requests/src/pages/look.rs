@@ -1,14 +1,18 @@
 //! How states, requests and grants look on these pages: icon, word and colour together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hourglass_app::history::search::{Line, State, end_of};
 use hourglass_domain::Timestamp;
+use hourglass_domain::directory::Party;
 use hourglass_domain::grant::{EndReason, Grant, GrantStatus, GrantTarget, TargetStatus};
-use hourglass_domain::ids::GrantId;
+use hourglass_domain::ids::{EntitlementId, GrantId};
+use hourglass_domain::look_alike::skeleton;
 use hourglass_domain::request::{Activation, Request, RequestStatus};
 use hourglass_domain::target::Target;
 use hourglass_web::words::Words;
+
+use crate::timeline::named;
 
 /// How much later (seconds) than planned a removal counts as late: Scheduler's minute and a convergence.
 const LATE_SECONDS: i64 = 120;
@@ -172,13 +176,108 @@ pub(crate) struct TargetShown {
     pub(crate) error: Option<String>,
 }
 
+/// What tells people apart who have the same name on one page, or entitlements: part of an id, as names are not unique and
+/// whoever chooses one can choose somebody else's. Names that can be taken for one another count as the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Apart(BTreeMap<String, String>);
+
+/// Fewest characters of an id that are shown.
+const PART_OF_ID: usize = 8;
+
+impl Apart {
+    /// Of ids of ours, each with the name and the id that is shown.
+    fn among<'a>(all: impl Iterator<Item = (String, &'a str, String)>) -> Self {
+        let mut same: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+        for (id, name, shown) in all {
+            same.entry(skeleton(name)).or_default().insert(id, shown);
+        }
+        let mut apart = BTreeMap::new();
+        for ids in same.into_values().filter(|ids| ids.len() > 1) {
+            let part = |id: &String| id.chars().take(PART_OF_ID).collect::<String>();
+            let parts: BTreeSet<String> = ids.values().map(part).collect();
+            let enough = parts.len() == ids.len();
+            apart.extend(ids.iter().map(|(id, shown)| {
+                let shown = if enough { part(shown) } else { shown.clone() };
+                (id.clone(), shown)
+            }));
+        }
+        Self(apart)
+    }
+
+    /// People, by the ids that the directory has.
+    pub(crate) fn people<'a>(all: impl Iterator<Item = &'a Party>) -> Self {
+        Self::among(all.map(|party| {
+            let shown = party.object_id.to_string();
+            (party.user.to_string(), party.name.as_str(), shown)
+        }))
+    }
+
+    /// Entitlements. Their ids begin with the time (UUID version 7), so that those made together differ at the end.
+    pub(crate) fn entitlements<'a>(all: impl Iterator<Item = (EntitlementId, &'a str)>) -> Self {
+        Self::among(all.map(|(id, name)| {
+            let id = id.to_string();
+            let shown = id.rsplit('-').next().unwrap_or_default().to_owned();
+            (id, name, shown)
+        }))
+    }
+
+    /// What tells this one apart, where another has its name.
+    pub(crate) fn of(&self, id: impl ToString) -> Option<String> {
+        self.0.get(&id.to_string()).cloned()
+    }
+}
+
+/// Who and what is told apart on a page.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names {
+    people: Apart,
+    entitlements: Apart,
+}
+
+impl Names {
+    /// Of the requests of some lines.
+    pub(crate) fn of_lines(lines: &[Line]) -> Self {
+        let requests = || lines.iter().map(|line| &line.request.value);
+        Self {
+            people: Apart::people(requests().flat_map(|request| [&request.requester, &request.beneficiary])),
+            entitlements: Apart::entitlements(
+                requests().map(|request| (request.entitlement, request.entitlement_name.as_str())),
+            ),
+        }
+    }
+
+    /// Of some grants.
+    pub(crate) fn of_grants<'a>(grants: impl Iterator<Item = &'a Grant> + Clone) -> Self {
+        Self {
+            people: Apart::people(grants.clone().map(|grant| &grant.beneficiary)),
+            entitlements: Apart::entitlements(grants.map(|grant| (grant.entitlement, grant.entitlement_name.as_str()))),
+        }
+    }
+
+    /// What tells somebody apart.
+    pub(crate) fn person(&self, party: &Party) -> Option<String> {
+        self.people.of(party.user)
+    }
+
+    /// What tells an entitlement apart.
+    pub(crate) fn entitlement(&self, id: EntitlementId) -> Option<String> {
+        self.entitlements.of(id)
+    }
+}
+
 /// A grant as pages show it.
 #[derive(Clone, Debug)]
 pub(crate) struct GrantShown {
     pub(crate) id: String,
     pub(crate) request: String,
     pub(crate) what: String,
+    /// What tells the entitlement apart from another of its name on the page.
+    pub(crate) what_apart: Option<String>,
     pub(crate) who: String,
+    /// Our id of whose it is.
+    pub(crate) person: String,
+    /// What tells them apart from others of their name on the page.
+    pub(crate) who_apart: Option<String>,
     pub(crate) label: Label,
     pub(crate) starts_at: Timestamp,
     pub(crate) expires_at: Timestamp,
@@ -217,7 +316,10 @@ impl GrantShown {
             id: grant.id.to_string(),
             request: grant.request.to_string(),
             what: grant.entitlement_name.clone(),
+            what_apart: None,
             who: grant.beneficiary.name.clone(),
+            person: grant.beneficiary.user.to_string(),
+            who_apart: None,
             label,
             starts_at: grant.starts_at,
             expires_at: grant.expires_at,
@@ -237,6 +339,15 @@ impl GrantShown {
             next: next.map(|message| words.t(message)),
         }
     }
+
+    /// With what tells people and entitlements apart.
+    pub(crate) fn apart(self, names: &Names, grant: &Grant) -> Self {
+        Self {
+            what_apart: names.entitlement(grant.entitlement),
+            who_apart: names.person(&grant.beneficiary),
+            ..self
+        }
+    }
 }
 
 /// A request, and what it led to, as one row of a table.
@@ -244,7 +355,13 @@ impl GrantShown {
 pub(crate) struct LineShown {
     pub(crate) id: String,
     pub(crate) what: String,
+    /// What tells the entitlement apart from another of its name on the page.
+    pub(crate) what_apart: Option<String>,
     pub(crate) who: String,
+    /// Our id of who gets the access.
+    pub(crate) person: String,
+    /// What tells them apart from others of their name on the page.
+    pub(crate) who_apart: Option<String>,
     /// Who asked, where that is somebody else.
     pub(crate) asked_by: Option<String>,
     pub(crate) approvers: String,
@@ -273,7 +390,10 @@ impl LineShown {
         Self {
             id: request.id.to_string(),
             what: request.entitlement_name.clone(),
+            what_apart: None,
             who: request.beneficiary.name.clone(),
+            person: request.beneficiary.user.to_string(),
+            who_apart: None,
             asked_by: (!own).then(|| request.requester.name.clone()),
             approvers: names.join(", "),
             why: request.justification.clone(),
@@ -288,5 +408,45 @@ impl LineShown {
                 .and_then(|grant| grant.ended_because)
                 .map(|reason| because(words, reason)),
         }
+    }
+
+    /// With what tells people and entitlements apart.
+    pub(crate) fn apart(self, names: &Names, line: &Line) -> Self {
+        let request = &line.request.value;
+        let asker = names.person(&request.requester);
+        Self {
+            what_apart: names.entitlement(request.entitlement),
+            who_apart: names.person(&request.beneficiary),
+            asked_by: self.asked_by.map(|by| named(&by, asker.as_deref())),
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn apart(all: &[(&str, &str, &str)]) -> Apart {
+        let all = all.iter();
+        Apart::among(all.map(|(id, name, shown)| ((*id).to_owned(), *name, (*shown).to_owned())))
+    }
+
+    #[test]
+    fn only_those_of_one_name_carry_an_id_and_as_much_of_it_as_tells_them_apart() {
+        let names = apart(&[
+            ("1", "Kim Osei", "aaaaaaaa-1"),
+            ("1", "Kim Osei", "aaaaaaaa-1"),
+            ("2", "kim  osei", "bbbbbbbb-2"),
+            // A Cyrillic о.
+            ("3", "Kim Оsei", "cccccccc-3"),
+            ("4", "Dana Reyes", "dddddddd-4"),
+        ]);
+        assert_eq!(names.of("1").as_deref(), Some("aaaaaaaa"));
+        assert_eq!(names.of("2").as_deref(), Some("bbbbbbbb"));
+        assert_eq!(names.of("3").as_deref(), Some("cccccccc"));
+        assert_eq!(names.of("4"), None);
+        let alike = apart(&[("1", "Kim", "aaaaaaaa-1"), ("2", "Kim", "aaaaaaaa-2")]);
+        assert_eq!(alike.of("2").as_deref(), Some("aaaaaaaa-2"));
     }
 }

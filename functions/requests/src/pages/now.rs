@@ -12,7 +12,7 @@ use hourglass_web::session::Console;
 use hourglass_web::words::Words;
 use serde::Deserialize;
 
-use super::look::GrantShown;
+use super::look::{GrantShown, Names};
 use super::{Pages, address, cursor, place_in_list};
 
 /// Most grants on one page.
@@ -64,6 +64,7 @@ pub(crate) async fn list(
         .await
         .map_err(fail)?;
     let now = console.now();
+    let apart = Names::of_grants(grants.iter().map(|grant| &grant.value));
     let next = cursor(next.as_deref());
     let content = NowContent {
         w,
@@ -71,7 +72,7 @@ pub(crate) async fn list(
         everybody,
         grants: grants
             .iter()
-            .map(|grant| GrantShown::of(w, &grant.value, &names, &[], now))
+            .map(|grant| GrantShown::of(w, &grant.value, &names, &[], now).apart(&apart, &grant.value))
             .collect(),
         next: next.map(|next| address("/now", &[("entitlement", entitlement), ("cursor", Some(&next))])),
     };
