@@ -1,14 +1,18 @@
 //! The history: filters, who sees what, files, the picture of time, and how large pages become.
 
+use hourglass_app::change::{Change, read};
 use hourglass_app::keys;
+use hourglass_app::records::Stored;
 use hourglass_domain::audit::{Event, StreamId};
+use hourglass_domain::request::Request;
 use hourglass_domain::roles::Role;
 use hourglass_tests::desk::Desk;
-use hourglass_tests::keyholders::{change, everyday};
+use hourglass_tests::keyholders::{self, change, everyday};
 use hourglass_tests::stage::{Stage, stage};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::inbox::provision;
 use super::request::dana;
 
 async fn auditor(stage: &Stage) -> anyhow::Result<Desk> {
@@ -169,10 +173,15 @@ async fn files_are_safe_complete_and_part_of_the_audit_trail() -> anyhow::Result
     assert_eq!(csv.status(), 200);
     let header = |name: &str| csv.headers()[name].to_str().unwrap().to_owned();
     assert!(header("content-type").starts_with("text/csv"));
-    assert!(header("content-disposition").contains("attachment"));
+    let [from, to] = [&back, &granted].map(|id| id.as_str());
+    let times = [made_at(&stage, from).await?, made_at(&stage, to).await?].join("-");
+    assert_eq!(
+        header("content-disposition"),
+        format!("attachment; filename=\"hourglass-history-{times}.csv\"")
+    );
     assert!(csv.headers().get("link").is_none(), "one part is all");
     let csv = csv.text().await?;
-    assert!(csv.starts_with("request,status,"), "{csv}");
+    assert!(csv.starts_with("\u{feff}request,status,"), "{csv}");
     assert_eq!(csv.matches("\r\n").count(), 3, "{csv}");
     assert!(
         csv.contains("\"'=HYPERLINK(\"\"http://fabrikam.example\"\",\"\"click\"\")\""),
@@ -206,6 +215,140 @@ async fn files_are_safe_complete_and_part_of_the_audit_trail() -> anyhow::Result
     let noted = reads_of(&stage, &stage.company.auditor.user_name).await?;
     assert_eq!(noted, ["export", "export", "export"]);
     assert!(reads_of(&stage, &stage.company.requester.user_name).await?.is_empty());
+    stage.stop().await;
+    Ok(())
+}
+
+/// When a request was made, as it stands in the names of files.
+async fn made_at(stage: &Stage, id: &str) -> anyhow::Result<String> {
+    let request = stage
+        .get(&stage.requester().await?, &format!("/v1/requests/{id}"))
+        .await?
+        .ok()?;
+    let text = request["created_at"].as_str().unwrap().replace(['-', ':'], "");
+    Ok(format!("{}Z", &text[..15]))
+}
+
+/// Rows and bars are of accounts and entitlements, not of names, which are anybody's to choose.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_of_one_name_are_two_in_the_picture_and_in_the_tables() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let (dana, freya) = (
+        stage.requester().await?,
+        stage.person("freya.lindqvist@contoso.example").await?,
+    );
+    let [dana_id, freya_id] = [stage.user_id(&dana.name).await?, stage.user_id(&freya.name).await?];
+    let renamed = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{"op": "replace", "path": "displayName", "value": "Dana Reyes"}],
+    });
+    provision(&stage, Method::PATCH, &format!("/Users/{freya_id}"), &renamed).await?;
+    let (hers, _) = stage.granted(&dana, &stage.entitlement(), "1h").await?;
+    let (others, _) = stage.granted(&freya, &stage.entitlement(), "1h").await?;
+    let dana_short = stage.company.requester.id.to_string()[..8].to_owned();
+    let freya_short = person(&stage, &freya.name).await?.id.to_string()[..8].to_owned();
+    let ola = auditor(&stage).await?;
+    for place in ["/history", "/history/timeline", "/now"] {
+        let page = ola.open(place).await?.html;
+        for part in [
+            format!("<a href=\"/history?person={dana_id}\">Dana Reyes</a> <code class=\"aside\">{dana_short}</code>"),
+            format!("<a href=\"/history?person={freya_id}\">Dana Reyes</a> <code class=\"aside\">{freya_short}</code>"),
+        ] {
+            assert!(page.contains(&part), "{place}: {part}: {page}");
+        }
+        if place != "/now" {
+            assert_eq!(page.matches("<text class=\"name\"").count(), 2, "{place}: {page}");
+            for (id, short) in [(&hers, &dana_short), (&others, &freya_short)] {
+                let bar = format!("<a href=\"/requests/{id}\"><title>Dana Reyes ({short}): prod-admins");
+                assert!(page.contains(&bar), "{place}: {bar}: {page}");
+            }
+        }
+    }
+    let ids = [hers.as_str(), &others];
+    let found = shows(&ola, &format!("?person={freya_id}"), &ids).await?;
+    assert_eq!(found, [false, true]);
+    let alone = ola.open(&format!("/history?person={freya_id}")).await?.html;
+    assert!(
+        !alone.contains(&freya_short),
+        "alone, nobody has to be told apart: {alone}"
+    );
+    stage.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_denied_is_found_shown_and_exported_and_sees_it_later_on() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let kim = stage.approver().await?;
+    let back = taken_back(&stage, "CHG-9: try the pool").await?;
+    let mut denied = Vec::new();
+    for _ in 0..2 {
+        let id = keyholders::request(&stage).await?;
+        let decision = json!({"decision": "deny", "comment": "not today"});
+        stage
+            .post(&kim, &format!("/v1/requests/{id}/decisions"), &decision)
+            .await?
+            .ok()?;
+        denied.push(id);
+    }
+    let waiting = keyholders::request(&stage).await?;
+    let ids = [denied[0].as_str(), &denied[1], &back, &waiting];
+    let ola = auditor(&stage).await?;
+    let object_id = stage.company.approver.id.to_string();
+    for query in ["?approver=kim".to_owned(), format!("?approver={object_id}")] {
+        assert_eq!(
+            shows(&ola, &query, &ids).await?,
+            [true, true, false, false],
+            "{query}: who takes a request back approves nothing"
+        );
+    }
+    let file = async |path: &str| {
+        let call = ola.request(Method::GET, path).header("Sec-Fetch-Mode", "navigate");
+        anyhow::Ok(call.send().await?.text().await?)
+    };
+    let csv = file("/history/export.csv").await?;
+    let column = csv
+        .lines()
+        .next()
+        .unwrap()
+        .split(',')
+        .position(|name| name == "closed_by");
+    let column = column.unwrap();
+    let by = |id: &str| -> Vec<String> {
+        let line = csv
+            .lines()
+            .find(|line| line.trim_start_matches('\u{feff}').starts_with(id))
+            .unwrap();
+        // No cell before it has a comma in it.
+        line.split(',').skip(column).take(2).map(str::to_owned).collect()
+    };
+    assert_eq!(by(&denied[0]), ["Kim Osei", &object_id]);
+    assert_eq!(by(&back), ["Dana Reyes", &stage.company.requester.id.to_string()]);
+    assert_eq!(by(&waiting), ["", ""]);
+    for line in file("/history/export.ndjson?state=denied").await?.lines() {
+        let line: Value = serde_json::from_str(line)?;
+        assert_eq!(line["request"]["closed_by"]["object_id"], object_id.as_str());
+    }
+    let page = ola.open("/history?state=denied").await?.html;
+    assert!(page.contains("by Kim Osei"), "{page}");
+
+    // One of them as it was stored before who denied was kept with it; and Kim approves nothing any more.
+    let id: hourglass_domain::ids::RequestId = denied[1].parse()?;
+    let store = &*stage.services.core.store;
+    let stored: Option<Stored<Request>> = read(store, &keys::request(id)).await?;
+    let stored = stored.unwrap();
+    let old = Request {
+        closed_by: None,
+        ..stored.value
+    };
+    Change::new().replace(stored.version, &old)?.commit(store).await?;
+    let approvers = stage.company.security_approvers.id;
+    stage
+        .provisioner()
+        .remove_member(approvers, stage.company.approver.id)
+        .await?;
+    let kim = Desk::of(&stage, &stage.company.approver, everyday()).await?;
+    assert_eq!(shows(&kim, "", &ids).await?, [true, true, false, false]);
     stage.stop().await;
     Ok(())
 }

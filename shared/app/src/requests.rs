@@ -386,7 +386,11 @@ pub async fn cancel(core: &Core, who: &Who, id: RequestId) -> Result<Request> {
         if !mine(core, &stored.value, &party).await? {
             return Err(visible_or_not_found(core, who, &stored.value).await);
         }
-        match close(core, &stored, RequestStatus::Cancelled, "cancelled", who.actor()).await {
+        let closing = Closing {
+            by: Some(&party),
+            ..Closing::new(RequestStatus::Cancelled, "cancelled", who.actor())
+        };
+        match close(core, &stored, closing).await {
             Ok(request) => return Ok(request),
             Err(ChangeError::Conflict(_)) => {}
             Err(ChangeError::App(error)) => return Err(error),
@@ -438,38 +442,54 @@ async fn visible_or_not_found(core: &Core, who: &Who, request: &Request) -> crat
     }
 }
 
+/// How a pending request is closed without a grant.
+#[derive(Clone, Debug)]
+pub struct Closing<'a> {
+    /// As what.
+    pub status: RequestStatus,
+    /// What somebody wanted to have done to it, for a refusal.
+    pub wanted: &'static str,
+    /// Who or what closes it, for the history.
+    pub actor: Actor,
+    /// The person who takes it back, where one does.
+    pub by: Option<&'a Party>,
+    /// Why, where the state does not say it.
+    pub because: Option<CloseReason>,
+}
+
+impl Closing<'_> {
+    /// By nobody, and without a reason.
+    #[must_use]
+    pub const fn new(status: RequestStatus, wanted: &'static str, actor: Actor) -> Self {
+        Self {
+            status,
+            wanted,
+            actor,
+            by: None,
+            because: None,
+        }
+    }
+}
+
 /// Closes a pending request without a grant, and takes away what stood for it.
 ///
 /// # Errors
 /// When it is not pending, or changed meanwhile.
-pub async fn close(
-    core: &Core,
-    stored: &Stored<Request>,
-    status: RequestStatus,
-    wanted: &'static str,
-    actor: Actor,
-) -> Result<Request, ChangeError> {
-    close_because(core, stored, status, wanted, actor, None).await
-}
-
-/// As [`close`], with a reason where the state does not say it.
-///
-/// # Errors
-/// As [`close`].
-pub(crate) async fn close_because(
-    core: &Core,
-    stored: &Stored<Request>,
-    status: RequestStatus,
-    wanted: &'static str,
-    actor: Actor,
-    because: Option<CloseReason>,
-) -> Result<Request, ChangeError> {
+pub async fn close(core: &Core, stored: &Stored<Request>, closing: Closing<'_>) -> Result<Request, ChangeError> {
+    let Closing {
+        status,
+        wanted,
+        actor,
+        by,
+        because,
+    } = closing;
     let now = core.clock.now();
     let mut request = stored
         .value
         .close(status, wanted, now)
         .map_err(|refusal| ChangeError::App(refusal.into()))?;
     request.closed_because = because;
+    request.closed_by = by.cloned();
     let action = match status {
         RequestStatus::Cancelled => "request.cancelled",
         RequestStatus::Lapsed => "request.lapsed",
@@ -506,16 +526,11 @@ pub(crate) async fn close_extension_of(core: &Core, grant: &Grant, actor: &Actor
         let Some(request) = request.filter(|request| request.value.status == RequestStatus::Pending) else {
             return Ok(());
         };
-        let because = Some(CloseReason::GrantEnded);
-        let closed = close_because(
-            core,
-            &request,
-            RequestStatus::Cancelled,
-            "cancelled",
-            actor.clone(),
-            because,
-        );
-        match closed.await {
+        let closing = Closing {
+            because: Some(CloseReason::GrantEnded),
+            ..Closing::new(RequestStatus::Cancelled, "cancelled", actor.clone())
+        };
+        match close(core, &request, closing).await {
             Ok(_) => return Ok(()),
             Err(ChangeError::Conflict(_)) => {}
             Err(ChangeError::App(error)) => return Err(error),
@@ -626,15 +641,8 @@ pub async fn lapse(core: &Core, id: RequestId) -> Result<()> {
         if !open || core.clock.now() < stored.value.lapses_at {
             return Ok(());
         }
-        match close(
-            core,
-            &stored,
-            RequestStatus::Lapsed,
-            "lapsed",
-            Actor::system("revocation"),
-        )
-        .await
-        {
+        let closing = Closing::new(RequestStatus::Lapsed, "lapsed", Actor::system("revocation"));
+        match close(core, &stored, closing).await {
             Ok(_) => return Ok(()),
             Err(ChangeError::Conflict(_)) => {}
             Err(ChangeError::App(error)) => return Err(error),

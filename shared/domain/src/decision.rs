@@ -355,7 +355,11 @@ pub fn decide(
         at: now,
     };
     if vote.verdict == Verdict::Deny {
-        let request = request.close(RequestStatus::Denied, wanted, now)?;
+        let request = Request {
+            closed_by: Some(facts.approver.clone()),
+            closed_for: facts.acting_for.cloned(),
+            ..request.close(RequestStatus::Denied, wanted, now)?
+        };
         return Ok(Decided {
             decision,
             request,

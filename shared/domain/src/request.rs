@@ -179,6 +179,12 @@ pub struct Request {
     /// Why, where the state does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_because: Option<CloseReason>,
+    /// Who denied it or took it back; `None` where no person did, and in what was stored before this was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_by: Option<Party>,
+    /// On whose behalf, where a delegate denied it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_for: Option<Party>,
     /// When its approvers were last reminded of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reminded_at: Option<Timestamp>,
@@ -337,6 +343,8 @@ pub fn ask(id: RequestId, ask: Ask, facts: &AskFacts<'_>, now: Timestamp) -> Res
         lapses_at: now.plus_seconds(i64::from(template.request_ttl_seconds)),
         closed_at: None,
         closed_because: None,
+        closed_by: None,
+        closed_for: None,
         reminded_at: None,
     })
 }
@@ -482,6 +490,16 @@ pub fn check_requestable(entitlement: &Entitlement, facts: &[Option<TargetFacts>
 }
 
 impl Request {
+    /// Who denied it, and for whom, where it was denied and that is known.
+    #[must_use]
+    pub fn denied_by(&self) -> Option<Hand<'_>> {
+        let denied = self.closed_by.as_ref().filter(|_| self.status == RequestStatus::Denied);
+        denied.map(|approver| Hand {
+            approver,
+            acting_for: self.closed_for.as_ref(),
+        })
+    }
+
     /// Everybody who takes part: requester, beneficiary, those who have approved and those for whom they did.
     pub fn parties(&self) -> impl Iterator<Item = &Party> {
         let approvers = self.approvals.iter().flat_map(|approval| approval.hand().parties());

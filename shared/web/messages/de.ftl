@@ -549,6 +549,7 @@ cancel-request = Anfrage zurückziehen
 how-to = So wird es verwendet
 ids = Unveränderliche Kennungen
 asked-by = angefragt von { $by }
+denied-by = von { $by }
 asked-by-for = { $by } für { $who }
 approvers-count = { $count ->
     [0] Zurzeit kann niemand genehmigen.

@@ -252,6 +252,7 @@ cancel-request = Cancel request
 how-to = How to use it
 ids = Immutable ids
 asked-by = asked by { $by }
+denied-by = by { $by }
 asked-by-for = { $by } for { $who }
 approvers-count = { $count ->
     [0] Nobody can approve at present.

@@ -92,6 +92,12 @@ pub struct RequestView {
     /// Why, where `status` does not say it: `grant_ended`, when the grant that it would have extended ended first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closed_because: Option<String>,
+    /// Who denied it or took it back, where a person did; absent in what was closed before this was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_by: Option<PartyView>,
+    /// On whose behalf, where a delegate denied it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_for: Option<PartyView>,
 }
 
 impl From<&Request> for RequestView {
@@ -125,6 +131,8 @@ impl From<&Request> for RequestView {
             lapses_at: request.lapses_at.to_string(),
             closed_at: request.closed_at.map(|at| at.to_string()),
             closed_because: request.closed_because.map(|because| because.name().to_owned()),
+            closed_by: request.closed_by.as_ref().map(Into::into),
+            closed_for: request.closed_for.as_ref().map(Into::into),
         }
     }
 }

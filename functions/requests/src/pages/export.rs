@@ -31,7 +31,7 @@ const BOUNDS: Bounds = Bounds {
 };
 
 /// The columns of the CSV file, and their names.
-const COLUMNS: [&str; 26] = [
+const COLUMNS: [&str; 28] = [
     "request",
     "status",
     "activation",
@@ -52,6 +52,8 @@ const COLUMNS: [&str; 26] = [
     "approver_object_ids",
     "requested_at",
     "closed_at",
+    "closed_by",
+    "closed_by_object_id",
     "grant",
     "grant_status",
     "starts_at",
@@ -92,6 +94,7 @@ fn csv_line(line: &Line) -> String {
         .iter()
         .map(|approval| approval.approver.object_id.to_string())
         .collect();
+    let closed_by = request.closed_by.as_ref();
     let cells = [
         view.id,
         view.status,
@@ -113,6 +116,8 @@ fn csv_line(line: &Line) -> String {
         approver_ids.join("; "),
         view.created_at,
         view.closed_at.unwrap_or_default(),
+        closed_by.map(|party| party.name.clone()).unwrap_or_default(),
+        closed_by.map(|party| party.object_id.to_string()).unwrap_or_default(),
         of_grant(&|grant| grant.id.clone()),
         of_grant(&|grant| grant.status.clone()),
         of_grant(&|grant| grant.starts_at.clone()),
@@ -335,6 +340,6 @@ mod tests {
         assert_eq!(cell("say \"yes\""), "\"say \"\"yes\"\"\"");
         assert_eq!(cell("two\r\nlines"), "\"two\r\nlines\"");
         assert_eq!(row(["a", "", "c,d"]), "a,,\"c,d\"\r\n");
-        assert_eq!(row(COLUMNS).matches(',').count(), 25);
+        assert_eq!(row(COLUMNS).matches(',').count(), 27);
     }
 }

@@ -382,6 +382,7 @@ impl LineShown {
         let grant = line.grant.as_ref().map(|grant| &grant.value);
         let led_to = grant.filter(|_| request.status == RequestStatus::Approved);
         let own = request.requester.user == request.beneficiary.user;
+        let denied = request.denied_by();
         let names: Vec<&str> = request
             .approvals
             .iter()
@@ -406,7 +407,8 @@ impl LineShown {
             ends_at: led_to.map(end_of),
             because: led_to
                 .and_then(|grant| grant.ended_because)
-                .map(|reason| because(words, reason)),
+                .map(|reason| because(words, reason))
+                .or_else(|| denied.map(|hand| words.t1("denied-by", "by", &hand.approver.name))),
         }
     }
 

@@ -7,10 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hourglass_domain::audit::{Draft, StreamId};
+use hourglass_domain::delegate::Hand;
 use hourglass_domain::grant::{Grant, GrantStatus};
 use hourglass_domain::ids::{EntitlementId, GrantId, RequestId, UserId};
 use hourglass_domain::refusal::Rule;
-use hourglass_domain::request::{Request, RequestStatus};
+use hourglass_domain::request::{Approval, Request, RequestStatus};
 use hourglass_domain::roles::{Role, Scope};
 use hourglass_domain::{Refusal, Timestamp};
 
@@ -112,7 +113,7 @@ pub struct Filter {
     pub person: Option<String>,
     /// The entitlement: an id, or part of its name.
     pub entitlement: Option<String>,
-    /// Who approved: as `person`.
+    /// Who approved or denied: as `person`.
     pub approver: Option<String>,
     /// What has become of it.
     pub state: Option<State>,
@@ -183,8 +184,8 @@ impl<'a> Sieve<'a> {
         }) && any(&self.entitlement, &|wanted| {
             request.entitlement.to_string() == wanted.id || wanted.text(&request.entitlement_name)
         }) && any(&self.approver, &|wanted| {
-            let hands = request.approvals.iter().flat_map(|approval| approval.hand().parties());
-            hands.into_iter().any(|party| wanted.party(party))
+            let hands = request.approvals.iter().map(Approval::hand).chain(request.denied_by());
+            hands.flat_map(Hand::parties).any(|party| wanted.party(party))
         }) && any(&self.text, &|wanted| {
             let all = [
                 request.justification.as_str(),
@@ -558,7 +559,9 @@ impl<'a> Eyes<'a> {
             return Ok(true);
         }
         let mine = |user: &UserId| self.own.contains(user);
-        let took_part = request.parties().any(|party| mine(&party.user));
+        let denied_by = request.denied_by();
+        let denied = denied_by.into_iter().flat_map(Hand::parties);
+        let took_part = request.parties().chain(denied).any(|party| mine(&party.user));
         if took_part {
             return Ok(true);
         }
@@ -571,9 +574,9 @@ impl<'a> Eyes<'a> {
                 approves
             }
         };
-        // Who denied stands with the decision only.
-        Ok(approves
-            || (request.status == RequestStatus::Denied && requests::decided(self.core, request, &party).await?))
+        // Who denied stands with the decision only in what was stored before requests had it.
+        let only_there = request.status == RequestStatus::Denied && request.closed_by.is_none();
+        Ok(approves || (only_there && requests::decided(self.core, request, &party).await?))
     }
 }
 

@@ -21,7 +21,7 @@ use crate::keys;
 use crate::ports::Workers;
 use crate::ports::store::{Item, Key, Query};
 use crate::records::{LiveGrant, OffboardOrder, OpenRequest, Stored, from_item};
-use crate::requests;
+use crate::requests::{self, Closing};
 use crate::sessions;
 
 /// Most orders of one user that one run carries out: each is deleted with its promise in one transaction.
@@ -161,8 +161,8 @@ pub(super) async fn cancel(workers: &Workers, id: RequestId) -> Result<bool> {
         let Some(request) = request.filter(|request| request.value.status == RequestStatus::Pending) else {
             return Ok(false);
         };
-        let actor = Actor::system("worker");
-        match requests::close(&workers.core, &request, RequestStatus::Cancelled, "cancelled", actor).await {
+        let closing = Closing::new(RequestStatus::Cancelled, "cancelled", Actor::system("worker"));
+        match requests::close(&workers.core, &request, closing).await {
             Ok(_) => return Ok(true),
             Err(ChangeError::Conflict(_)) => {}
             Err(ChangeError::App(error)) => return Err(error),
