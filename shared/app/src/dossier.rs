@@ -23,6 +23,7 @@ use crate::caller::Who;
 use crate::change::{read, read_many, read_page};
 use crate::directory;
 use crate::error::Result;
+use crate::history::previous_month;
 use crate::keys;
 use crate::persons;
 use crate::policy::{self, InForce, Right};
@@ -369,7 +370,7 @@ pub async fn quiet_since(core: &Core, who: &Who) -> Result<Option<Timestamp>> {
     let application = &who.application.value.id;
     let now = core.clock.now();
     let mut approver_of: BTreeMap<EntitlementId, bool> = BTreeMap::new();
-    for month in [now.month(), now.plus_seconds(-31 * 86_400).month()] {
+    for month in this_and_the_last(now) {
         let query = Query {
             descending: true,
             ..Query::partition(keys::requests_in(application, &month)).limit(MOST_EARLIER)
@@ -395,6 +396,13 @@ pub async fn quiet_since(core: &Core, who: &Who) -> Result<Option<Timestamp>> {
         }
     }
     Ok(None)
+}
+
+/// This month and the one before it, by the calendar: months are not equally long.
+fn this_and_the_last(now: Timestamp) -> impl Iterator<Item = String> {
+    let month = now.month();
+    let last = previous_month(&month);
+    [month].into_iter().chain(last)
 }
 
 fn of_entitlement(entitlement: &Entitlement, facts: &[Option<TargetFacts>]) -> Vec<Risk> {
@@ -710,6 +718,19 @@ mod tests {
             "lapses_at": "2026-11-22T17:30:00Z", "closed_at": null,
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn no_month_is_skipped_after_a_short_one() {
+        for (now, months) in [
+            ("2026-03-01T00:00:00Z", ["2026-03", "2026-02"]),
+            ("2026-03-03T23:59:59Z", ["2026-03", "2026-02"]),
+            ("2026-12-31T12:00:00Z", ["2026-12", "2026-11"]),
+            ("2026-01-01T00:00:00Z", ["2026-01", "2025-12"]),
+        ] {
+            let found: Vec<String> = this_and_the_last(now.parse().unwrap()).collect();
+            assert_eq!(found, months, "{now}");
+        }
     }
 
     #[test]

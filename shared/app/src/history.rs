@@ -146,7 +146,7 @@ async fn everybodys(core: &Core, who: &Who, cursor: Option<String>, limit: usize
 }
 
 /// `2026-11` → `2026-10`; `None` for anything that is no month.
-fn previous_month(month: &str) -> Option<String> {
+pub(crate) fn previous_month(month: &str) -> Option<String> {
     let (year, number) = month.split_once('-')?;
     if year.len() != 4 || number.len() != 2 {
         return None;
