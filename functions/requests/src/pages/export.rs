@@ -62,6 +62,14 @@ const COLUMNS: [&str; 28] = [
     "ended_because",
 ];
 
+/// What a CSV file begins with: spreadsheets read one without this mark (U+FEFF) in an encoding of their own, and names wrong.
+const MARK: &str = "\u{feff}";
+
+/// The beginning of a CSV file: the mark and the columns' names.
+fn beginning() -> String {
+    format!("{MARK}{}", row(COLUMNS))
+}
+
 /// A cell: quoted where it has to be (RFC 4180 section 2), and never a formula. Spreadsheets take what begins with one of
 /// `=`, `+`, `-`, `@`, tab or carriage return for one; with an apostrophe before it, it is text (OWASP, "CSV Injection").
 fn cell(text: &str) -> String {
@@ -149,7 +157,7 @@ fn json_line(line: &Line) -> String {
 /// The lines of a part that fit into one answer whichever file it is, so that both files end where the next part begins,
 /// and where that is.
 fn fitting(part: &Part, most: usize) -> (&[Line], Option<String>) {
-    let mut size = row(COLUMNS).len();
+    let mut size = beginning().len();
     for (n, line) in part.lines.iter().enumerate() {
         size += csv_line(line).len().max(json_line(line).len());
         if size > most && n > 0 {
@@ -179,20 +187,41 @@ async fn file(
         .await
         .map_err(|error| console.fail(&error))?;
     let (lines, next) = fitting(&part, MOST_BYTES);
+    let times: Vec<Timestamp> = lines.iter().map(|line| line.request.value.created_at).collect();
     let text: String = [begin.to_owned()].into_iter().chain(lines.iter().map(line)).collect();
-    let day: String = console.now().to_string().chars().take(10).collect();
     let mut response = text.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let name = format!("attachment; filename=\"hourglass-history-{day}.{extension}\"");
+    let name = format!(
+        "attachment; filename=\"hourglass-history-{}.{extension}\"",
+        stretch(&times, console.now())
+    );
     put(headers, header::CONTENT_DISPOSITION, &name);
     if let Some(next) = cursor(next.as_deref()) {
         let place = looked.at(&format!("/history/export.{extension}"), &[("cursor", Some(&next))]);
         put(headers, header::LINK, &format!("<{place}>; rel=\"next\""));
     }
     Ok(response)
+}
+
+/// From when to when the requests of a part were made, as it stands in the file's name, so that parts have different ones: to
+/// the second, in the basic format of ISO 8601, because colons are not for file names. `times` are newest first.
+fn stretch(times: &[Timestamp], now: Timestamp) -> String {
+    let basic = |at: Timestamp| -> String {
+        let text = at.to_string();
+        let seconds = text.split(['.', 'Z']).next().unwrap_or_default();
+        seconds
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .chain(['Z'])
+            .collect()
+    };
+    match (times.last(), times.first()) {
+        (Some(oldest), Some(newest)) => format!("{}-{}", basic(*oldest), basic(*newest)),
+        _ => format!("none-{}", basic(now)),
+    }
 }
 
 fn put(headers: &mut http::HeaderMap, name: http::HeaderName, value: &str) {
@@ -207,7 +236,7 @@ pub(crate) async fn csv(
     Query(looked): Query<Looked>,
 ) -> Result<Response, PageError> {
     let kind = ("csv", "text/csv; charset=utf-8; header=present");
-    file(&pages, &console, &looked, kind, &row(COLUMNS), csv_line).await
+    file(&pages, &console, &looked, kind, &beginning(), csv_line).await
 }
 
 pub(crate) async fn ndjson(
@@ -341,5 +370,15 @@ mod tests {
         assert_eq!(cell("two\r\nlines"), "\"two\r\nlines\"");
         assert_eq!(row(["a", "", "c,d"]), "a,,\"c,d\"\r\n");
         assert_eq!(row(COLUMNS).matches(',').count(), 27);
+    }
+
+    #[test]
+    fn a_file_says_which_stretch_of_time_it_holds() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let now = at("2026-11-22T16:40:00Z");
+        let times = [at("2026-11-22T10:15:30.250Z"), at("2026-11-22T09:00:00Z")];
+        assert_eq!(stretch(&times, now), "20261122T090000Z-20261122T101530Z");
+        assert_ne!(stretch(&times[..1], now), stretch(&times[1..], now));
+        assert_eq!(stretch(&[], now), "none-20261122T164000Z");
     }
 }
