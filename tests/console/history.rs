@@ -341,7 +341,8 @@ async fn who_denied_is_found_shown_and_exported_and_sees_it_later_on() -> anyhow
         closed_by: None,
         ..stored.value
     };
-    Change::new().replace(stored.version, &old)?.commit(store).await?;
+    let rewritten = Change::new().replace(stored.version, &old)?.commit(store).await;
+    assert!(rewritten.is_ok(), "{rewritten:?}");
     let approvers = stage.company.security_approvers.id;
     stage
         .provisioner()
