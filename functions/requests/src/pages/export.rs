@@ -337,7 +337,7 @@ mod tests {
         let (all, next) = fitting(&part, MOST_BYTES);
         assert_eq!((all.len(), next.as_deref()), (3, Some("the next month")));
         let longest = |line: &Line| csv_line(line).len().max(json_line(line).len());
-        let two = row(COLUMNS).len() + part.lines.iter().take(2).map(longest).sum::<usize>();
+        let two = beginning().len() + part.lines.iter().take(2).map(longest).sum::<usize>();
         let (some, next) = fitting(&part, two);
         assert_eq!(some.len(), 2);
         assert_eq!(next, Some(format!("2026-11-22T09:30:00.000Z#{}", Uuid::from_u128(2))));
