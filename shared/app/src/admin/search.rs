@@ -38,7 +38,7 @@ pub async fn users(core: &Core, who: &Who, text: &str, after: Option<String>, mo
         let page = directory::provisioned_users_page(&*core.store, application, next, most).await?;
         looked_at += most;
         let users = page.items.into_iter().map(|stored| stored.value);
-        found.extend(users.filter(|user| fits(&words, &[user.name(), &user.user_name])));
+        found.extend(users.filter(|user| fits(&words, &[&user.name(), &user.user_name])));
         next = page.next;
         if next.is_none() || found.len() >= most || looked_at >= MOST_LOOKED_AT {
             return Ok(Page { items: found, next });
