@@ -604,19 +604,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_record_is_delivered_within_a_hundred_milliseconds() {
+    async fn a_record_is_delivered_soon() {
         let setup = set_up().await;
         let mut calls = setup.answer_with(|_, _| Ok(json!({})));
-        let _source = setup.source(|_| {});
+        let source = setup.source(|_| {});
+        // Nothing lies between two looks but this pause.
+        let poll = source.inner.options.poll;
+        assert!(poll < Duration::from_millis(100), "{poll:?}");
         let mut best = Duration::MAX;
-        // The best of five, for the machine that runs this may be busy with other things.
+        // The best of five, and far more than the pause: the machine that runs this may be busy with other things.
         for n in 0..5 {
             let start = tokio::time::Instant::now();
             setup.put(&format!("GRANT#{n}"));
             calls.recv().await.unwrap();
             best = best.min(start.elapsed());
         }
-        assert!(best < Duration::from_millis(100), "{best:?}");
+        assert!(best < Duration::from_secs(5), "{best:?}");
     }
 
     #[tokio::test]
@@ -739,10 +742,11 @@ mod tests {
             pause: true,
             ..StreamChaos::default()
         });
-        // Whatever it was reading at that moment, it has now read.
-        tokio::time::sleep(Duration::from_millis(60)).await;
+        // No read is under way: this thread has them all, and has not let go of itself since the source was made.
         setup.put("GRANT#1");
         setup.put("GRANT#2");
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        assert_eq!(drain(&mut calls), [[""; 0]; 0], "read while paused");
         source.set_chaos(StreamChaos {
             redeliver: true,
             batch_size: Some(1),

@@ -15,14 +15,18 @@
 //! | `apply_then_drop` | the change is applied, then 504: the answer was lost |
 //! | `deny_reads` | reads are answered 403, as if the permission had been withdrawn |
 //! | `delay_ms` (at most 120,000) | the call waits that long *before* it is applied, and is applied even if the caller has gone |
+//! | `hold` | the same, until the order is cleared (at most two minutes): for tests of what happens meanwhile |
 //! | `replication_lag_seconds` (at most 3,600) | reads answer what was true that long ago |
 //!
-//! At most one of `status`, `drop`, `apply_then_drop` and `deny_reads` stands in an order; `delay_ms` and
-//! `replication_lag_seconds` go with any. `times` says for how many calls it counts and `"until_cleared": true` for all;
-//! without either it is 1, or until cleared for `deny_reads` and `replication_lag_seconds`. All parts of `match` are
+//! At most one of `status`, `drop`, `apply_then_drop` and `deny_reads` stands in an order; `delay_ms`,
+//! `hold` and `replication_lag_seconds` go with any. `times` says for how many calls it counts and `"until_cleared": true`
+//! for all; without either it is 1, or until cleared for `deny_reads`, `hold` and `replication_lag_seconds`; `hold` can't
+//! have `times`, for it lasts as long as its order. All parts of `match` are
 //! optional. `deny_reads` and `replication_lag_seconds` touch reads only, unless `match.method` names another method: a
 //! `DELETE` against a replica that lags answers 404 for a member that is really there. Items of a `$batch` are matched
 //! one by one. The OpenID provider is touched only by orders whose `path_contains` is set (for example `/oauth2/`).
+
+use std::time::Duration;
 
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
@@ -35,6 +39,9 @@ const MAX_ORDERS: i64 = 100;
 
 /// Longest delay, in milliseconds.
 const MAX_DELAY_MS: u64 = 120_000;
+
+/// How often a call that is held looks whether it may go on.
+const HELD_LOOK: Duration = Duration::from_millis(10);
 
 /// Which calls an order is for; a part left out matches every call.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +80,9 @@ pub struct FaultOrder {
     /// Wait this long before the call is handled, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
+    /// Wait until the order is cleared before the call is handled.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub hold: bool,
     /// Apply the call, then answer 504.
     #[serde(default, skip_serializing_if = "is_false")]
     pub apply_then_drop: bool,
@@ -100,7 +110,7 @@ fn is_false(value: &bool) -> bool {
 impl FaultOrder {
     /// For how many calls the order counts; `None` is until cleared.
     fn remaining(&self) -> Option<u32> {
-        let lasting = self.deny_reads || self.replication_lag_seconds.is_some();
+        let lasting = self.deny_reads || self.hold || self.replication_lag_seconds.is_some();
         match self.times {
             Some(times) => Some(times),
             None => (!self.until_cleared && !lasting).then_some(1),
@@ -113,10 +123,14 @@ impl FaultOrder {
         if endings.iter().filter(|set| **set).count() > 1 {
             return refuse("only one of status, drop, apply_then_drop and deny_reads may be set");
         }
-        if !endings.contains(&true) && self.delay_ms.is_none() && self.replication_lag_seconds.is_none() {
+        let waits = self.delay_ms.is_some() || self.hold;
+        if !endings.contains(&true) && !waits && self.replication_lag_seconds.is_none() {
             return refuse(
-                "one of status, drop, apply_then_drop, deny_reads, delay_ms and replication_lag_seconds must be set",
+                "one of status, drop, apply_then_drop, deny_reads, delay_ms, hold and replication_lag_seconds must be set",
             );
+        }
+        if self.hold && self.times.is_some() {
+            return refuse("hold lasts until its order is cleared: it can't have times");
         }
         if self.status.is_some_and(|status| !(400..=599).contains(&status)) {
             return refuse("status must be from 400 to 599");
@@ -170,6 +184,8 @@ pub(crate) enum Ending {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) delay_ms: u64,
+    /// Ids of the orders that hold the call.
+    pub(crate) held_by: Vec<i64>,
     pub(crate) lag_seconds: i64,
     pub(crate) ending: Option<Ending>,
     /// Ids of the orders at work.
@@ -206,9 +222,13 @@ impl Plan {
             (order.deny_reads && touches_reads).then_some(Ending::DenyReads)
         };
         let first_ending = ending.is_some() && self.ending.is_none();
-        let works = hit && (first_ending || (ending.is_none() && (order.delay_ms.is_some() || lag.is_some())));
+        let waits = order.delay_ms.is_some() || order.hold;
+        let works = hit && (first_ending || (ending.is_none() && (waits || lag.is_some())));
         if works {
             self.orders.push(id);
+            if order.hold {
+                self.held_by.push(id);
+            }
             self.delay_ms = self.delay_ms.max(order.delay_ms.unwrap_or(0));
             self.lag_seconds = self.lag_seconds.max(lag.unwrap_or(0));
             if first_ending {
@@ -294,6 +314,29 @@ impl Tenant {
             Ok(plan)
         })
     }
+
+    /// Waits as long as the orders say; by the computer's time, for the caller waits by it as well.
+    pub(crate) async fn wait_as_ordered(&self, plan: &Plan) {
+        if plan.delay_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(plan.delay_ms)).await;
+        }
+        if plan.held_by.is_empty() {
+            return;
+        }
+        let held = async {
+            while self.read(0, in_force).is_ok_and(|orders| holds(&orders, plan)) {
+                tokio::time::sleep(HELD_LOOK).await;
+            }
+        };
+        if tokio::time::timeout(Duration::from_millis(MAX_DELAY_MS), held).await.is_err() {
+            tracing::warn!("a call was held for too long and goes on");
+        }
+    }
+}
+
+/// Whether one of the orders that hold the call still stands.
+fn holds(orders: &[(i64, FaultOrder, Option<u32>)], plan: &Plan) -> bool {
+    orders.iter().any(|(id, _, _)| plan.held_by.contains(id))
 }
 
 fn in_force(view: &View<'_>) -> Result<Vec<(i64, FaultOrder, Option<u32>)>, TenantError> {
@@ -436,6 +479,7 @@ mod tests {
             json!({ "drop": true, "times": 0 }),
             json!({ "drop": true, "times": 1, "until_cleared": true }),
             json!({ "delay_ms": 120_001 }),
+            json!({ "hold": true, "times": 1 }),
             json!({ "replication_lag_seconds": 0 }),
         ] {
             assert!(

@@ -20,7 +20,6 @@
 //! ([`super::calls`]). A call is handled to its end even when the caller hangs up, as a real service does.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -319,9 +318,8 @@ impl Entra {
             Ok(plan) => plan,
             Err(error) => return Answer::error(&error.into(), &marks),
         };
-        if plan.delay_ms > 0 {
-            tokio::time::sleep(Duration::from_millis(plan.delay_ms)).await;
-        }
+        let _held = (!plan.held_by.is_empty()).then(|| self.holds_one());
+        self.tenant().wait_as_ordered(&plan).await;
         let caller = self.caller(call);
         let client_id = caller.as_ref().ok().map(|caller| caller.client_id);
         let result = match forced(plan.ending.as_ref()) {

@@ -34,6 +34,7 @@ mod provisioning_tests;
 #[cfg(test)]
 mod test_bench;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{Path, State};
@@ -89,6 +90,17 @@ struct Inner {
     options: Options,
     provisioner: OnceLock<Provisioner>,
     sign_ins: sign_in::SignIns,
+    held: AtomicUsize,
+}
+
+/// A call that an order holds, or held, and that is not through yet.
+#[derive(Debug)]
+struct HeldCall<'a>(&'a AtomicUsize);
+
+impl Drop for HeldCall<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Entra {
@@ -101,6 +113,7 @@ impl Entra {
                 options,
                 provisioner: OnceLock::new(),
                 sign_ins: sign_in::SignIns::default(),
+                held: AtomicUsize::new(0),
             }),
         }
     }
@@ -120,6 +133,17 @@ impl Entra {
     /// Registers an address to which people may come back from a sign-in.
     pub fn allow_redirect(&self, address: &str) {
         self.inner.sign_ins.allow_redirect(address);
+    }
+
+    /// How many calls have been held by a fault order and are not through yet, released or not.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.inner.held.load(Ordering::SeqCst)
+    }
+
+    fn holds_one(&self) -> HeldCall<'_> {
+        self.inner.held.fetch_add(1, Ordering::SeqCst);
+        HeldCall(&self.inner.held)
     }
 
     fn sign_ins(&self) -> &sign_in::SignIns {

@@ -703,9 +703,8 @@ impl Entra {
             sign_in: true,
         };
         let plan = self.tenant().plan_faults(&probe)?;
-        if plan.delay_ms > 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(plan.delay_ms)).await;
-        }
+        let _held = (!plan.held_by.is_empty()).then(|| self.holds_one());
+        self.tenant().wait_as_ordered(&plan).await;
         match plan.ending {
             None => Ok(()),
             Some(Ending::Status {

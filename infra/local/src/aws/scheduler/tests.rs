@@ -70,6 +70,14 @@ async fn set_up(base: Base) -> Setup {
     }
 }
 
+/// A clock that stands still and a base that goes by it: however slow the machine, no second passes between asking for
+/// one and the answer.
+fn by_hand() -> (Arc<ManualTime>, Base) {
+    let time = ManualTime::new("2026-11-20T08:00:00Z".parse().unwrap());
+    let clock = Arc::<ManualTime>::clone(&time);
+    (time, Base { clock, ..base() })
+}
+
 /// The `at()` expression that lies `seconds` from now.
 fn at(base: &Base, seconds: i64) -> String {
     let time = base.clock.now().checked_add(seconds.seconds()).unwrap();
@@ -426,6 +434,8 @@ async fn groups_can_be_made_listed_and_deleted_with_their_schedules() {
 #[tokio::test]
 async fn it_fires_at_its_second_and_deletes_itself() {
     let mut setup = set_up(base()).await;
+    // By the computer's own clock, which does not wait for the call: whatever comes late then fires late.
+    setup.scheduler.configure(|options| options.refuse_past = false);
     let expression = at(&setup.base, 1);
     create(&setup, "g-1-1", &expression).send().await.unwrap();
     let event = setup.events.recv().await.unwrap();
@@ -434,7 +444,6 @@ async fn it_fires_at_its_second_and_deletes_itself() {
     let due: jiff::civil::DateTime = expression.trim_matches(['a', 't', '(', ')']).parse().unwrap();
     let lateness = late.duration_since(due.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp());
     assert!(lateness >= jiff::SignedDuration::ZERO, "fired {lateness} early");
-    assert!(lateness < jiff::SignedDuration::from_secs(2), "fired {lateness} late");
     eventually("the schedule to be gone", async || {
         names(&setup).await.is_empty().then_some(())
     })
@@ -445,24 +454,27 @@ async fn it_fires_at_its_second_and_deletes_itself() {
 }
 
 #[tokio::test]
-async fn time_is_the_clocks_and_nothing_fires_early() {
-    let time = ManualTime::new("2026-11-20T08:00:00Z".parse().unwrap());
-    let mut setup = set_up(Base {
-        clock: Arc::<ManualTime>::clone(&time),
-        ..base()
-    })
-    .await;
+async fn time_is_the_clocks_and_nothing_fires_early_or_late() {
+    let (time, base) = by_hand();
+    let mut setup = set_up(base).await;
     create(&setup, "g-1-1", "at(2026-11-20T08:30:00)").send().await.unwrap();
     time.advance_seconds(30 * 60 - 1);
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(setup.events.try_recv().is_err(), "fired a second early");
     time.advance_seconds(1);
     setup.events.recv().await.unwrap();
+    let fired = eventually("the record of the firing", async || {
+        let fired = setup.scheduler.snapshot().unwrap()["fired"][0].clone();
+        fired.is_object().then_some(fired)
+    })
+    .await;
+    assert_eq!(fired["at"], "2026-11-20T08:30:00Z", "within the second that was asked for");
 }
 
 #[tokio::test]
 async fn retries_end_in_the_dead_letter_queue_and_the_schedule_goes_all_the_same() {
-    let setup = set_up(base()).await;
+    let (time, base) = by_hand();
+    let setup = set_up(base).await;
     let dead_letters = setup.queues.create("dead-letters").unwrap();
     let policy = RetryPolicy::builder()
         .maximum_retry_attempts(2)
@@ -484,7 +496,10 @@ async fn retries_end_in_the_dead_letter_queue_and_the_schedule_goes_all_the_same
         .send()
         .await
         .unwrap();
+    time.advance_seconds(1);
     let letter = eventually("the dead letter", async || {
+        // The pauses pass, and nowhere near the greatest age.
+        time.advance_millis(10);
         setup.queues.messages("dead-letters").unwrap().pop()
     })
     .await;
@@ -498,7 +513,8 @@ async fn retries_end_in_the_dead_letter_queue_and_the_schedule_goes_all_the_same
 
 #[tokio::test]
 async fn a_target_that_is_gone_is_not_retried() {
-    let setup = set_up(base()).await;
+    let (time, base) = by_hand();
+    let setup = set_up(base).await;
     let dead_letters = setup.queues.create("dead-letters").unwrap();
     let letters = DeadLetterConfig::builder().arn(dead_letters).build();
     let target = target()
@@ -511,6 +527,7 @@ async fn a_target_that_is_gone_is_not_retried() {
         .send()
         .await
         .unwrap();
+    time.advance_seconds(1);
     let letter = eventually("the dead letter", async || {
         setup.queues.messages("dead-letters").unwrap().pop()
     })
@@ -524,14 +541,20 @@ async fn a_target_that_is_gone_is_not_retried() {
 async fn an_overdue_schedule_fires_after_the_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("aws.db");
-    let setup = set_up(base_on(State::open(&path).unwrap())).await;
+    let (time, _) = by_hand();
+    let on_disk = || Base {
+        clock: Arc::<ManualTime>::clone(&time),
+        ..base_on(State::open(&path).unwrap())
+    };
+    let setup = set_up(on_disk()).await;
     setup.scheduler.pause(true);
     create(&setup, "g-1-1", &at(&setup.base, 1)).send().await.unwrap();
-    tokio::time::sleep(Duration::from_millis(1100)).await;
+    time.advance_seconds(1);
+    tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(names(&setup).await, ["g-1-1"]);
     setup.base.shutdown.finish().await;
 
-    let mut setup = set_up(base_on(State::open(&path).unwrap())).await;
+    let mut setup = set_up(on_disk()).await;
     setup.events.recv().await.unwrap();
     eventually("the schedule to be gone", async || {
         names(&setup).await.is_empty().then_some(())
@@ -541,7 +564,8 @@ async fn an_overdue_schedule_fires_after_the_restart() {
 
 #[tokio::test]
 async fn firings_can_be_lost_doubled_paused_and_early() {
-    let mut setup = set_up(base()).await;
+    let (time, base) = by_hand();
+    let mut setup = set_up(base).await;
     let order = |order: Value| {
         let (url, body) = (format!("{}/_faults", setup.scheduler.url()), order.to_string());
         async move {
@@ -557,13 +581,15 @@ async fn firings_can_be_lost_doubled_paused_and_early() {
     };
     assert_eq!(order(json!({ "order": "drop_firings", "count": 1 })).await, 200);
     create(&setup, "lost", &at(&setup.base, 1)).send().await.unwrap();
+    time.advance_seconds(1);
     eventually("the loss", async || names(&setup).await.is_empty().then_some(())).await;
     assert!(setup.events.try_recv().is_err());
 
     assert_eq!(order(json!({ "order": "pause" })).await, 200);
     assert_eq!(order(json!({ "order": "duplicate_firings", "count": 1 })).await, 200);
     create(&setup, "twice", &at(&setup.base, 1)).send().await.unwrap();
-    tokio::time::sleep(Duration::from_millis(1100)).await;
+    time.advance_seconds(1);
+    tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(setup.events.try_recv().is_err(), "fired while paused");
     assert_eq!(order(json!({ "order": "resume" })).await, 200);
     setup.events.recv().await.unwrap();
@@ -583,19 +609,16 @@ async fn firings_can_be_lost_doubled_paused_and_early() {
         order(json!({ "operation": "GetSchedule", "times": 1, "answer": 500 })).await,
         200
     );
-    let state: Value = reqwest::get(format!("{}/_state", setup.scheduler.url()))
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    // What was delivered is written down once the target has answered, which may be after it has the event.
+    let (state, outcomes) = eventually("all four outcomes", async || {
+        let answer = reqwest::get(format!("{}/_state", setup.scheduler.url())).await.unwrap();
+        let state: Value = answer.json().await.unwrap();
+        let fired = state["fired"].as_array().unwrap();
+        let outcomes: Vec<_> = fired.iter().map(|fired| fired["outcome"].clone()).collect();
+        (outcomes.len() >= 4).then_some((state, outcomes))
+    })
+    .await;
     assert_eq!(state["schedules"][0]["name"], "early");
-    let outcomes: Vec<_> = state["fired"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|fired| fired["outcome"].clone())
-        .collect();
     assert_eq!(outcomes, ["dropped", "delivered", "delivered", "delivered"]);
 }
 
