@@ -421,10 +421,12 @@ async fn case_08_approver_disabled_between_approval_and_activation() -> anyhow::
     let dana = stage.requester().await?;
     // Graph takes its time, and while it does the approver loses the account.
     stage
-        .graph_fault(&json!({"match": {"method": "GET", "path_contains": "/groups/"}, "delay_ms": 3_000, "times": 1}))
+        .graph_fault(&json!({"match": {"method": "GET", "path_contains": "/groups/"}, "hold": true}))
         .await?;
     let (_, grant) = stage.granted(&dana, &stage.entitlement(), "1h").await?;
     stage.provisioner().disable_user(stage.company.approver.id).await?;
+    assert!(!stage.dana_is_in().await?);
+    stage.clear_graph_faults().await?;
     let ended = stage
         .grant_until(&dana, &grant, |grant| grant["status"] == "ended")
         .await?;

@@ -9,7 +9,7 @@ use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::GrantId;
 use hourglass_local::aws::scheduler::DEFAULT_GROUP;
 use hourglass_tests::stage::{logged, refused};
-use hourglass_tests::{Person, SHORT};
+use hourglass_tests::{BRIEF, PATIENCE, Person};
 use reqwest::Method;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -58,12 +58,13 @@ async fn case_40_a_schedule_deleted_disabled_or_moved() -> anyhow::Result<()> {
     let stage = stage().await?;
     let dana = stage.requester().await?;
     let scheduler = &stage.system.world.scheduler;
-    // Time enough to do it, however slow the machine.
+    // Time enough to do it, however slow the machine: nobody ends anything meanwhile.
     scheduler.pause(true);
+    stage.system.rule.pause(true);
     let mut grants = Vec::new();
     for name in THREE {
         let entitlement = stage.entitlement_named(name).await?;
-        let (_, grant) = stage.granted(&dana, &entitlement, SHORT).await?;
+        let (_, grant) = stage.granted(&dana, &entitlement, BRIEF).await?;
         stage
             .until("its schedule", || async {
                 let found = stage.schedules()?.iter().any(|s| s["name"] == format!("g-{grant}-1"));
@@ -81,7 +82,9 @@ async fn case_40_a_schedule_deleted_disabled_or_moved() -> anyhow::Result<()> {
     // And one whose trigger is lost on its way.
     scheduler.drop_firings(1);
     scheduler.pause(false);
-    grants.push(stage.granted(&dana, &stage.entitlement(), SHORT).await?.1);
+    stage.system.rule.pause(false);
+    let resumed = stage.now();
+    grants.push(stage.granted(&dana, &stage.entitlement(), BRIEF).await?.1);
     for grant in &grants {
         let ended = stage
             .grant_until(&dana, grant, |grant| grant["status"] == "ended")
@@ -98,7 +101,10 @@ async fn case_40_a_schedule_deleted_disabled_or_moved() -> anyhow::Result<()> {
             .as_str()
             .unwrap_or_default()
             .parse::<hourglass_domain::Timestamp>()?;
-        assert!((0..30).contains(&over.seconds_since(due)), "{ended}");
+        assert!(over >= due, "{ended}");
+        // The sweep looks every second; what is measured includes how busy this machine is.
+        let late = over.seconds_since(due.max(resumed));
+        assert!(late < i64::try_from(PATIENCE.as_secs())?, "{late} s: {ended}");
     }
     stage.stop().await;
     Ok(())
@@ -208,7 +214,7 @@ async fn case_41_a_trigger_that_comes_twice() -> anyhow::Result<()> {
     let dana = stage.requester().await?;
     let scheduler = &stage.system.world.scheduler;
     scheduler.duplicate_firings(1);
-    let (request, twice) = stage.granted(&dana, &stage.entitlement(), SHORT).await?;
+    let (request, twice) = stage.granted(&dana, &stage.entitlement(), BRIEF).await?;
     stage
         .grant_until(&dana, &twice, |grant| grant["status"] == "ended")
         .await?;
@@ -551,7 +557,7 @@ async fn case_48_offboarding_while_graph_is_throttling() -> anyhow::Result<()> {
 async fn case_49_nothing_rests_on_what_may_be_dropped() -> anyhow::Result<()> {
     let stage = stage().await?;
     let (dana, kim) = (stage.requester().await?, stage.approver().await?);
-    let body = json!({"entitlement": stage.entitlement(), "duration": SHORT, "justification": "INC-42: restart"});
+    let body = json!({"entitlement": stage.entitlement(), "duration": BRIEF, "justification": "INC-42: restart"});
     let send = || {
         let call = stage.request(Method::POST, "/v1/requests", &dana);
         stage.send(call.header("idempotency-key", "k").json(&body))

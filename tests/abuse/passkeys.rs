@@ -74,7 +74,8 @@ async fn case_08_a_key_that_is_removed_between_challenge_and_answer() -> anyhow:
 async fn case_06_a_decision_that_says_more_than_was_signed() -> anyhow::Result<()> {
     let (stage, _ola, mut kim, _) = approver().await?;
     let other = stage.person(&stage.company.second_admin.user_name).await?;
-    let starts_at = stage.now().plus_seconds(8);
+    // Far enough ahead for everything below to be done before it, and near enough to wait for it.
+    let starts_at = stage.now().plus_seconds(30);
     let asked = json!({"entitlement": stage.entitlement(), "duration": "1h", "starts_at": starts_at,
         "justification": "INC-42: restart the pool"});
     let asked = stage.post(&other, "/v1/requests", &asked).await?.ok()?;

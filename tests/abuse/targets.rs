@@ -3,7 +3,7 @@
 use hourglass_local::company::NamedGroup;
 use hourglass_local::entra::{Group, User};
 use hourglass_tests::stage::refused;
-use hourglass_tests::{Person, SHORT};
+use hourglass_tests::{BRIEF, Person};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -285,7 +285,7 @@ async fn case_38_a_standing_member_and_grants_that_overlap() -> anyhow::Result<(
     // Once the standing member was removed by hand, the next grant is ours from beginning to end.
     let tenant = stage.system.world.entra.tenant();
     tenant.remove_member(stage.company.standing.id, member.id)?;
-    let (_, grant) = stage.granted(&mei, &entitlement, SHORT).await?;
+    let (_, grant) = stage.granted(&mei, &entitlement, BRIEF).await?;
     stage.member_is(&group, &member.id.to_string(), true).await?;
     let ended = stage.ended(&mei, &grant).await?;
     assert_eq!(ended["targets"][0]["status"], "absent");

@@ -18,7 +18,7 @@ use anyhow::Context as _;
 use hourglass_local::aws::lambda::{Function as _, FunctionError};
 use hourglass_local::functions::{Binaries, Functions};
 use hourglass_local::system::Options;
-use hourglass_tests::{Running, SHORT};
+use hourglass_tests::{BRIEF, Running};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -37,7 +37,7 @@ fn packages() -> anyhow::Result<PathBuf> {
 async fn running(folder: &TempDir, empty: bool) -> anyhow::Result<Running> {
     let mut options = Options::new(folder.path());
     options.empty = empty;
-    options.short_durations = vec![SHORT.parse()?];
+    options.short_durations = vec![BRIEF.parse()?];
     let variables = BTreeMap::from([("AWS_LAMBDA_LOG_LEVEL".to_owned(), "TRACE".to_owned())]);
     Running::with(
         &options,

@@ -4,7 +4,7 @@ use hourglass_local::company::Company;
 use hourglass_local::functions::{HTTP, TRIGGERED};
 use hourglass_local::system::{FUNCTION_FAILURES, SCHEDULE_FAILURES};
 use hourglass_tests::browser::Browser;
-use hourglass_tests::{Running, SHORT};
+use hourglass_tests::{BRIEF, Running};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
@@ -23,7 +23,7 @@ async fn the_binaries_do_the_main_job_and_tell_no_secret() -> anyhow::Result<()>
     let account = company.requester.id.to_string();
 
     // To its end by its schedule.
-    let (request, grant) = running.granted(&dana, &running.entitlement(), SHORT).await?;
+    let (request, grant) = running.granted(&dana, &running.entitlement(), BRIEF).await?;
     running.member_is(&group, &account, true).await?;
     running.member_is(&group, &account, false).await?;
     let ended = running
@@ -36,7 +36,7 @@ async fn the_binaries_do_the_main_job_and_tell_no_secret() -> anyhow::Result<()>
 
     // To its end by the sweep alone.
     running.system.world.scheduler.drop_firings(1);
-    let (_, grant) = running.granted(&dana, &running.entitlement(), SHORT).await?;
+    let (_, grant) = running.granted(&dana, &running.entitlement(), BRIEF).await?;
     running.member_is(&group, &account, true).await?;
     running.member_is(&group, &account, false).await?;
     running

@@ -2,7 +2,7 @@
 
 use hourglass_local::aws::stream::StreamChaos;
 use hourglass_local::company::Company;
-use hourglass_tests::{Running, SHORT};
+use hourglass_tests::{BRIEF, Running};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,7 +64,7 @@ async fn an_add_whose_answer_was_lost_is_ours_and_is_removed() -> anyhow::Result
     running
         .graph_fault(&json!({"match": {"method": "POST", "path_contains": "/members/$ref"}, "apply_then_drop": true, "times": 1}))
         .await?;
-    let (_, grant) = running.granted(&dana, &running.entitlement(), SHORT).await?;
+    let (_, grant) = running.granted(&dana, &running.entitlement(), BRIEF).await?;
     running.member_is(&group, &account, true).await?;
     let ended = running
         .grant_until(&dana, &grant, |grant| grant["status"] == "ended")

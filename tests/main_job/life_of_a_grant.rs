@@ -2,7 +2,7 @@
 
 use hourglass_local::aws::stream::StreamChaos;
 use hourglass_local::company::Company;
-use hourglass_tests::{Running, SHORT};
+use hourglass_tests::{BRIEF, Running};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -13,7 +13,7 @@ async fn a_request_becomes_a_membership_and_is_gone_at_its_end() -> anyhow::Resu
     let group = company.prod_admins.id.to_string();
     let account = company.requester.id.to_string();
 
-    let asked = running.ask(&dana, SHORT).await?;
+    let asked = running.ask(&dana, BRIEF).await?;
     assert_eq!(asked.status, 201, "{asked}");
     assert_eq!(asked.text("status"), "pending");
     assert_eq!(
@@ -79,7 +79,7 @@ async fn a_standing_member_is_never_removed_and_the_page_says_that_access_remain
     let entitlement = found.expect("an entitlement over the group").clone();
     let id = entitlement["id"].as_str().unwrap().to_owned();
 
-    let (_, grant) = running.granted(&member, &id, SHORT).await?;
+    let (_, grant) = running.granted(&member, &id, BRIEF).await?;
     running
         .grant_until(&member, &grant, |grant| grant["status"] == "active")
         .await?;
@@ -158,7 +158,7 @@ async fn two_grants_on_one_membership_keep_it_until_the_last_ends() -> anyhow::R
     running
         .grant_until(&dana, &long, |grant| grant["status"] == "active")
         .await?;
-    let (_, short) = running.granted(&dana, &entitlement, SHORT).await?;
+    let (_, short) = running.granted(&dana, &entitlement, BRIEF).await?;
     let ended = running
         .grant_until(&dana, &short, |grant| grant["status"] == "ended")
         .await?;

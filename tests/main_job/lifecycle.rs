@@ -2,7 +2,7 @@
 
 use hourglass_domain::Timestamp;
 use hourglass_local::company::Company;
-use hourglass_tests::{Running, SHORT};
+use hourglass_tests::{BRIEF, Running};
 use serde_json::{Value, json};
 
 /// Now and `seconds`, by the system's clock.
@@ -34,14 +34,15 @@ async fn a_scheduled_start_gives_access_at_its_second_and_none_before() -> anyho
     let group = company.prod_admins.id.to_string();
     let account = company.requester.id.to_string();
 
-    let (request, grant) = scheduled(&running, 6, SHORT).await?;
+    let (request, grant) = scheduled(&running, 10, BRIEF).await?;
     let planned = running.get(&dana, &format!("/v1/grants/{grant}")).await?.ok()?;
     assert_eq!(planned["status"], "approved", "{planned}");
     let starts_at: Timestamp = planned["starts_at"].as_str().unwrap_or_default().parse()?;
     running
         .until("the member, and not before the start", || async {
-            let before = in_seconds(&running, 0) < starts_at;
             let members = running.members(&group).await?;
+            // Read after them: they are at least as old as that.
+            let before = in_seconds(&running, 0) < starts_at;
             if before && !members.is_empty() {
                 anyhow::bail!("{members:?} before {starts_at}");
             }

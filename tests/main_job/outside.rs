@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Context as _;
 use hourglass_local::company::{Company, Person as Colleague};
-use hourglass_tests::{Person, Running, SHORT, table};
+use hourglass_tests::{BRIEF, Person, Running, table};
 use serde_json::{Value, json};
 
 /// A proof after a second; looks and re-checks shrink with it, to ten seconds and to 5, 45 and 90.
@@ -58,7 +58,7 @@ async fn a_member_that_comes_back_after_the_end_is_removed_again() -> anyhow::Re
     let company = Company::new();
     let dana = running.requester().await?;
     let (group, account) = (company.prod_admins.id, company.requester.id);
-    let (_, grant) = running.granted(&dana, &running.entitlement(), SHORT).await?;
+    let (_, grant) = running.granted(&dana, &running.entitlement(), BRIEF).await?;
     let over = ended(&running, &dana, &grant).await?;
     assert_eq!(over["targets"][0]["status"], "absent", "{over}");
     assert!(running.system.world.entra.tenant().add_member(group, account)?);

@@ -6,7 +6,7 @@ use futures_util::future::{join_all, try_join};
 use hourglass_app::keys;
 use hourglass_local::aws::FaultOrder;
 use hourglass_tests::stage::{logged, refused, stage};
-use hourglass_tests::{SHORT, table};
+use hourglass_tests::{BRIEF, table};
 use serde_json::{Value, json};
 
 use crate::common::{
@@ -223,7 +223,7 @@ async fn e06_a_timer_that_goes_while_one_looks_at_it_stops_nothing() -> anyhow::
             ..FaultOrder::new(operation)
         });
     }
-    let (_, short) = stage.granted(&dana, &stage.entitlement(), SHORT).await?;
+    let (_, short) = stage.granted(&dana, &stage.entitlement(), BRIEF).await?;
     let next = compared(&stage).await?;
     assert!(
         next.seconds_since(stage.now()) > 600,

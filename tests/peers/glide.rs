@@ -124,31 +124,31 @@ async fn g04_a_revocation_during_the_add_removes_what_the_add_brings() -> anyhow
     let stage = stage().await?;
     let (dana, kim) = (stage.requester().await?, stage.approver().await?);
     let add = json!({"method": "POST", "path_contains": "/members"});
-    stage
-        .graph_fault(&json!({"match": add, "delay_ms": 4_000, "until_cleared": true}))
-        .await?;
+    stage.graph_fault(&json!({"match": add, "hold": true})).await?;
     let (request, grant) = stage.granted(&dana, &stage.entitlement(), "1h").await?;
-    let account = stage.company.requester.id.to_string();
+    let entra = &stage.system.world.entra;
     stage
         .until("the add under way", || async {
-            let sent = hourglass_tests::table(&stage.system.world)?.into_iter().any(|item| {
-                let stream = item["pk"]["S"].as_str().unwrap_or_default();
-                let adding = item["body"]["M"]["action"]["S"] == "membership.adding";
-                adding && stream.starts_with("AUD#") && stream.ends_with(&account)
-            });
-            Ok(if sent { Ok(()) } else { Err(String::new()) })
+            Ok(if entra.held() > 0 { Ok(()) } else { Err(String::new()) })
         })
         .await?;
     assert!(!stage.dana_is_in().await?);
     let revoked = revoke(&stage, &kim, &grant).await?;
     assert_eq!(revoked.status, 202, "{revoked}");
+    assert!(entra.held() > 0, "the add came first");
+    stage.clear_graph_faults().await?;
     let over = ended(&stage, &dana, &grant).await?;
     assert_eq!(
         (&over["ended_because"], &over["targets"][0]["status"]),
         (&json!("revoked"), &json!("absent"))
     );
-    // The call that was under way has come by now, whoever waited for it.
-    tokio::time::sleep(std::time::Duration::from_millis(4_500)).await;
+    // The call that was under way is through, whoever waited for it.
+    stage
+        .until("the end of what was held", || async {
+            let left = entra.held();
+            Ok(if left == 0 { Ok(()) } else { Err(left.to_string()) })
+        })
+        .await?;
     stage.dana_becomes(false).await?;
     let timeline = stage.timeline(&dana, &request).await?;
     assert_eq!(times(&timeline, "grant.ended"), 1, "{timeline:?}");

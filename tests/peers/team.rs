@@ -8,8 +8,8 @@ use hourglass_local::aws::FaultOrder;
 use hourglass_local::aws::scheduler::DEFAULT_GROUP;
 use hourglass_local::aws::stream::StreamChaos;
 use hourglass_local::system::FUNCTION_FAILURES;
-use hourglass_tests::Person;
 use hourglass_tests::stage::{Stage, logged, refused, stage};
+use hourglass_tests::{PATIENCE, Person};
 use reqwest::Method;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -280,13 +280,15 @@ async fn t08_a_record_that_always_fails_is_kept_and_keeps_nobody_waiting() -> an
     }
     assert_eq!(stage.system.world.queues.messages(FUNCTION_FAILURES)?.len(), 0);
     let delivered = stage.now();
+    // Three attempts at what fails take a second or two; the rest is how busy this machine is.
+    let longest = i64::try_from(PATIENCE.as_secs())?;
     stage.system.stream.set_chaos(StreamChaos::default());
     for grant in &grants {
         stage
             .grant_until(&dana, grant, |grant| grant["status"] == "active")
             .await?;
         let first = stored(&stage, grant).await?.active_at.expect("active");
-        assert!(first.seconds_since(delivered) < 20, "{grant} had to wait");
+        assert!(first.seconds_since(delivered) < longest, "{grant} had to wait");
     }
     let kept = stage
         .until("the record among what failed", || async {

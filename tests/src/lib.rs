@@ -31,6 +31,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// The short duration that tests allow.
 pub const SHORT: &str = "5s";
+/// Another one, for who has to see that somebody is in before they are out again: time enough on a busy machine.
+pub const BRIEF: &str = "15s";
 
 /// The whole system, running in this process.
 #[derive(Debug)]
@@ -163,7 +165,7 @@ impl Running {
     pub async fn start_with(change: impl FnOnce(&mut Options)) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let mut options = Options::new(folder.path());
-        options.short_durations = vec![SHORT.parse()?];
+        options.short_durations = vec![SHORT.parse()?, BRIEF.parse()?];
         change(&mut options);
         let mut running = Self::on(&options).await?;
         running._folder = Some(folder);

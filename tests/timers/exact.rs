@@ -7,7 +7,7 @@ use hourglass_domain::ids::GrantId;
 use hourglass_local::aws::FaultOrder;
 use hourglass_local::aws::queues::QueuedMessage;
 use hourglass_local::system::EXACT;
-use hourglass_tests::SHORT;
+use hourglass_tests::BRIEF;
 use hourglass_tests::stage::logged;
 use serde_json::{Value, json};
 
@@ -72,7 +72,7 @@ async fn with_little_time_left_a_message_is_the_timer_and_ends_the_grant_alone()
     stage.system.world.scheduler.pause(true);
     stage.system.rule.pause(true);
     stage.system.messages.pause(true);
-    let (_, id) = stage.granted(&dana, &entitlement, SHORT).await?;
+    let (_, id) = stage.granted(&dana, &entitlement, BRIEF).await?;
     stage.dana_becomes(true).await?;
     let grant = stage.grant(&id).await?;
     assert!(grant.exact && grant.schedule.is_none(), "{grant:?}");
@@ -137,7 +137,7 @@ async fn a_schedule_fires_a_minute_early_and_hands_over_to_a_message() -> anyhow
     // Its end is near. (What was approved is longer, so that the evidence still verifies.)
     stage.system.rule.pause(true);
     stage.system.messages.pause(true);
-    grant.expires_at = stage.now().plus_seconds(6).rounded_up_to_second();
+    grant.expires_at = stage.now().plus_seconds(20).rounded_up_to_second();
     stage.forge(&grant).await?;
     // The trigger comes twice, as it may.
     for _ in 0..2 {
@@ -236,7 +236,7 @@ async fn nobody_is_added_before_the_message_is_on_its_way() -> anyhow::Result<()
         answer: Some(500),
         ..FaultOrder::new("SendMessage")
     });
-    let (_, id) = stage.granted(&dana, &entitlement, SHORT).await?;
+    let (_, id) = stage.granted(&dana, &entitlement, BRIEF).await?;
     let failing = stage
         .until("the failure is shown", || async {
             let grant = stage.grant(&id).await?;

@@ -1,16 +1,20 @@
 //! The sweep: alone, whole, and past whatever fails.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
 use hourglass_app::keys;
-use hourglass_app::ports::store::{Condition, Item, Write};
+use hourglass_app::ports::store::{CommitError, Condition, Item, Key, List, Page, Query, Store, StoreError, Write};
 use hourglass_app::records::SweepLease;
 use hourglass_app::workers::single_flight::LEASE_SECONDS;
 use hourglass_app::workers::sweep::{Swept, sweep};
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::GrantId;
-use hourglass_tests::SHORT;
 use hourglass_tests::stage::logged;
 use serde_json::json;
+use tokio::sync::Barrier;
 use uuid::Uuid;
 
 use crate::stage::{Stage, stage};
@@ -42,21 +46,13 @@ impl Stage {
         .await
     }
 
-    /// Ends the time of a short grant while nobody looks.
+    /// Ends the time of a grant while nobody looks.
     async fn overdue(&self) -> anyhow::Result<String> {
         let dana = self.requester().await?;
-        let (_, grant) = self.granted(&dana, &self.entitlement(), SHORT).await?;
+        let (_, grant) = self.granted(&dana, &self.entitlement(), "1h").await?;
         let active = |grant: &serde_json::Value| grant["status"] == "active";
-        let seen = self.grant_until(&dana, &grant, active).await?;
-        let end: hourglass_domain::Timestamp = seen["expires_at"].as_str().unwrap_or_default().parse()?;
-        self.until("the end of its time", || async {
-            Ok(if self.now() >= end {
-                Ok(())
-            } else {
-                Err(end.to_string())
-            })
-        })
-        .await?;
+        self.grant_until(&dana, &grant, active).await?;
+        self.time_is_up(&grant).await?;
         Ok(grant)
     }
 
@@ -100,14 +96,59 @@ async fn one_sweep_works_and_the_other_returns() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A table that tells nobody whether somebody sweeps before four have asked: none of them has finished when another
+/// begins.
+#[derive(Debug)]
+struct AtOnce {
+    store: Arc<dyn Store>,
+    asked: AtomicUsize,
+    all: Barrier,
+}
+
+#[async_trait]
+impl Store for AtOnce {
+    async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+        let found = self.store.get(key).await;
+        if *key == keys::sweep_lease() && self.asked.fetch_add(1, Ordering::SeqCst) < 4 {
+            self.all.wait().await;
+        }
+        found
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
+        self.store.get_many(keys).await
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page<Item>, StoreError> {
+        self.store.query(query).await
+    }
+
+    async fn list(&self, list: List, query: &Query) -> Result<Page<Key>, StoreError> {
+        self.store.list(list, query).await
+    }
+
+    async fn commit(&self, writes: Vec<Write>) -> Result<(), CommitError> {
+        self.store.commit(writes).await
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_sweeps_at_once_one_works() -> anyhow::Result<()> {
     let stage = stage().await?;
     stage.only_by_hand();
     stage.overdue().await?;
-    let swept = tokio::try_join!(stage.sweep(), stage.sweep(), stage.sweep(), stage.sweep())?;
-    let worked = [swept.0, swept.1, swept.2, swept.3];
-    assert_eq!(worked.iter().filter(|swept| swept.due > 0).count(), 1, "{swept:?}");
+    let mut services = stage.services.clone();
+    services.core.store = Arc::new(AtOnce {
+        store: Arc::clone(&services.core.store),
+        asked: AtomicUsize::new(0),
+        all: Barrier::new(4),
+    });
+    let (workers, deadline) = (services.workers(), stage.now().plus_seconds(30));
+    let run = || sweep(&workers, deadline);
+    let swept = tokio::try_join!(run(), run(), run(), run())?;
+    let ran = [&swept.0, &swept.1, &swept.2, &swept.3];
+    assert_eq!(ran.iter().filter(|swept| swept.due > 0).count(), 1, "{swept:?}");
+    assert_eq!(ran.iter().filter(|swept| swept.busy).count(), 3, "{swept:?}");
     stage.stop().await;
     Ok(())
 }

@@ -328,7 +328,10 @@ impl Tenant {
                 tokio::time::sleep(HELD_LOOK).await;
             }
         };
-        if tokio::time::timeout(Duration::from_millis(MAX_DELAY_MS), held).await.is_err() {
+        if tokio::time::timeout(Duration::from_millis(MAX_DELAY_MS), held)
+            .await
+            .is_err()
+        {
             tracing::warn!("a call was held for too long and goes on");
         }
     }

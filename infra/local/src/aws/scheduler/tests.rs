@@ -468,7 +468,10 @@ async fn time_is_the_clocks_and_nothing_fires_early_or_late() {
         fired.is_object().then_some(fired)
     })
     .await;
-    assert_eq!(fired["at"], "2026-11-20T08:30:00Z", "within the second that was asked for");
+    assert_eq!(
+        fired["at"], "2026-11-20T08:30:00Z",
+        "within the second that was asked for"
+    );
 }
 
 #[tokio::test]
