@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use hourglass_domain::Timestamp;
 use hourglass_local::company::{Company, NamedGroup, Person};
 use hourglass_local::sim;
-use hourglass_tests::{Answer, Client, SHORT};
+use hourglass_tests::{Answer, Client, PATIENCE, SHORT};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -271,12 +271,7 @@ impl Victim {
             .await?;
         assert_eq!(schedules["schedules"], json!([]), "{schedules}");
         let mut laptop = self.laptop.take().context("it is dead")?;
-        assert_eq!(
-            laptop.interrupt(Duration::from_secs(10)).await?.code(),
-            Some(0),
-            "{}",
-            laptop.said()
-        );
+        assert_eq!(laptop.interrupt(PATIENCE).await?.code(), Some(0), "{}", laptop.said());
         let streams = examine(&self.data(), GivenUp::Nothing).await?;
         assert!(streams > self.cases.len(), "{streams} audit streams");
         Ok(())
