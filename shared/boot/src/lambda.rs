@@ -246,6 +246,8 @@ mod tests {
         let started = tokio::time::Instant::now();
         warm_up(&services.core).await;
         let took = started.elapsed();
-        assert!(took >= WARM_UP_TIMEOUT && took < 2 * WARM_UP_TIMEOUT, "{took:?}");
+        // Without a limit of its own it would take as long as the table's client waits.
+        let longest = hourglass_dynamodb::OPERATION_TIMEOUT;
+        assert!(took >= WARM_UP_TIMEOUT && took < longest, "{took:?}");
     }
 }
