@@ -10,16 +10,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use hourglass_app::change::read;
-use hourglass_app::keys;
-use hourglass_app::ports::store::{CommitError, Condition, Key, Write};
+use hourglass_app::ports::store::{Condition, Key, Write};
 use hourglass_app::records::{Record, Stored, to_item};
 use hourglass_boot::config::LogConfig;
 use hourglass_boot::system::SystemClock;
 use hourglass_boot::{Services, telemetry};
 use hourglass_domain::Timestamp;
-use hourglass_domain::due::{DueEntry, DueKind};
-use hourglass_domain::grant::Grant;
-use hourglass_domain::ids::GrantId;
 use hourglass_local::company::Company;
 use hourglass_local::entra::Provisioner;
 use hourglass_local::system::Options;
@@ -263,48 +259,6 @@ impl Stage {
             condition: Condition::Any,
         })
         .await
-    }
-
-    /// Changes what is stored, as time or somebody with the right to it would: never over what somebody else has just
-    /// stored.
-    ///
-    /// # Errors
-    /// When the store refuses, or somebody else is quicker again and again.
-    pub async fn edit<R: Record>(&self, key: &Key, change: impl Fn(&mut R)) -> anyhow::Result<R> {
-        for _ in 0..20 {
-            let found = self.read::<R>(key).await?;
-            let mut record = found.value;
-            change(&mut record);
-            let write = Write::Put {
-                item: to_item(&record, found.version + 1)?,
-                condition: Condition::Version(found.version),
-            };
-            match self.services.core.store.commit(vec![write]).await {
-                Ok(()) => return Ok(record),
-                Err(CommitError::Conflict { .. }) => {}
-                Err(CommitError::Store(error)) => return Err(error.into()),
-            }
-        }
-        anyhow::bail!("{key:?} never comes to rest")
-    }
-
-    /// The grant's time is up, and nobody tells anybody. (What was approved is longer, so that its evidence still
-    /// verifies.)
-    ///
-    /// # Errors
-    /// When there is no such grant, or the store refuses.
-    pub async fn time_is_up(&self, grant: &str) -> anyhow::Result<Grant> {
-        let id: GrantId = grant.parse()?;
-        let now = self.now();
-        let promise = DueEntry::new(now, DueKind::Expire, id);
-        let shorter = |grant: &mut Grant| {
-            grant.expires_at = now;
-            grant.due.retain(|due| due.kind != DueKind::Expire);
-            grant.due.push(promise.clone());
-        };
-        let shorter = self.edit(&keys::grant(id), shorter).await?;
-        self.forge(&promise).await?;
-        Ok(shorter)
     }
 
     /// Deletes an item the same way.

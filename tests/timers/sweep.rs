@@ -12,6 +12,7 @@ use hourglass_app::workers::sweep::{Swept, sweep};
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::Grant;
 use hourglass_domain::ids::GrantId;
+use hourglass_tests::BRIEF;
 use hourglass_tests::stage::logged;
 use serde_json::json;
 use tokio::sync::Barrier;
@@ -46,13 +47,21 @@ impl Stage {
         .await
     }
 
-    /// Ends the time of a grant while nobody looks.
+    /// Ends the time of a brief grant while nobody looks.
     async fn overdue(&self) -> anyhow::Result<String> {
         let dana = self.requester().await?;
-        let (_, grant) = self.granted(&dana, &self.entitlement(), "1h").await?;
+        let (_, grant) = self.granted(&dana, &self.entitlement(), BRIEF).await?;
         let active = |grant: &serde_json::Value| grant["status"] == "active";
-        self.grant_until(&dana, &grant, active).await?;
-        self.time_is_up(&grant).await?;
+        let seen = self.grant_until(&dana, &grant, active).await?;
+        let end: hourglass_domain::Timestamp = seen["expires_at"].as_str().unwrap_or_default().parse()?;
+        self.until("the end of its time", || async {
+            Ok(if self.now() >= end {
+                Ok(())
+            } else {
+                Err(end.to_string())
+            })
+        })
+        .await?;
         Ok(grant)
     }
 
