@@ -95,9 +95,11 @@ async fn asked_before(pages: &Pages, console: &Console, again: &str) -> Result<T
     }
     Ok(Typed {
         entitlement: before.entitlement.to_string(),
-        beneficiary: (requester != beneficiary)
-            .then(|| beneficiary.to_string())
-            .unwrap_or_default(),
+        beneficiary: if requester == beneficiary {
+            String::new()
+        } else {
+            beneficiary.to_string()
+        },
         duration: before.duration.to_string(),
         justification: before.justification,
         ticket: before.ticket.unwrap_or_default(),
