@@ -239,6 +239,7 @@ async fn case_05_fields_that_are_the_servers_to_decide() -> anyhow::Result<()> {
     let new = json!({"name": "x", "targets": [format!("entra:{}", stage.company.prod_admins.id)]});
     let azure = json!({"tenant_id": stage.system.world.entra.tenant().id(), "client_id": Uuid::nil(),
         "client_secret": "secret"});
+    let aws = json!({"url": "https://scim.eu-central-1.amazonaws.com/t/scim/v2/", "access_token": "secret"});
     let template = json!({"default_approvers": {}, "durations": ["1h"], "request_ttl_seconds": 300});
     let register = json!({"id": "fabrikam.example", "name": "F", "tenant": Uuid::nil()});
     let calls: Vec<(Method, String, Value, &Person)> = vec![
@@ -274,10 +275,17 @@ async fn case_05_fields_that_are_the_servers_to_decide() -> anyhow::Result<()> {
         ),
         (Method::PUT, "/v1/admin/template".into(), template, &admin),
         (Method::PUT, "/v1/admin/integrations/azure".into(), azure, &admin),
+        (Method::PUT, "/v1/admin/integrations/aws".into(), aws, &admin),
         (
             Method::POST,
             "/v1/admin/probes".into(),
             json!({"kind": "test_azure"}),
+            &admin,
+        ),
+        (
+            Method::POST,
+            "/v1/admin/probes".into(),
+            json!({"kind": "test_aws"}),
             &admin,
         ),
         (

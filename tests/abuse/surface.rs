@@ -127,6 +127,7 @@ async fn case_21_looking_never_changes_anything() -> anyhow::Result<()> {
         "/v1/admin/template".to_owned(),
         "/v1/admin/probes".to_owned(),
         "/v1/admin/integrations/azure".to_owned(),
+        "/v1/admin/integrations/aws".to_owned(),
     ];
     for who in [&dana, &kim, &admin] {
         for path in &paths {
@@ -772,6 +773,52 @@ async fn case_54_no_setting_says_where_secrets_go() -> anyhow::Result<()> {
         let mut body = azure.clone();
         body[field] = json!(value);
         let answer = stage.put(&admin, "/v1/admin/integrations/azure", &body).await?;
+        refused(&answer, status, code);
+        assert_eq!(answer.field(), Some(field), "{answer}");
+    }
+    let scim = stage.get(&admin, "/v1/admin/integrations/aws").await?.ok()?["url"].clone();
+    let aws = json!({"url": scim, "access_token": "secret"});
+    for (field, value, status, code) in [
+        ("endpoint", metadata, 400, "unknown-field"),
+        ("url", metadata, 422, "invalid-field"),
+        ("url", "https://scim.evil.example/t/scim/v2/", 422, "invalid-field"),
+        (
+            "url",
+            "https://scim.us-east-1.amazonaws.com.evil.example/t/scim/v2/",
+            422,
+            "invalid-field",
+        ),
+        (
+            "url",
+            "https://scim.us-east-1.amazonaws.com@evil.example/t/scim/v2/",
+            422,
+            "invalid-field",
+        ),
+        (
+            "url",
+            "https://scim.us-east-1.amazonaws.com:8443/t/scim/v2/",
+            422,
+            "invalid-field",
+        ),
+        (
+            "url",
+            "http://scim.us-east-1.amazonaws.com/t/scim/v2/",
+            422,
+            "invalid-field",
+        ),
+        (
+            "url",
+            "https://scim.us-east-1.amazonaws.com/../scim/v2/",
+            422,
+            "invalid-field",
+        ),
+        ("url", "http://10.0.0.1:80/t/scim/v2/", 422, "invalid-field"),
+        ("access_token", "a b", 422, "invalid-field"),
+        ("access_token", "", 422, "invalid-field"),
+    ] {
+        let mut body = aws.clone();
+        body[field] = json!(value);
+        let answer = stage.put(&admin, "/v1/admin/integrations/aws", &body).await?;
         refused(&answer, status, code);
         assert_eq!(answer.field(), Some(field), "{answer}");
     }

@@ -176,7 +176,8 @@ async fn case_62_nothing_that_makes_access_easier_takes_one() -> anyhow::Result<
 
     let azure = json!({"tenant_id": stage.get(&token, "/v1/admin/integrations/azure").await?.ok()?["tenant_id"],
         "client_id": "00000000-0000-0000-0000-00000000c11e", "client_secret": "x"});
-    let calls: [(Method, String, Value); 9] = [
+    let aws = json!({"url": "https://scim.eu-central-1.amazonaws.com/t/scim/v2/", "access_token": "x"});
+    let calls: [(Method, String, Value); 10] = [
         (
             Method::POST,
             "entitlements".to_owned(),
@@ -196,6 +197,7 @@ async fn case_62_nothing_that_makes_access_easier_takes_one() -> anyhow::Result<
         (Method::POST, "links".to_owned(), json!({"users": [other, auditor]})),
         (Method::PUT, "link-attribute".to_owned(), json!({"attribute": "person"})),
         (Method::PUT, "integrations/azure".to_owned(), azure),
+        (Method::PUT, "integrations/aws".to_owned(), aws),
         (
             Method::POST,
             "applications/contoso.example/scim-tokens".to_owned(),
@@ -212,6 +214,9 @@ async fn case_62_nothing_that_makes_access_easier_takes_one() -> anyhow::Result<
         let answer = stage.send(call.json(&body)).await?;
         assert_eq!(answer.status, 202, "{method} {path}: {answer}");
     }
+    let removal = stage.request(Method::DELETE, "/v1/admin/integrations/aws", &token);
+    let answer = stage.send(removal).await?;
+    assert_eq!(answer.status, 202, "{answer}");
     let after = configuration(&stage)?;
     let keys = before.keys().chain(after.keys());
     let changed: Vec<&String> = keys.filter(|key| before.get(*key) != after.get(*key)).collect();

@@ -212,6 +212,13 @@ fn administration() -> Vec<Row> {
                 "client_id": "00000000-0000-0000-0000-000000000000", "client_secret": "x"}),
             "-----y-",
         ),
+        get("/v1/admin/integrations/aws", "-----y-"),
+        put(
+            "/v1/admin/integrations/aws",
+            json!({"url": "https://evil.example", "access_token": "x"}),
+            "-----y-",
+        ),
+        row(Method::DELETE, "/v1/admin/integrations/aws", None, "-----y-"),
         post("/v1/admin/probes", json!({"kind": "test_azure"}), "-----y-"),
         get("/v1/admin/probes/{probe}", "-----y-"),
     ]

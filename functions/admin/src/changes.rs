@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use hourglass_app::admin::aws;
 use hourglass_app::admin::changes::signing::ChangeSignature;
 use hourglass_app::admin::changes::{self, Answering, Command, Done, Outcome, Proposed, Wish};
 use hourglass_app::idempotency::{Answer, Once};
@@ -20,7 +21,7 @@ use crate::AdminApi;
 use crate::applications::FreshTokenView;
 use crate::drift::{DriftView, ProtectedBody, StandingView};
 use crate::entitlements::EntitlementView;
-use crate::integrations::AzureView;
+use crate::integrations::{AwsView, AzureView};
 use crate::links::{AttributeView, HumanView};
 use crate::template::TemplateView;
 
@@ -161,6 +162,7 @@ fn done(done: &Done) -> (u16, Value) {
         Done::Linked(human) => (201, json_of(HumanView::from(human))),
         Done::LinkAttribute(found) => (200, json_of(AttributeView::from(found))),
         Done::Azure(stored) => (200, json_of(AzureView::from(stored))),
+        Done::Aws(stored) => (200, json_of(AwsView::from(stored))),
         Done::ScimSecret(info, secret) => (201, json_of(FreshTokenView::new(info.id, secret))),
         _ => (204, Value::Null),
     }
@@ -286,6 +288,7 @@ pub(crate) async fn apply(
     let (_, what) = changes::apply(&state.api.core, &*state.passkeys, &caller.who, id.0)
         .await
         .map_err(|error| caller.fail(&error))?;
+    aws::settle(&state.api.core, &caller.who, &*state.secrets, &what).await;
     let (status, body) = done(&what);
     Ok(sent(&Answer { status, body }))
 }

@@ -74,6 +74,11 @@ pub fn api() -> OpenApiRouter<AdminApi> {
         .routes(routes!(links::attribute, links::choose))
         .routes(routes!(template::get, template::put))
         .routes(routes!(integrations::get_azure, integrations::put_azure))
+        .routes(routes!(
+            integrations::get_aws,
+            integrations::put_aws,
+            integrations::delete_aws
+        ))
         .routes(routes!(auth_context::get))
         .routes(routes!(kill_switch::state, kill_switch::press))
         .routes(routes!(kill_switch::preview))

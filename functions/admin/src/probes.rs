@@ -20,6 +20,8 @@ pub(crate) enum ProbeBody {
     /// Do the Azure credentials work?
     // With braces: serde lets a unit variant have any further fields.
     TestAzure {},
+    /// Does the AWS access token work?
+    TestAws {},
     /// What kind of groups are the targets of an entitlement?
     Preflight {
         /// Id of the entitlement.
@@ -72,6 +74,7 @@ pub(crate) async fn ask(
 ) -> Result<(StatusCode, Json<ProbeView>), Failure> {
     let question = match body.value {
         ProbeBody::TestAzure {} => Question::TestAzure,
+        ProbeBody::TestAws {} => Question::TestAws,
         ProbeBody::Preflight { entitlement } => Question::Preflight(
             entitlement
                 .parse()

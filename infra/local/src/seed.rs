@@ -22,6 +22,8 @@ use crate::system::{Options, Ready, ReadyPeople, ReadyScim, World, write_private
 
 /// How long a seeded entitlement may take to be answered for by provisioning.
 const PREFLIGHT_PATIENCE: Duration = Duration::from_secs(20);
+/// How long an access token of IAM Identity Center lasts.
+const TOKEN_DAYS: i64 = 365;
 /// Most entries of one page that is read.
 const PAGE: usize = 100;
 
@@ -134,6 +136,7 @@ pub(crate) async fn seed(world: &World, options: &Options, api: &str, console: &
         oidc: world.entra.options().oidc_url.clone(),
         graph: world.entra.options().graph_url.clone(),
         scheduler: world.scheduler.url().to_owned(),
+        identity_center: world.identity_center.endpoint(),
         dynamodb: world.dynamodb.url().to_owned(),
         people: ReadyPeople {
             requester: user(|company| &company.requester.user_name),
@@ -225,6 +228,7 @@ async fn further_secret(caller: &Caller<'_>, application: &Value) -> anyhow::Res
 /// Configures entitlements over the company's groups. Answers the id of the one to begin with.
 async fn configure(caller: &Caller<'_>, world: &World, company: &Company) -> anyhow::Result<String> {
     integration(caller, world).await?;
+    aws(caller, world).await?;
     let groups = caller.all("/v1/admin/groups").await?;
     let name = company.security_approvers.name;
     let approvers = groups
@@ -254,6 +258,22 @@ async fn integration(caller: &Caller<'_>, world: &World) -> anyhow::Result<()> {
         .await?;
     // Step-ups count once somebody has looked at the policy behind them, which the test does.
     probed(caller, &json!({"kind": "test_azure"}), "the connector").await
+}
+
+/// Connects the simulated IAM Identity Center. Tokens that a start which was killed has generated are nobody's.
+async fn aws(caller: &Caller<'_>, world: &World) -> anyhow::Result<()> {
+    world.identity_center.delete_all_tokens()?;
+    let token = world.identity_center.generate_token()?;
+    let ends = world.clock().now().as_second() + TOKEN_DAYS * 86_400;
+    let body = json!({
+        "url": world.identity_center.endpoint(),
+        "access_token": token.expose_secret(),
+        "token_expires_at": jiff::Timestamp::from_second(ends)?.to_string(),
+    });
+    caller
+        .call(reqwest::Method::PUT, "/v1/admin/integrations/aws", Some(body))
+        .await?;
+    probed(caller, &json!({"kind": "test_aws"}), "the connection to AWS").await
 }
 
 /// Adds the short durations that this start allows and earlier ones did not.

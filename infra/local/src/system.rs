@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::aws::dynamodb::DynamoDb;
+use crate::aws::identity_center::IdentityCenter;
 use crate::aws::lambda::{FunctionConfig, Lambda};
 use crate::aws::mapping::{Mapping, MappingOptions};
 use crate::aws::queues::Queues;
@@ -116,6 +117,8 @@ pub struct Ready {
     pub graph: String,
     /// Base of the simulated Scheduler.
     pub scheduler: String,
+    /// SCIM endpoint of the simulated IAM Identity Center.
+    pub identity_center: String,
     /// Endpoint of the embedded DynamoDB.
     pub dynamodb: String,
     /// Somebody for each role, by user name.
@@ -167,6 +170,8 @@ pub struct World {
     pub queues: Queues,
     /// The tenant.
     pub entra: Entra,
+    /// Where users and groups come to AWS.
+    pub identity_center: IdentityCenter,
     base: Base,
 }
 
@@ -214,6 +219,13 @@ impl World {
             secrets.generate(&format!("{SECRET_PREFIX}seal/{key}"), SEAL_KEY_CHARACTERS)?;
         }
         let tenant = Tenant::open(&options.data_dir.join("entra.db"), Arc::clone(&options.clock))?;
+        let identity_center = IdentityCenter::start(
+            &base,
+            after(listen, 8),
+            tenant.clone(),
+            &options.data_dir.join("identity-center.json"),
+        )
+        .await?;
         let (graph, graph_url) = sim::bind(after(listen, 6)).await.context("cannot bind Graph")?;
         let (oidc, oidc_url) = sim::bind(after(listen, 7))
             .await
@@ -237,6 +249,7 @@ impl World {
             secrets,
             queues,
             entra,
+            identity_center,
             base,
         })
     }

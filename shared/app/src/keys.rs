@@ -65,6 +65,12 @@ pub fn azure(application: &ApplicationId) -> Key {
     Key::new(format!("CFG#{application}"), "INTEGRATION#azure")
 }
 
+/// The AWS integration of an application.
+#[must_use]
+pub fn aws(application: &ApplicationId) -> Key {
+    Key::new(format!("CFG#{application}"), "INTEGRATION#aws")
+}
+
 /// What keeps approvals and activations of an application back.
 #[must_use]
 pub fn pause(application: &ApplicationId) -> Key {

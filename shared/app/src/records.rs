@@ -4,7 +4,7 @@
 //! upgrade here; items of an earlier schema stay readable for ever, because grants outlive deployments.
 
 use hourglass_domain::Timestamp;
-use hourglass_domain::application::{Application, AzureIntegration};
+use hourglass_domain::application::{Application, AwsIntegration, AzureIntegration};
 use hourglass_domain::audit;
 use hourglass_domain::auth_context::AuthContext;
 use hourglass_domain::budget::Bucket;
@@ -138,6 +138,12 @@ record!(
     AzureIntegration,
     "azure_integration",
     |a| keys::azure(&a.application),
+    a.application
+);
+record!(
+    AwsIntegration,
+    "aws_integration",
+    |a| keys::aws(&a.application),
     a.application
 );
 record!(
@@ -979,6 +985,8 @@ pub struct Probe {
 pub enum ProbeQuestion {
     /// Do the Azure credentials work?
     TestAzure,
+    /// Does the AWS access token work?
+    TestAws,
     /// What kind of groups are these targets?
     Preflight {
         /// At most [`hourglass_domain::entitlement::MOST_TARGETS`].
@@ -1045,6 +1053,41 @@ pub enum Finding {
     #[error("What stands behind the authentication context is not known: {why}")]
     ContextUnknown {
         /// What was said.
+        why: String,
+    },
+    /// IAM Identity Center takes the access token.
+    #[error("IAM Identity Center accepts the access token.")]
+    AwsWorks {},
+    /// What this version does with it.
+    #[error("This version writes no memberships to AWS yet.")]
+    AwsNotWritten {},
+    /// There is no AWS integration.
+    #[error("No AWS integration is entered.")]
+    AwsNone {},
+    /// No token was entered for the url.
+    #[error("No access token is stored for this url: enter it.")]
+    AwsNoToken {},
+    /// The endpoint does not take the token. It says the same where the tenant id is wrong.
+    #[error(
+        "The endpoint refuses the access token ({status}): it is mistyped, has ended, was deleted in IAM Identity Center, or \
+         belongs to another url. Compare the url, or generate a new token there and enter it."
+    )]
+    AwsRefused {
+        /// 401 or 403.
+        status: u16,
+    },
+    /// What answers is no SCIM endpoint of Identity Center.
+    #[error(
+        "What answers at this url is no SCIM endpoint of IAM Identity Center ({why}): copy the url again from its settings."
+    )]
+    AwsStrange {
+        /// What was found.
+        why: String,
+    },
+    /// Nothing answers, or not now.
+    #[error("The endpoint cannot be reached ({why}). Test again in a few minutes.")]
+    AwsUnreachable {
+        /// What was found.
         why: String,
     },
     /// A target can be managed.

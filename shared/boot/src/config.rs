@@ -260,6 +260,7 @@ impl Config {
             sign_in_tenants: self.sign_in_tenants.clone(),
             confirm_after_seconds: self.confirm_after_seconds,
             short_durations: self.short_durations,
+            local: self.is_local(),
             auth_context: self.auth_context.clone(),
             public_url: self.public_url.clone(),
             key_cool_down_seconds: self.key_cool_down_seconds,
@@ -280,7 +281,7 @@ impl Config {
     }
 
     /// Whether nothing outside this machine is reached.
-    fn is_local(&self) -> bool {
+    pub(crate) fn is_local(&self) -> bool {
         self.endpoints()
             .iter()
             .all(|(_, endpoint)| endpoint.as_deref().is_some_and(is_loopback_base))

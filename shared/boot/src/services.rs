@@ -14,6 +14,7 @@ use hourglass_app::ports::connector::Connector;
 use hourglass_app::ports::delays::Delays;
 use hourglass_app::ports::directory::Directory;
 use hourglass_app::ports::identity::{ClientSecret, IdentityProvider};
+use hourglass_app::ports::identity_center::IdentityCenter;
 use hourglass_app::ports::passkeys::Passkeys;
 use hourglass_app::ports::schedules::Schedules;
 use hourglass_app::ports::secrets::{SecretWriter, Secrets};
@@ -23,6 +24,7 @@ use hourglass_app::workers::crowds::Crowds;
 use hourglass_delays::SqsDelays;
 use hourglass_dynamodb::DynamoStore;
 use hourglass_entra::{Endpoints, EntraConnector};
+use hourglass_identity_center::ScimIdentityCenter;
 use hourglass_oidc::{EntraSignIn, SignInSettings};
 use hourglass_passkeys::CorePasskeys;
 use hourglass_scheduler::{EventBridgeSchedules, SchedulerSettings};
@@ -57,6 +59,8 @@ pub struct Services {
     pub connector: Arc<dyn Connector>,
     /// What the directory says about people and policies.
     pub directory: Arc<dyn Directory>,
+    /// AWS IAM Identity Center.
+    pub identity_center: Arc<dyn IdentityCenter>,
     /// What this instance remembers of crowds.
     pub crowds: Arc<Crowds>,
     /// Writes credentials of integrations.
@@ -102,6 +106,7 @@ impl Services {
             graph: config.graph_endpoint.clone(),
             login: config.login_endpoint.clone(),
         };
+        let identity_center = ScimIdentityCenter::new(Arc::clone(&secrets), config.is_local());
         let connector = EntraConnector::new(secrets, Arc::clone(&clock), Arc::clone(&ids), &endpoints)
             .context("cannot make the connector")?;
         let connector = Arc::new(connector);
@@ -134,6 +139,7 @@ impl Services {
             delays: Arc::new(delays),
             directory: Arc::<EntraConnector>::clone(&connector),
             connector,
+            identity_center: Arc::new(identity_center),
             crowds: Arc::default(),
             secret_writer: Arc::new(secret_writer),
             config: Arc::new(config),
@@ -175,6 +181,7 @@ impl Services {
             connector: Arc::clone(&self.connector),
             passkeys: Arc::clone(&self.passkeys),
             directory: Arc::clone(&self.directory),
+            identity_center: Arc::clone(&self.identity_center),
             crowds: Arc::clone(&self.crowds),
         }
     }

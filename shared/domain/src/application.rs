@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::canonical::Digest;
+use crate::identity_center::ScimUrl;
 use crate::ids::{ApplicationId, TenantId, TokenId};
 use crate::target::Cloud;
 
@@ -57,4 +58,40 @@ pub struct AzureIntegration {
     pub secret_missing: bool,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+/// What is known of the access token of an AWS integration; never the token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AwsToken {
+    /// One was entered for the present url.
+    Stored,
+    /// There is none.
+    Missing,
+    /// One that was entered for an earlier url is still to be deleted; it is used for nothing.
+    Left,
+}
+
+/// The AWS integration of an application, as far as it is no secret: where IAM Identity Center takes users and groups.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AwsIntegration {
+    /// The application.
+    pub application: ApplicationId,
+    /// The SCIM endpoint; `None` once the integration was removed. The record stays, so that a form which was opened before
+    /// meets another version.
+    pub url: Option<ScimUrl>,
+    /// When the access token ends, as the admin told us. AWS's last a year.
+    pub token_expires_at: Option<Timestamp>,
+    /// What is known of the token.
+    pub token: AwsToken,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl AwsIntegration {
+    /// Whether a token for the present url was entered.
+    #[must_use]
+    pub fn is_entered(&self) -> bool {
+        self.url.is_some() && self.token == AwsToken::Stored
+    }
 }

@@ -24,6 +24,7 @@ pub mod due;
 pub mod duration;
 pub mod entitlement;
 pub mod grant;
+pub mod identity_center;
 pub mod ids;
 pub mod kill_switch;
 pub mod limit;

@@ -1,8 +1,8 @@
 //! Credentials of integrations in AWS Secrets Manager.
 //!
 //! [`SecretsManager`] reads and never writes, [`SecretsManagerWriter`] writes and never reads; each function's role
-//! allows at most one of the two. An application's Azure credentials are the secret `<prefix><application>/azure`, a
-//! JSON object (see `stored.rs`); other integrations get names of their own beside it.
+//! allows at most one of the two. An application's Azure credentials are the secret `<prefix><application>/azure`, its AWS
+//! credentials `<prefix><application>/aws`: JSON objects (see `stored.rs`).
 //!
 //! Nothing of a secret may reach a log: values are held in redacting types, and what the service or the JSON reader
 //! says about a failure is reduced to names and positions, because both may quote the content.
@@ -40,6 +40,11 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
 /// a secret's name may have (API reference, `CreateSecret`: letters, digits and `/_+=.@-`).
 fn azure_name(prefix: &str, application: &ApplicationId) -> String {
     format!("{prefix}{application}/azure")
+}
+
+/// Name of the secret with an application's AWS credentials.
+fn aws_name(prefix: &str, application: &ApplicationId) -> String {
+    format!("{prefix}{application}/aws")
 }
 
 /// The client with this adapter's time-outs; endpoint, credentials and retries stay as they are.

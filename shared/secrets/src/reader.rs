@@ -9,8 +9,8 @@
 //! an outage of Secrets Manager does not stop revocations. `Fresh` never falls back: its caller was just told that the
 //! value it has is refused.
 //!
-//! Each application has one slot; whoever holds it asks, the others wait and find the answer (single flight). The
-//! service is asked at most once in [`SPACING_SECONDS`] per application, whatever it answers.
+//! Each credential has one slot; whoever holds it asks, the others wait and find the answer (single flight). The service
+//! is asked at most once in [`SPACING_SECONDS`] per credential, whatever it answers.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,21 +19,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::Client;
 use hourglass_app::ports::Clock;
-use hourglass_app::ports::secrets::{AzureCredentials, Freshness, SecretError, Secrets};
+use hourglass_app::ports::secrets::{AwsCredentials, AzureCredentials, Freshness, SecretError, Secrets};
 use hourglass_domain::Timestamp;
 use hourglass_domain::ids::ApplicationId;
 use secrecy::SecretString;
 
 use crate::failure::Failure;
-use crate::{azure_name, bounded, stored};
+use crate::{aws_name, azure_name, bounded, stored};
 
 /// For how many seconds a value is used without asking.
 pub(crate) const CACHE_SECONDS: i64 = 300;
 /// For how many seconds a value is used while the service does not answer.
 pub(crate) const STALE_SECONDS: i64 = 3_600;
-/// Fewest seconds between two calls for the same application.
+/// Fewest seconds between two calls for the same credential.
 pub(crate) const SPACING_SECONDS: i64 = 2;
-/// Most applications in the cache. Beyond it the cache starts over, which costs calls and nothing else.
+/// Most credentials of one kind in the cache. Beyond it the cache starts over, which costs calls and nothing else.
 const MOST_SLOTS: usize = 1_000;
 
 /// [`Secrets`] on AWS Secrets Manager.
@@ -41,14 +41,17 @@ pub struct SecretsManager {
     client: Client,
     prefix: String,
     clock: Arc<dyn Clock>,
-    slots: Mutex<HashMap<ApplicationId, Arc<tokio::sync::Mutex<Slot>>>>,
+    azure: Slots<AzureCredentials>,
+    aws: Slots<AwsCredentials>,
 }
 
+/// The credentials of one kind, by application.
+struct Slots<T>(Mutex<HashMap<ApplicationId, Arc<tokio::sync::Mutex<Slot<T>>>>>);
+
 /// What is known of one application's credentials.
-#[derive(Default)]
-struct Slot {
+struct Slot<T> {
     /// The last value read, and when; forgotten when the service says that it is no longer ours.
-    good: Option<(Timestamp, AzureCredentials)>,
+    good: Option<(Timestamp, T)>,
     /// How the last call ended, and when.
     last: Option<(Timestamp, Result<(), Failure>)>,
 }
@@ -61,27 +64,20 @@ impl SecretsManager {
             client: bounded(&client),
             prefix: prefix.into(),
             clock,
-            slots: Mutex::default(),
+            azure: Slots::new(),
+            aws: Slots::new(),
         }
     }
 
-    fn slot(&self, application: &ApplicationId) -> Arc<tokio::sync::Mutex<Slot>> {
-        // Nothing can panic while the lock is held; a poisoned one is as good as any.
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = slots.get(application) {
-            return Arc::clone(slot);
-        }
-        if slots.len() >= MOST_SLOTS {
-            slots.clear();
-        }
-        Arc::clone(slots.entry(application.clone()).or_default())
-    }
-
-    async fn read(&self, application: &ApplicationId) -> Result<AzureCredentials, Failure> {
+    async fn read<T>(
+        &self,
+        name: String,
+        read: impl FnOnce(&SecretString) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let answer = self
             .client
             .get_secret_value()
-            .secret_id(azure_name(&self.prefix, application))
+            .secret_id(name)
             .send()
             .await
             .map_err(|error| match error.as_service_error() {
@@ -94,14 +90,61 @@ impl SecretsManager {
                 _ => Failure::of(&error),
             })?;
         match answer.secret_string {
-            Some(text) => stored::read_azure(&SecretString::from(text)),
+            Some(text) => read(&SecretString::from(text)),
             None => Err(Failure::Malformed("it holds bytes, not text".to_owned())),
         }
     }
+
+    /// The credential in `slots`, asked for with `ask` where the table above says so.
+    async fn known<T: Clone>(
+        &self,
+        slots: &Slots<T>,
+        application: &ApplicationId,
+        freshness: Freshness,
+        ask: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, SecretError> {
+        let slot = slots.slot(application);
+        let mut slot = slot.lock().await;
+        let now = self.clock.now();
+        if freshness == Freshness::Cached
+            && let Some(credentials) = slot.good_within(CACHE_SECONDS, now)
+        {
+            return Ok(credentials.clone());
+        }
+        if !slot.just_asked(now) {
+            let outcome = ask.await;
+            // The time after the call, so that calls that ran into their time-out are spaced as well.
+            slot.note(outcome, self.clock.now());
+        }
+        slot.answer(freshness, self.clock.now())
+            .cloned()
+            .map_err(|failure| failure.into_error(application))
+    }
 }
 
-impl Slot {
-    fn good_within(&self, seconds: i64, now: Timestamp) -> Option<&AzureCredentials> {
+impl<T> Slots<T> {
+    fn new() -> Self {
+        Self(Mutex::new(HashMap::new()))
+    }
+
+    fn slot(&self, application: &ApplicationId) -> Arc<tokio::sync::Mutex<Slot<T>>> {
+        // Nothing can panic while the lock is held; a poisoned one is as good as any.
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = slots.get(application) {
+            return Arc::clone(slot);
+        }
+        if slots.len() >= MOST_SLOTS {
+            slots.clear();
+        }
+        let empty = Slot { good: None, last: None };
+        let slot = Arc::new(tokio::sync::Mutex::new(empty));
+        slots.insert(application.clone(), Arc::clone(&slot));
+        slot
+    }
+}
+
+impl<T> Slot<T> {
+    fn good_within(&self, seconds: i64, now: Timestamp) -> Option<&T> {
         self.good
             .as_ref()
             .filter(|(read, _)| within(*read, seconds, now))
@@ -114,7 +157,7 @@ impl Slot {
             .is_some_and(|(asked, _)| within(*asked, SPACING_SECONDS, now))
     }
 
-    fn note(&mut self, outcome: Result<AzureCredentials, Failure>, now: Timestamp) {
+    fn note(&mut self, outcome: Result<T, Failure>, now: Timestamp) {
         let ended = match outcome {
             Ok(credentials) => {
                 self.good = Some((now, credentials));
@@ -131,7 +174,7 @@ impl Slot {
     }
 
     /// What the last call means for a caller.
-    fn answer(&self, freshness: Freshness, now: Timestamp) -> Result<&AzureCredentials, Failure> {
+    fn answer(&self, freshness: Freshness, now: Timestamp) -> Result<&T, Failure> {
         match (&self.last, freshness) {
             (Some((_, Err(failure @ Failure::Unavailable(why)))), Freshness::Cached) => {
                 let stale = self.good_within(STALE_SECONDS, now).ok_or_else(|| failure.clone())?;
@@ -155,22 +198,15 @@ fn within(then: Timestamp, seconds: i64, now: Timestamp) -> bool {
 #[async_trait]
 impl Secrets for SecretsManager {
     async fn azure(&self, application: &ApplicationId, freshness: Freshness) -> Result<AzureCredentials, SecretError> {
-        let slot = self.slot(application);
-        let mut slot = slot.lock().await;
-        let now = self.clock.now();
-        if freshness == Freshness::Cached
-            && let Some(credentials) = slot.good_within(CACHE_SECONDS, now)
-        {
-            return Ok(credentials.clone());
-        }
-        if !slot.just_asked(now) {
-            let outcome = self.read(application).await;
-            // The time after the call, so that calls that ran into their time-out are spaced as well.
-            slot.note(outcome, self.clock.now());
-        }
-        slot.answer(freshness, self.clock.now())
-            .cloned()
-            .map_err(|failure| failure.into_error(application))
+        let name = azure_name(&self.prefix, application);
+        let ask = self.read(name, stored::read_azure);
+        self.known(&self.azure, application, freshness, ask).await
+    }
+
+    async fn aws(&self, application: &ApplicationId, freshness: Freshness) -> Result<AwsCredentials, SecretError> {
+        let name = aws_name(&self.prefix, application);
+        let ask = self.read(name, stored::read_aws);
+        self.known(&self.aws, application, freshness, ask).await
     }
 }
 

@@ -1,12 +1,15 @@
 //! The JSON that a secret holds.
 //!
-//! `{"schema":1,"tenant_id":"…","client_id":"…","client_secret":"…"}`. Unknown fields are ignored when reading, so that
+//! Azure: `{"schema":1,"tenant_id":"…","client_id":"…","client_secret":"…"}`; AWS:
+//! `{"schema":1,"url":"…","access_token":"…"}`. Unknown fields are ignored when reading, so that
 //! a field can be added before every reader knows it; a change that old readers would misunderstand gets a new schema
 //! number, which they refuse.
 
-use hourglass_app::ports::secrets::AzureCredentials;
+use hourglass_app::ports::secrets::{AwsCredentials, AzureCredentials};
+use hourglass_domain::identity_center::ScimUrl;
 use hourglass_domain::ids::TenantId;
 use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -34,8 +37,21 @@ struct NewAzure<'a> {
     client_secret: &'a str,
 }
 
-/// Reads Azure credentials.
-pub(crate) fn read_azure(text: &SecretString) -> Result<AzureCredentials, Failure> {
+#[derive(Deserialize)]
+struct StoredAws {
+    url: ScimUrl,
+    access_token: SecretString,
+}
+
+#[derive(Serialize)]
+struct NewAws<'a> {
+    schema: u32,
+    url: &'a ScimUrl,
+    access_token: &'a str,
+}
+
+/// Reads what is stored in the shape of `T`.
+fn read<T: DeserializeOwned>(text: &SecretString) -> Result<T, Failure> {
     let text = text.expose_secret();
     // The schema first: of another one nothing else is known.
     let StoredSchema { schema } = serde_json::from_str(text).map_err(|error| malformed(&error))?;
@@ -44,7 +60,32 @@ pub(crate) fn read_azure(text: &SecretString) -> Result<AzureCredentials, Failur
             "it has a schema that this version does not know".to_owned(),
         ));
     }
-    let stored: StoredAzure = serde_json::from_str(text).map_err(|error| malformed(&error))?;
+    serde_json::from_str(text).map_err(|error| malformed(&error))
+}
+
+/// Reads AWS credentials.
+pub(crate) fn read_aws(text: &SecretString) -> Result<AwsCredentials, Failure> {
+    let StoredAws { url, access_token } = read(text)?;
+    if access_token.expose_secret().is_empty() {
+        return Err(Failure::Malformed("access_token is empty".to_owned()));
+    }
+    Ok(AwsCredentials { url, access_token })
+}
+
+/// Writes AWS credentials.
+pub(crate) fn write_aws(credentials: &AwsCredentials) -> Result<SecretString, Failure> {
+    serde_json::to_string(&NewAws {
+        schema: SCHEMA,
+        url: &credentials.url,
+        access_token: credentials.access_token.expose_secret(),
+    })
+    .map(SecretString::from)
+    .map_err(|error| malformed(&error))
+}
+
+/// Reads Azure credentials.
+pub(crate) fn read_azure(text: &SecretString) -> Result<AzureCredentials, Failure> {
+    let stored: StoredAzure = read(text)?;
     if stored.client_id.is_empty() || stored.client_secret.expose_secret().is_empty() {
         return Err(Failure::Malformed("client_id or client_secret is empty".to_owned()));
     }
@@ -70,7 +111,7 @@ pub(crate) fn write_azure(credentials: &AzureCredentials) -> Result<SecretString
 /// Says where the text is wrong, not how: serde quotes the value that it did not expect.
 fn malformed(error: &serde_json::Error) -> Failure {
     Failure::Malformed(format!(
-        "it is not the JSON of an Azure integration ({:?} error at line {}, column {})",
+        "it is not the JSON of an integration ({:?} error at line {}, column {})",
         error.classify(),
         error.line(),
         error.column()

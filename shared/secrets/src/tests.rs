@@ -14,9 +14,10 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use hourglass_app::ports::secrets::{AzureCredentials, Freshness, SecretError, SecretWriter, Secrets};
+use hourglass_app::ports::secrets::{AwsCredentials, AzureCredentials, Freshness, SecretError, SecretWriter, Secrets};
 use hourglass_app::ports::{Clock, Ids};
 use hourglass_domain::Timestamp;
+use hourglass_domain::identity_center::ScimUrl;
 use hourglass_domain::ids::{ApplicationId, TenantId};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -479,6 +480,69 @@ async fn each_write_is_a_version_of_its_own() {
     writer.put_azure(&application(), &credentials()).await.unwrap();
     let seen = stand_in.seen();
     assert_ne!(seen[0].body["ClientRequestToken"], seen[1].body["ClientRequestToken"]);
+}
+
+const AWS_NAME: &str = "hourglass/contoso.example/aws";
+const SCIM: &str = "https://scim.eu-central-1.amazonaws.com/tenant/scim/v2/";
+
+fn aws_credentials() -> AwsCredentials {
+    AwsCredentials {
+        url: ScimUrl::parse(SCIM, false).unwrap(),
+        access_token: SecretString::from(CANARY),
+    }
+}
+
+#[tokio::test]
+async fn aws_credentials_are_a_secret_of_their_own_in_which_the_url_stands_beside_the_token() {
+    let text = format!(r#"{{"schema":1,"url":"{SCIM}","access_token":"{CANARY}"}}"#);
+    let (stand_in, writer) = writer([Reply::Ok(json!({ "Name": AWS_NAME }))]).await;
+    writer.put_aws(&application(), &aws_credentials()).await.unwrap();
+    assert_eq!(stand_in.operations(), ["CreateSecret"]);
+    let body = &stand_in.seen()[0].body;
+    assert_eq!((&body["Name"], &body["SecretString"]), (&json!(AWS_NAME), &json!(text)));
+
+    let stored = Reply::Ok(json!({ "Name": AWS_NAME, "VersionId": "v", "SecretString": text }));
+    let (stand_in, clock, reader) = reader([stored, value("one"), MISSING]).await;
+    let read = reader.aws(&application(), Freshness::Cached).await.unwrap();
+    assert_eq!(read.url.as_str(), SCIM);
+    assert_eq!(read.access_token.expose_secret(), CANARY);
+    // The two kinds stand in nobody's way.
+    assert_eq!(exposed(reader.azure(&application(), Freshness::Cached).await), "one");
+    assert_eq!(stand_in.seen()[0].body, json!({ "SecretId": AWS_NAME }));
+    assert!(reader.aws(&application(), Freshness::Cached).await.is_ok());
+    assert_eq!(stand_in.seen().len(), 2);
+    clock.advance(SPACING_SECONDS);
+    let gone = reader.aws(&application(), Freshness::Fresh).await.unwrap_err();
+    assert!(matches!(gone, SecretError::Missing { .. }), "{gone}");
+}
+
+#[tokio::test]
+async fn what_is_no_aws_credential_is_refused_without_being_quoted() {
+    for bad in [
+        json!({"schema": 1, "url": SCIM, "access_token": ""}),
+        json!({"schema": 1, "access_token": CANARY}),
+        json!({"schema": 2, "url": SCIM, "access_token": CANARY}),
+        json!({"schema": 1, "tenant_id": TENANT, "client_id": CLIENT, "client_secret": CANARY}),
+    ] {
+        let stored = Reply::Ok(json!({ "Name": AWS_NAME, "SecretString": bad.to_string() }));
+        let (_, _, reader) = reader([stored]).await;
+        let error = reader.aws(&application(), Freshness::Fresh).await.unwrap_err();
+        assert!(matches!(error, SecretError::Malformed { .. }), "{error}");
+        assert!(!format!("{error} {error:?}").contains(CANARY), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn aws_credentials_are_deleted_for_good_and_none_there_is_success() {
+    let (stand_in, writer) = writer([Reply::Ok(json!({ "Name": AWS_NAME })), MISSING, DENIED]).await;
+    writer.delete_aws(&application()).await.unwrap();
+    assert_eq!(stand_in.operations(), ["DeleteSecret"]);
+    assert_eq!(
+        stand_in.seen()[0].body,
+        json!({ "SecretId": AWS_NAME, "ForceDeleteWithoutRecovery": true })
+    );
+    writer.delete_aws(&application()).await.unwrap();
+    assert!(writer.delete_aws(&application()).await.is_err());
 }
 
 /// Everything that our own code logs while `work` runs.

@@ -6,20 +6,21 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::create_secret::CreateSecretError;
+use aws_sdk_secretsmanager::operation::delete_secret::DeleteSecretError;
 use aws_sdk_secretsmanager::operation::put_secret_value::PutSecretValueError;
 use hourglass_app::ports::Ids;
-use hourglass_app::ports::secrets::{AzureCredentials, SecretError, SecretWriter};
+use hourglass_app::ports::secrets::{AwsCredentials, AzureCredentials, SecretError, SecretWriter};
 use hourglass_domain::ids::ApplicationId;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::failure::Failure;
-use crate::{azure_name, bounded, stored};
+use crate::{aws_name, azure_name, bounded, stored};
 
 /// [`SecretWriter`] on AWS Secrets Manager.
 ///
 /// It tries to create the secret, puts a new version if it exists, and restores it first if it is being deleted: whoever
 /// enters credentials for an application means to use them. It needs `CreateSecret`, `PutSecretValue` and
-/// `RestoreSecret` and nothing else.
+/// `RestoreSecret`, for what is removed `DeleteSecret`, and nothing else.
 pub struct SecretsManagerWriter {
     client: Client,
     prefix: String,
@@ -102,6 +103,25 @@ impl SecretsManagerWriter {
         }
     }
 
+    /// Deletes a secret for good. Without a time in which it could be restored: whoever removes an integration wants its
+    /// token gone, and a new one is made at its issuer in a minute.
+    async fn delete(&self, name: &str) -> Result<(), Failure> {
+        let deleted = self
+            .client
+            .delete_secret()
+            .secret_id(name)
+            .force_delete_without_recovery(true)
+            .send()
+            .await;
+        match deleted {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(DeleteSecretError::ResourceNotFoundException(_)) => Ok(()),
+                _ => Err(Failure::of(&error)),
+            },
+        }
+    }
+
     async fn restore(&self, name: &str) -> Result<(), Failure> {
         match self.client.restore_secret().secret_id(name).send().await {
             Ok(_) => Ok(()),
@@ -133,6 +153,21 @@ impl SecretWriter for SecretsManagerWriter {
             self.store(&name, &description, &value).await
         };
         stored.await.map_err(|failure| failure.into_error(application))
+    }
+
+    async fn put_aws(&self, application: &ApplicationId, credentials: &AwsCredentials) -> Result<(), SecretError> {
+        let name = aws_name(&self.prefix, application);
+        let description = format!("AWS credentials of {application}, written by Hourglass");
+        let stored = async {
+            let value = stored::write_aws(credentials)?;
+            self.store(&name, &description, &value).await
+        };
+        stored.await.map_err(|failure| failure.into_error(application))
+    }
+
+    async fn delete_aws(&self, application: &ApplicationId) -> Result<(), SecretError> {
+        let deleted = self.delete(&aws_name(&self.prefix, application)).await;
+        deleted.map_err(|failure| failure.into_error(application))
     }
 }
 

@@ -355,6 +355,7 @@ rule-shape =
         [group] muss die ID einer Gruppe sein
         [authenticator-model] muss eine AAGUID sein
         [target] muss entra:<Objekt-ID der Gruppe> sein
+        [scim-endpoint] muss https://scim.<Region>.amazonaws.com/<Mandanten-ID>/scim/v2/ sein, wie IAM Identity Center es zeigt
         [press] muss die ID einer Betätigung des Notaus sein
         [proposal] muss die ID eines Vorschlags sein
        *[other] hat nicht die richtige Form
@@ -375,6 +376,7 @@ rule-not-shape =
         [group] { $text } ist nicht die ID einer Gruppe
         [authenticator-model] { $text } ist keine AAGUID
         [target] { $text } ist nicht entra:<Objekt-ID der Gruppe>
+        [scim-endpoint] { $text } ist nicht https://scim.<Region>.amazonaws.com/<Mandanten-ID>/scim/v2/, wie IAM Identity Center es zeigt
         [press] { $text } ist nicht die ID einer Betätigung des Notaus
         [proposal] { $text } ist nicht die ID eines Vorschlags
        *[other] { $text } hat nicht die richtige Form
@@ -1031,6 +1033,8 @@ changes-does-link = Sagt, dass { $name } und { $other } eine Person sind.
 changes-does-unlink = Sagt, dass { $name } eine eigene Person ist.
 changes-does-link-attribute = Ändert, welches Attribut Konten verbindet.
 changes-does-azure = Richtet die Azure-Anbindung auf einen anderen Client. Sein Geheimnis wird danach eingegeben.
+changes-does-aws = Richtet die AWS-Anbindung auf eine andere URL. Ihr Zugriffstoken wird danach eingegeben; eines, das für die frühere URL gespeichert ist, wird gelöscht.
+changes-does-aws-remove = Entfernt die AWS-Anbindung und löscht ihr Zugriffstoken.
 changes-does-scim-secret = Macht ein weiteres SCIM-Geheimnis, das einmal gezeigt wird, wenn sie in Kraft tritt.
 
 changes-field-name = Name
@@ -1065,6 +1069,8 @@ changes-field-attribute = Attribut
 changes-field-tenant-id = Tenant
 changes-field-client-id = Client
 changes-field-secret-expires-at = Geheimnis läuft ab
+changes-field-url = URL
+changes-field-token-expires-at = Zugriffstoken endet
 changes-field-scim-secrets = Gültige SCIM-Geheimnisse
 changes-field-entitlement = Neue Berechtigung
 
@@ -1093,6 +1099,12 @@ admin-step-scim = Entra stellt Personen und Gruppen über SCIM bereit
 admin-step-scim-at = zuletzt gehört { $at }
 admin-step-azure = Die Anbindung an Azure antwortet
 admin-step-azure-at = geantwortet { $at }
+admin-step-aws = AWS IAM Identity Center ist angebunden (freiwillig)
+admin-step-aws-none = nicht angebunden; alles andere geht auch ohne
+admin-step-aws-no-token = das Zugriffstoken ist noch einzugeben
+admin-step-aws-ended = das Zugriffstoken hat geendet: { $at }
+admin-step-aws-until = angebunden; das Zugriffstoken endet { $at }
+admin-step-aws-entered = angebunden; wann das Zugriffstoken endet, ist nicht bekannt
 admin-step-approvers = Wer üblicherweise genehmigt, ist benannt
 admin-step-entitlement = Eine Gruppe kann angefragt werden
 admin-step-passkey = Sie haben einen Passkey, der zählt
@@ -1114,6 +1126,7 @@ admin-state = Jetzt
 admin-state-scim = Bereitstellung zuletzt gehört
 admin-state-silent = seit mehr als 3 Stunden still
 admin-state-azure = Azure hat zuletzt geantwortet
+admin-state-aws = AWS IAM Identity Center
 admin-state-secret = Das Geheimnis der Anbindung endet
 admin-state-secret-soon = erneuern
 admin-state-unknown = nicht bekannt
@@ -1319,6 +1332,8 @@ ops-account-unknown = nicht bereitgestellt
 ops-wrong-guid = Geben Sie eine GUID ein, etwa 6f9619ff-8b86-d011-b42d-00cf4fc964ff.
 ops-wrong-day = Geben Sie einen Tag ein, etwa 2027-01-31.
 ops-wrong-secret = Geben Sie den Wert des Geheimnisses ein. Was gespeichert ist, lässt sich nicht zurücklesen; deshalb gehört er zu jeder Änderung.
+ops-wrong-aws-url = Geben Sie den SCIM-Endpunkt ein, wie IAM Identity Center ihn zeigt: https://scim.<Region>.amazonaws.com/<Mandanten-ID>/scim/v2/
+ops-wrong-aws-token = Geben Sie das Zugriffstoken ein. Was gespeichert ist, kann niemand zurücklesen, deshalb wird es bei jeder Änderung eingegeben.
 ops-wrong-domain = Geben Sie einen Domänennamen ein, etwa contoso.example.
 ops-wrong-name = Geben Sie einen Namen ein.
 ops-wrong-cloud = Wählen Sie eine Cloud aus der Liste.
@@ -1362,8 +1377,52 @@ ops-found-context = Hinter dem Authentifizierungskontext { $context } steht eine
 ops-found-context-unprotected = Keine eingeschaltete Richtlinie für bedingten Zugriff verlangt für den Authentifizierungskontext { $context } von allen einen zweiten Faktor: Step-ups von v2-Tokens zählen nicht.
 ops-found-context-not-permitted = Der Konnektor darf Richtlinien für bedingten Zugriff nicht lesen (Policy.Read.All); Step-ups von v2-Tokens mit dem Authentifizierungskontext { $context } zählen deshalb nicht.
 ops-found-context-unknown = Was hinter dem Authentifizierungskontext steht, ist nicht bekannt: { $why }
+ops-found-aws-works = IAM Identity Center nimmt das Zugriffstoken an.
+ops-found-aws-not-written = Diese Version schreibt noch keine Mitgliedschaften nach AWS.
+ops-found-aws-none = Es ist keine AWS-Anbindung eingetragen.
+ops-found-aws-no-token = Für diese URL ist kein Zugriffstoken gespeichert: Geben Sie es ein.
+ops-found-aws-refused = Der Endpunkt lehnt das Zugriffstoken ab ({ $status }): Es ist vertippt, hat geendet, wurde in IAM Identity Center gelöscht oder gehört zu einer anderen URL. Vergleichen Sie die URL, oder erzeugen Sie dort ein neues Token und geben Sie es ein.
+ops-found-aws-strange = Was unter dieser URL antwortet, ist kein SCIM-Endpunkt von IAM Identity Center ({ $why }): Kopieren Sie die URL noch einmal aus dessen Einstellungen.
+ops-found-aws-unreachable = Der Endpunkt ist nicht erreichbar ({ $why }). Testen Sie in einigen Minuten noch einmal.
 ops-found-target = lässt sich verwalten
 admin-done-azure = Der Konnektor ist gespeichert. Testen Sie die Verbindung, um zu sehen, ob er funktioniert.
+
+# AWS
+ops-aws = AWS IAM Identity Center (freiwillig)
+ops-aws-what = Mit der Anbindung soll Zugang zu AWS in Sekunden kommen und gehen; die Bereitstellung von Entra selbst braucht bis zu 40 Minuten, um eine Mitgliedschaft dorthin zu tragen.
+ops-aws-not-yet = Diese Version speichert und testet die Anbindung und schreibt noch keine Mitgliedschaften nach AWS. Bis sie es tut, gelangen Gruppen wie bisher durch die Bereitstellung von Entra zu AWS.
+ops-aws-none = AWS ist nicht angebunden. Alles andere geht auch ohne.
+ops-aws-where = Beide Werte stehen in der AWS-Konsole: IAM Identity Center, Einstellungen, Identitätsquelle, Bereitstellung verwalten. Das Zugriffstoken wird einmal gezeigt, wenn es erzeugt wird.
+ops-aws-url = SCIM-Endpunkt
+ops-aws-url-hint = https://scim.<Region>.amazonaws.com/<Mandanten-ID>/scim/v2/
+ops-aws-token = Zugriffstoken
+ops-aws-token-hint = Es liegt zusammen mit der URL, wo nur die Arbeiter es lesen können, wird an keine andere URL gesandt und nie wieder angezeigt.
+ops-aws-token-missing = für diese URL noch nicht eingegeben: Geben Sie es unten ein
+ops-aws-expiry = Token endet am
+ops-aws-expiry-hint = Wie IAM Identity Center es zeigt: ein Jahr, nachdem es erzeugt wurde.
+ops-aws-ended = Das AWS-Zugriffstoken hat geendet: { $at }.
+ops-aws-ends-7 = Das AWS-Zugriffstoken endet in den nächsten 7 Tagen: { $at }.
+ops-aws-ends-30 = Das AWS-Zugriffstoken endet in den nächsten 30 Tagen: { $at }.
+ops-aws-ends-90 = Das AWS-Zugriffstoken endet in den nächsten 90 Tagen: { $at }.
+ops-aws-ends-then = Erzeugen Sie in IAM Identity Center, das zwei zugleich zulässt, ein neues, geben Sie es unten ein, testen Sie es und löschen Sie dort das alte.
+ops-aws-enter = AWS anbinden
+ops-aws-replace = Ein neues Token oder eine neue URL eingeben
+ops-aws-replace-then = Ein neues Token für dieselbe URL tritt sofort an die Stelle des alten. Eine andere URL braucht zwei Admins: Wenn sie unterschrieben haben, wird das gespeicherte Token gelöscht und eines für die neue URL eingegeben.
+ops-aws-save = Anbindung speichern
+ops-aws-probe-ask = Verbindung zu AWS testen
+ops-aws-left = Ein Zugriffstoken, das für eine frühere URL eingegeben wurde, konnte noch nicht gelöscht werden. Es wird für nichts verwendet.
+ops-aws-forget = Das frühere Token löschen
+ops-aws-remove = Anbindung an AWS entfernen
+ops-aws-remove-title = Anbindung an AWS entfernen?
+ops-aws-remove-what = Hourglass vergisst { $url } und löscht das Zugriffstoken, das dafür gespeichert ist.
+ops-aws-remove-whom = Niemand gewinnt oder verliert Zugang: Diese Version hat keine Mitgliedschaften nach AWS geschrieben. Was Entra dort bereitstellt, bleibt, wie es ist.
+ops-aws-remove-then = Das Token selbst bleibt gültig, bis Sie es in IAM Identity Center löschen.
+ops-aws-remove-two = Es wird wirksam, wenn Sie und ein anderer Admin unterschrieben haben.
+ops-aws-remove-go = Anbindung entfernen
+ops-aws-remove-not = Behalten
+admin-done-aws = Die Anbindung an AWS ist gespeichert. Testen Sie sie, um zu sehen, ob sie funktioniert.
+admin-done-aws-removed = Die Anbindung an AWS ist entfernt und ihr Zugriffstoken gelöscht.
+admin-done-aws-forgotten = Das frühere Zugriffstoken ist gelöscht.
 
 # Der Authentifizierungskontext
 ops-context = Zweiter Faktor an der API

@@ -25,6 +25,8 @@ use uuid::Uuid;
 pub(crate) const APPLICATION: &str = "contoso.example";
 /// The connector's client id.
 pub(crate) const CONNECTOR: &str = "c0000000-0000-4000-8000-000000000001";
+/// The SCIM endpoint of IAM Identity Center that comes and goes.
+pub(crate) const SCIM: &str = "https://scim.eu-central-1.amazonaws.com/made-up/scim/v2/";
 /// How many people ask for access.
 pub(crate) const REQUESTERS: u64 = 3;
 /// The one who decides.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use hourglass_app::admin::aws::{self, AwsInput};
 use hourglass_app::admin::integrations::{self, AzureInput};
 use hourglass_app::admin::probes::{self, Question};
 use hourglass_app::idempotency::Once;
@@ -510,6 +511,7 @@ async fn administers(world: Arc<World>) {
             integrations::put_azure(core, &who, &*ports.secret_writer, input).await
         })
         .await;
+        aws_comes_and_goes(&world, round).await;
         tries(&world, &format!("look {round}"), |ports| async move {
             let place = Place {
                 application: company::APPLICATION
@@ -521,4 +523,33 @@ async fn administers(world: Arc<World>) {
         })
         .await;
     }
+}
+
+/// An admin enters an AWS integration, asks whether it works, and removes it.
+async fn aws_comes_and_goes(world: &Arc<World>, round: u64) {
+    tries(world, &format!("aws {round}"), |ports| async move {
+        let core = &ports.workers.core;
+        let who = company::signed_in(core, company::ADMIN).await?;
+        let input = AwsInput {
+            url: company::SCIM.to_owned(),
+            access_token: "made-up".into(),
+            token_expires_at: None,
+            version: None,
+        };
+        aws::put(core, &who, &*ports.secret_writer, input).await
+    })
+    .await;
+    tries(world, &format!("aws probe {round}"), |ports| async move {
+        let core = &ports.workers.core;
+        let who = company::signed_in(core, company::ADMIN).await?;
+        probes::ask(core, &who, Question::TestAws).await
+    })
+    .await;
+    world.pass((1_000, 20_000)).await;
+    tries(world, &format!("aws removal {round}"), |ports| async move {
+        let core = &ports.workers.core;
+        let who = company::signed_in(core, company::ADMIN).await?;
+        aws::remove(core, &who, &*ports.secret_writer, None).await
+    })
+    .await;
 }

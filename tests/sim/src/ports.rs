@@ -11,13 +11,15 @@ use async_trait::async_trait;
 use hourglass_app::ports::connector::{Connector, ConnectorError, Members, NewMember, Place};
 use hourglass_app::ports::delays::{DelayError, Delays};
 use hourglass_app::ports::directory::{Account, Directory as DirectoryPort, Tenancy, Told};
+use hourglass_app::ports::identity_center::{IdentityCenter, IdentityCenterError};
 use hourglass_app::ports::schedules::{Found, Listed, ScheduleError, Schedules};
 use hourglass_app::ports::seals::{SealError, Seals};
-use hourglass_app::ports::secrets::{AzureCredentials, Freshness, SecretError, SecretWriter, Secrets};
+use hourglass_app::ports::secrets::{AwsCredentials, AzureCredentials, Freshness, SecretError, SecretWriter, Secrets};
 use hourglass_app::ports::store::{CommitError, Item, Key, List, Page, Query, Store, StoreError, Write};
 use hourglass_domain::Timestamp;
 use hourglass_domain::auth_context::ContextPolicy;
 use hourglass_domain::grant::ScheduleName;
+use hourglass_domain::identity_center::ScimUrl;
 use hourglass_domain::ids::{ApplicationId, GrantId, ObjectId, TenantId};
 use hourglass_domain::protocol::membership::{Answer, Inspection};
 use hourglass_domain::seal::{Seal, SealKey};
@@ -38,7 +40,7 @@ const HELD_UP: Duration = Duration::from_secs(50);
 const LATENCY_MILLIS: (u64, u64) = (1, 20);
 
 /// The methods of all ports: the steps are before and after each.
-pub(crate) const METHODS: [&[&str]; 8] = [
+pub(crate) const METHODS: [&[&str]; 9] = [
     STORE,
     SCHEDULES,
     DELAYS,
@@ -47,6 +49,7 @@ pub(crate) const METHODS: [&[&str]; 8] = [
     SEALS,
     CONNECTOR,
     DIRECTORY,
+    IDENTITY_CENTER,
 ];
 /// The methods whose answer can be a lie. An add that is no add gives nobody access, so that there is nothing to prove.
 pub(crate) const LIES: [&str; 2] = ["Connector::inspect", "Connector::remove"];
@@ -188,11 +191,26 @@ wrapped!(SECRETS: Secrets {
     azure(application: &ApplicationId, freshness: Freshness) -> Result<AzureCredentials, SecretError> {
         lost: secret_lost,
     }
+    aws(application: &ApplicationId, freshness: Freshness) -> Result<AwsCredentials, SecretError> {
+        lost: secret_lost,
+    }
 });
 
 wrapped!(SECRET_WRITER: SecretWriter {
     put_azure(application: &ApplicationId, credentials: &AzureCredentials) -> Result<(), SecretError> {
         lost: secret_lost,
+    }
+    put_aws(application: &ApplicationId, credentials: &AwsCredentials) -> Result<(), SecretError> {
+        lost: secret_lost,
+    }
+    delete_aws(application: &ApplicationId) -> Result<(), SecretError> {
+        lost: secret_lost,
+    }
+});
+
+wrapped!(IDENTITY_CENTER: IdentityCenter {
+    test(application: &ApplicationId, url: &ScimUrl) -> Result<(), IdentityCenterError> {
+        lost: |why| Err(IdentityCenterError::Unreachable(why)),
     }
 });
 

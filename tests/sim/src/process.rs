@@ -6,6 +6,7 @@ use std::time::Duration;
 use hourglass_app::ports::connector::Connector;
 use hourglass_app::ports::delays::Delays;
 use hourglass_app::ports::directory::Directory as DirectoryPort;
+use hourglass_app::ports::identity_center::IdentityCenter;
 use hourglass_app::ports::schedules::Schedules;
 use hourglass_app::ports::seals::Seals;
 use hourglass_app::ports::secrets::{SecretWriter, Secrets};
@@ -19,7 +20,7 @@ use crate::company;
 use crate::directory::Directory;
 use crate::ports::Faulty;
 use crate::scheduler::Scheduler;
-use crate::vault::Vault;
+use crate::vault::{Center, Vault};
 use crate::world::World;
 
 /// A process.
@@ -91,6 +92,7 @@ fn ports(world: &Arc<World>, process: &Arc<Process>) -> Ports {
     let secret_writer: Arc<dyn SecretWriter> = Arc::new(Vault);
     let secrets: Arc<Faulty<dyn Secrets>> = Arc::new(Faulty::new(secrets, Arc::clone(process)));
     let seals: Arc<dyn Seals> = Arc::new(Vault);
+    let identity_center: Arc<dyn IdentityCenter> = Arc::new(Center(Arc::<Faulty<dyn Secrets>>::clone(&secrets)));
     let directory = Arc::new(Directory::new(Arc::clone(world), secrets));
     let connector: Arc<dyn Connector> = Arc::<Directory>::clone(&directory);
     let directory: Arc<dyn DirectoryPort> = directory;
@@ -105,6 +107,7 @@ fn ports(world: &Arc<World>, process: &Arc<Process>) -> Ports {
                     sign_in_tenants: vec![company::tenant()],
                     confirm_after_seconds: CONFIRM_AFTER_SECONDS,
                     short_durations: false,
+                    local: false,
                     public_url: "https://hourglass.contoso.example".to_owned(),
                     auth_context: "c1".to_owned(),
                     key_cool_down_seconds: 86_400,
@@ -117,6 +120,7 @@ fn ports(world: &Arc<World>, process: &Arc<Process>) -> Ports {
             connector: Arc::new(Faulty::new(connector, Arc::clone(process))),
             passkeys: Arc::new(ceremonies()),
             directory: Arc::new(Faulty::new(directory, Arc::clone(process))),
+            identity_center: Arc::new(Faulty::new(identity_center, Arc::clone(process))),
             crowds: Arc::default(),
         },
         secret_writer: Arc::new(Faulty::new(secret_writer, Arc::clone(process))),

@@ -40,6 +40,7 @@ const RESERVED: [(&str, &[&str]); 6] = [
     ("secretsmanager:CreateSecret", &["AdminRole"]),
     ("secretsmanager:PutSecretValue", &["AdminRole"]),
     ("secretsmanager:RestoreSecret", &["AdminRole"]),
+    ("secretsmanager:DeleteSecret", &["AdminRole"]),
     ("iam:PassRole", &["ProvisioningRole", "RevocationRole"]),
     ("scheduler:CreateSchedule", &["ProvisioningRole", "RevocationRole"]),
 ];
@@ -202,19 +203,23 @@ fn judge(statement: &Statement<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Credentials are named as such (`…/azure-??????`), keys of seals by reference, and nobody writes one of these.
+/// Credentials are named as such (`…/azure-??????`, `…/aws-??????`), keys of seals by reference, and nobody writes one of
+/// these. Only AWS's credentials can be deleted: with Azure's, access is taken away.
 fn judge_secret(statement: &Statement<'_>, action: &str) -> Option<Finding> {
     let named = match statement.resource {
         Value::Array(many) => many.iter().collect(),
         one => vec![one],
     };
     let key = |resource: &Value| resource.get("Ref").and_then(Value::as_str).map(str::to_owned);
-    let credential = |resource: &&Value| {
-        resource
-            .get("Fn::Sub")
-            .and_then(Value::as_str)
-            .is_some_and(|arn| arn.ends_with("/*/azure-??????"))
+    let ends = |resource: &Value, ending: &str| {
+        let arn = resource.get("Fn::Sub").and_then(Value::as_str);
+        arn.is_some_and(|arn| arn.ends_with(ending))
     };
+    let aws = |resource: &&Value| ends(resource, "/*/aws-??????");
+    let credential = |resource: &&Value| aws(resource) || ends(resource, "/*/azure-??????");
+    if action == "secretsmanager:DeleteSecret" && !named.iter().all(aws) {
+        return Some(statement.finding("what takes access away is never deleted"));
+    }
     if action != "secretsmanager:GetSecretValue" {
         let all = named.iter().all(credential);
         return (!all).then(|| statement.finding(format!("{action} is for credentials, by their names")));
@@ -346,6 +351,16 @@ mod tests {
                 "${AWS::StackName}/*/azure-??????",
                 "${AWS::StackName}/*",
                 "for credentials",
+            ),
+            (
+                "Action: secretsmanager:DeleteSecret",
+                "Action: [secretsmanager:DeleteSecret, secretsmanager:GetSecretValue]",
+                "other secrets",
+            ),
+            (
+                "- secretsmanager:RestoreSecret",
+                "- secretsmanager:DeleteSecret",
+                "never deleted",
             ),
             (
                 "Action: dynamodb:PutItem",

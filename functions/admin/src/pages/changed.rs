@@ -4,6 +4,7 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
+use hourglass_app::admin::aws;
 use hourglass_app::admin::changes::{self, Done};
 use hourglass_domain::ids::ChangeId;
 use hourglass_web::csrf::Form;
@@ -51,8 +52,9 @@ pub(crate) async fn apply(
         };
         return Ok(console.page(&w.t("changes-fresh-title"), &content).into_response());
     }
-    if matches!(done, Done::Azure(_)) {
-        // The secret of the client that is pointed to now is still to be entered.
+    aws::settle(core, &console.who, &*state.secrets, &done).await;
+    if matches!(done, Done::Azure(_) | Done::Aws(_)) {
+        // The credential for what is pointed to now is still to be entered.
         return Ok(see_other("/admin/integrations"));
     }
     Ok(see_other(&format!("/changes/{id}?done=applied")))

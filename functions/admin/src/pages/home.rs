@@ -4,9 +4,11 @@ use askama::Template;
 use axum::extract::State;
 use hourglass_app::admin::overview::{self, Overview};
 use hourglass_domain::Timestamp;
+use hourglass_domain::application::AwsToken;
 use hourglass_web::extract::Query;
 use hourglass_web::page::{Page, PageError};
 use hourglass_web::session::Console;
+use hourglass_web::words::Words;
 
 use super::{Shown, Top};
 use crate::AdminApi;
@@ -15,6 +17,8 @@ use crate::AdminApi;
 struct Step {
     /// Whether it is done.
     done: bool,
+    /// Whether everything works without it.
+    optional: bool,
     /// What it is.
     text: String,
     /// What is so at the moment.
@@ -29,6 +33,8 @@ struct Home<'a> {
     top: Top<'a>,
     steps: Vec<Step>,
     found: &'a Overview,
+    /// What is so with AWS.
+    aws: String,
     now: Timestamp,
 }
 
@@ -47,15 +53,33 @@ pub(crate) async fn home(
             .map_err(|error| console.fail(&error))?,
         steps,
         found: &found,
+        aws: aws_state(console.words(), &found, console.now()),
         now: console.now(),
     };
     let title = console.words().t("admin-title");
     Ok(console.page(&title, &content))
 }
 
+/// The step that may be left out.
+const AWS: &str = "admin-step-aws";
+
+/// What is so with AWS, in words.
+fn aws_state(w: Words, found: &Overview, now: Timestamp) -> String {
+    let Some(aws) = &found.aws else {
+        return w.t("admin-step-aws-none");
+    };
+    match aws.token_expires_at {
+        _ if aws.token != AwsToken::Stored => w.t("admin-step-aws-no-token"),
+        Some(at) if at <= now => w.t1("admin-step-aws-ended", "at", w.minute(at)),
+        Some(at) => w.t1("admin-step-aws-until", "at", w.minute(at)),
+        None => w.t("admin-step-aws-entered"),
+    }
+}
+
 /// The checklist; empty once everything is done.
 fn steps(console: &Console, found: &Overview) -> Vec<Step> {
-    let w = console.words();
+    let (w, now) = (console.words(), console.now());
+    let aws = found.aws_is_entered(&now);
     let at = |name: &str, at: Option<Timestamp>| match at {
         Some(at) => w.t1(name, "at", w.minute(at)),
         None => w.t("admin-step-not-yet"),
@@ -63,6 +87,7 @@ fn steps(console: &Console, found: &Overview) -> Vec<Step> {
     let said = |done: bool| w.t(if done { "admin-step-done" } else { "admin-step-not-yet" });
     let step = |name: &str, done: bool, state: String, place: &'static str| Step {
         done,
+        optional: name == AWS,
         text: w.t(name),
         state,
         place,
@@ -92,10 +117,12 @@ fn steps(console: &Console, found: &Overview) -> Vec<Step> {
             said(found.entitlements),
             "/admin/entitlements",
         ),
+        step(AWS, aws, aws_state(w, found, now), "/admin/integrations"),
         step("admin-step-second", found.two, said(found.two), "/changes"),
         step("admin-step-passkey", found.own_key, said(found.own_key), "/passkeys"),
     ];
-    if steps.iter().all(|step| step.done) {
+    // What is optional keeps nobody waiting.
+    if steps.iter().all(|step| step.done || step.optional) {
         Vec::new()
     } else {
         steps

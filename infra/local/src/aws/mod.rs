@@ -20,6 +20,7 @@
 pub mod dynamodb;
 mod faults;
 pub mod gateway;
+pub mod identity_center;
 pub mod lambda;
 pub mod mapping;
 pub mod queues;

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use crate::sim::random_id;
 
-const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+pub(crate) const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// The two protocols that differ in content type and error body.

@@ -6,6 +6,7 @@
 
 pub mod applications;
 pub mod approvers;
+pub mod aws;
 mod by;
 pub mod by_hand;
 pub mod changes;

@@ -1,7 +1,7 @@
 //! What an admin sees first: what is set up, and what needs somebody.
 
 use hourglass_domain::Timestamp;
-use hourglass_domain::application::AzureIntegration;
+use hourglass_domain::application::{AwsIntegration, AzureIntegration};
 use hourglass_domain::auth_context::AuthContext;
 use hourglass_domain::entitlement::Entitlement;
 use hourglass_domain::ids::ApplicationId;
@@ -41,6 +41,8 @@ pub struct Overview {
     pub azure_answered: Option<Timestamp>,
     /// When the connector's secret ends, where it is known.
     pub secret_expires_at: Option<Timestamp>,
+    /// The AWS integration, unless there is none or it was removed.
+    pub aws: Option<AwsIntegration>,
     /// Whether the template names approvers.
     pub default_approvers: bool,
     /// Whether there is an entitlement.
@@ -70,6 +72,26 @@ impl Overview {
     pub fn secret_ends_soon(&self, now: &Timestamp) -> bool {
         self.secret_expires_at
             .is_some_and(|end| end.seconds_since(*now) < SOON_SECONDS)
+    }
+
+    /// When the AWS access token ends, where it is known.
+    #[must_use]
+    pub fn token_expires_at(&self) -> Option<Timestamp> {
+        self.aws.as_ref().and_then(|aws| aws.token_expires_at)
+    }
+
+    /// Whether the AWS access token ends within 30 days.
+    #[must_use]
+    pub fn token_ends_soon(&self, now: &Timestamp) -> bool {
+        self.token_expires_at()
+            .is_some_and(|end| end.seconds_since(*now) < SOON_SECONDS)
+    }
+
+    /// Whether AWS is set up: a url and a token that has not ended.
+    #[must_use]
+    pub fn aws_is_entered(&self, now: &Timestamp) -> bool {
+        let entered = self.aws.as_ref().is_some_and(AwsIntegration::is_entered);
+        entered && self.token_expires_at().is_none_or(|end| end > *now)
     }
 }
 
@@ -107,6 +129,7 @@ pub async fn of(core: &Core, who: &Who) -> Result<Overview> {
     let seen: Option<Stored<ScimSeen>> = read(store, &keys::scim_seen(id)).await?;
     let azure: Option<Stored<AzureIntegration>> = read(store, &keys::azure(id)).await?;
     let context: Option<Stored<AuthContext>> = read(store, &keys::auth_context(application.tenant)).await?;
+    let aws: Option<Stored<AwsIntegration>> = read(store, &keys::aws(id)).await?;
     let template = policy::template(store, id).await?;
     let one = Query::partition(keys::entitlements(id)).limit(1);
     let entitlements = read_page::<Sealed<Entitlement>>(store, &one).await?;
@@ -126,6 +149,7 @@ pub async fn of(core: &Core, who: &Who) -> Result<Overview> {
         azure_answered: answered(azure.as_ref(), context.as_ref(), core.clock.now()),
         secret_expires_at: azure.as_ref().and_then(|azure| azure.value.secret_expires_at),
         azure: azure.is_some(),
+        aws: aws.map(|aws| aws.value).filter(|aws| aws.url.is_some()),
         default_approvers: !template.value.default_approvers.is_empty(),
         entitlements: !entitlements.items.is_empty(),
         own_key,

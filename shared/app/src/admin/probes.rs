@@ -18,6 +18,8 @@ use crate::records::{Probe, ProbeQuestion, Stored};
 pub enum Question {
     /// Do the Azure credentials work?
     TestAzure,
+    /// Does the AWS access token work?
+    TestAws,
     /// What kind of groups are the targets of this entitlement?
     Preflight(EntitlementId),
 }
@@ -31,6 +33,7 @@ pub async fn ask(core: &Core, who: &Who, question: Question) -> Result<Probe> {
     let application = &who.application.value.id;
     let question = match question {
         Question::TestAzure => ProbeQuestion::TestAzure,
+        Question::TestAws => ProbeQuestion::TestAws,
         Question::Preflight(id) => {
             let stored: Option<Stored<Entitlement>> = read(&*core.store, &keys::entitlement(application, id)).await?;
             let entitlement = stored.ok_or(Refusal::NotFound { what: "entitlement" })?;

@@ -7,6 +7,7 @@ pub mod connector;
 pub mod delays;
 pub mod directory;
 pub mod identity;
+pub mod identity_center;
 pub mod passkeys;
 pub mod schedules;
 pub mod seals;
@@ -64,6 +65,8 @@ pub struct Workers {
     pub passkeys: Arc<dyn passkeys::Passkeys>,
     /// What the directory says about people and policies.
     pub directory: Arc<dyn directory::Directory>,
+    /// AWS IAM Identity Center.
+    pub identity_center: Arc<dyn identity_center::IdentityCenter>,
     /// What this instance remembers of crowds.
     pub crowds: Arc<crate::workers::crowds::Crowds>,
 }
@@ -77,6 +80,8 @@ pub struct Settings {
     pub confirm_after_seconds: i64,
     /// Whether durations below a minute may be configured (on a laptop only).
     pub short_durations: bool,
+    /// Whether nothing outside this machine is reached (on a laptop only), so that targets may be on it too.
+    pub local: bool,
     /// Base of our own urls, without a trailing slash.
     pub public_url: String,
     /// The authentication context that a step-up asks for, such as `c1`.

@@ -1,6 +1,6 @@
 //! Answers what admins ask about the outside world, so that admin functions need no credentials.
 
-use hourglass_domain::application::Application;
+use hourglass_domain::application::{Application, AwsIntegration};
 use hourglass_domain::audit::{Actor, Draft, StreamId};
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::entitlement::Entitlement;
@@ -14,6 +14,7 @@ use crate::keys;
 use crate::ports::Workers;
 use crate::ports::connector::Place;
 use crate::ports::directory::Told;
+use crate::ports::identity_center::IdentityCenterError;
 use crate::records::{Finding, Probe, ProbeAnswer, ProbeQuestion, Stored};
 
 /// Answers a probe that has no answer yet.
@@ -32,6 +33,7 @@ pub async fn answer(workers: &Workers, id: ProbeId) -> Result<()> {
     let Some(application) = application else { return Ok(()) };
     let (ok, findings) = match &stored.value.question {
         ProbeQuestion::TestAzure => test_azure(workers, &application.value).await?,
+        ProbeQuestion::TestAws => test_aws(workers, &application.value.id).await?,
         ProbeQuestion::Preflight { targets } => preflight(workers, &application.value, targets).await?,
     };
     let now = workers.core.clock.now();
@@ -79,6 +81,23 @@ async fn test_azure(workers: &Workers, application: &Application) -> Result<(boo
         Err(error) => Finding::ContextUnknown { why: error.to_string() },
     });
     Ok((true, found))
+}
+
+/// Whether the SCIM endpoint of IAM Identity Center takes the token that is stored for it.
+async fn test_aws(workers: &Workers, application: &ApplicationId) -> Result<(bool, Vec<Finding>)> {
+    let stored: Option<Stored<AwsIntegration>> = read(&*workers.core.store, &keys::aws(application)).await?;
+    let Some(url) = stored.and_then(|stored| stored.value.url) else {
+        return Ok((false, vec![Finding::AwsNone {}]));
+    };
+    let found = match workers.identity_center.test(application, &url).await {
+        Ok(()) => return Ok((true, vec![Finding::AwsWorks {}, Finding::AwsNotWritten {}])),
+        Err(IdentityCenterError::NoToken) => Finding::AwsNoToken {},
+        Err(IdentityCenterError::TokenRefused { status }) => Finding::AwsRefused { status },
+        Err(IdentityCenterError::NotIdentityCenter(why)) => Finding::AwsStrange { why },
+        Err(IdentityCenterError::Unreachable(why)) => Finding::AwsUnreachable { why },
+        Err(error @ IdentityCenterError::Secret(_)) => Finding::Failed { why: error.to_string() },
+    };
+    Ok((false, vec![found]))
 }
 
 async fn preflight(workers: &Workers, application: &Application, targets: &[Target]) -> Result<(bool, Vec<Finding>)> {

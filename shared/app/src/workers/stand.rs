@@ -13,6 +13,7 @@ use hourglass_domain::auth_context::ContextPolicy;
 use hourglass_domain::canonical::Digest;
 use hourglass_domain::due::{DueEntry, DueKind};
 use hourglass_domain::grant::{EndOrder, EndReason, Grant};
+use hourglass_domain::identity_center::ScimUrl;
 use hourglass_domain::ids::{ApplicationId, GrantId, ObjectId, TenantId, UserId};
 use hourglass_domain::membership::{Hold, HoldState, Holds, Membership, MembershipKey, Presence};
 use hourglass_domain::passkey::Proof;
@@ -29,6 +30,7 @@ use crate::keys;
 use crate::ports::connector::{Connector, ConnectorError, Members, NewMember, Place};
 use crate::ports::delays::{DelayError, Delays};
 use crate::ports::directory::{Account, Directory, Tenancy, Told};
+use crate::ports::identity_center::{IdentityCenter, IdentityCenterError};
 use crate::ports::passkeys::{Asserted, Begun, CredentialId, KeyMaterial, Owner, PasskeyError, Passkeys, Registered};
 use crate::ports::schedules::{Found, Listed, ScheduleError, Schedules};
 use crate::ports::seals::{SealError, Seals};
@@ -157,6 +159,7 @@ impl Stand {
                     sign_in_tenants: vec![tenant()],
                     confirm_after_seconds: 60,
                     short_durations: false,
+                    local: false,
                     public_url: "https://hourglass.contoso.example".to_owned(),
                     auth_context: "c1".to_owned(),
                     key_cool_down_seconds: 86_400,
@@ -169,6 +172,7 @@ impl Stand {
             connector: Arc::<Self>::clone(self),
             passkeys: Arc::new(NoPasskeys),
             directory: Arc::<Self>::clone(self),
+            identity_center: Arc::<Self>::clone(self),
             crowds: Arc::default(),
         }
     }
@@ -567,6 +571,14 @@ impl tracing::Subscriber for Measured {
     fn enter(&self, _: &tracing::span::Id) {}
 
     fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// No AWS integration was ever entered here.
+#[async_trait]
+impl IdentityCenter for Stand {
+    async fn test(&self, _: &ApplicationId, _: &ScimUrl) -> Result<(), IdentityCenterError> {
+        Err(IdentityCenterError::NoToken)
+    }
 }
 
 /// Everybody is who they say, and belongs where they should.

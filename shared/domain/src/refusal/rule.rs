@@ -52,6 +52,9 @@ pub enum Shape {
     /// A target of an entitlement.
     #[error("entra:<group object id>")]
     Target,
+    /// Where IAM Identity Center takes users and groups.
+    #[error("https://scim.<region>.amazonaws.com/<tenant id>/scim/v2/ as IAM Identity Center shows it")]
+    ScimEndpoint,
     /// The id of a press of the kill switch.
     #[error("the id of a press")]
     Press,
@@ -79,6 +82,7 @@ impl Shape {
             Self::Group => "group",
             Self::AuthenticatorModel => "authenticator-model",
             Self::Target => "target",
+            Self::ScimEndpoint => "scim-endpoint",
             Self::Press => "press",
             Self::Proposal => "proposal",
         }
@@ -308,7 +312,7 @@ pub enum Rule {
     /// A tenant is not the application's.
     #[error("must be the application's own tenant")]
     ApplicationTenant,
-    /// A client secret is none that Entra gives out.
+    /// A client secret or an access token is none that Entra or AWS gives out.
     #[error("must be 1 to {most} printable ASCII characters without space")]
     ClientSecret {
         /// How many characters it may have.
@@ -550,7 +554,7 @@ mod tests {
 
     const SOURCE: &str = include_str!("rule.rs");
 
-    const SHAPES: [Shape; 16] = [
+    const SHAPES: [Shape; 17] = [
         Shape::Duration,
         Shape::Instant,
         Shape::Day,
@@ -565,6 +569,7 @@ mod tests {
         Shape::Group,
         Shape::AuthenticatorModel,
         Shape::Target,
+        Shape::ScimEndpoint,
         Shape::Press,
         Shape::Proposal,
     ];

@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::application::AzureIntegration;
+use crate::application::{AwsIntegration, AzureIntegration};
 use crate::drift::{DriftMode, ProtectedAccounts};
 use crate::duration::AccessDuration;
 use crate::entitlement::{ApprovalMode, Eligibility, Entitlement, FactorPolicy, Principals, Template, TicketRule};
+use crate::identity_center::ScimUrl;
 use crate::ids::ObjectId;
 use crate::passkey::Attestation;
 use crate::person::LinkAttribute;
@@ -301,6 +302,31 @@ pub fn azure(before: Option<&AzureIntegration>, after: &AzureIntegration) -> Dif
         )
 }
 
+/// Of the AWS integration: to another url, to the first, or to none. When its token ends comes with the token.
+#[must_use]
+pub fn aws(before: Option<&AwsIntegration>, after: &AwsIntegration) -> Diff {
+    let AwsIntegration {
+        application: _,
+        url,
+        token_expires_at,
+        token: _,
+        updated_at: _,
+    } = after;
+    let url_of = |url: &Option<ScimUrl>| url.as_ref().map(ToString::to_string).unwrap_or_default();
+    let ends = |end: &Option<crate::Timestamp>| end.map(|end| end.to_string()).unwrap_or_default();
+    Diff::default()
+        .two(
+            "url",
+            before.map(|before| url_of(&before.url)).unwrap_or_default(),
+            url_of(url),
+        )
+        .one(
+            "token_expires_at",
+            before.map(|before| ends(&before.token_expires_at)).unwrap_or_default(),
+            ends(token_expires_at),
+        )
+}
+
 /// Of the SCIM secrets: one is added.
 #[must_use]
 pub fn scim_secret(valid: usize) -> Diff {
@@ -310,6 +336,7 @@ pub fn scim_secret(valid: usize) -> Diff {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::application::AwsToken;
     use crate::entitlement::Emergency;
     use crate::entitlement::tests::entitlement as example;
     use crate::ids::{GroupId, UserId};
@@ -461,6 +488,34 @@ mod tests {
         };
         assert!(azure(Some(&before), &other).takes_two);
         assert!(azure(None, &before).takes_two);
+    }
+
+    #[test]
+    fn a_token_for_the_same_url_takes_one_and_another_url_or_none_two() {
+        let url = |region: &str| ScimUrl::parse(&format!("https://scim.{region}.amazonaws.com/t/scim/v2"), false).ok();
+        let before = AwsIntegration {
+            application: "contoso.example".parse().unwrap(),
+            url: url("us-east-1"),
+            token_expires_at: None,
+            token: AwsToken::Stored,
+            updated_at: crate::Timestamp::from_seconds(1),
+        };
+        let fresh = AwsIntegration {
+            token_expires_at: Some(crate::Timestamp::from_seconds(9)),
+            token: AwsToken::Missing,
+            updated_at: crate::Timestamp::from_seconds(2),
+            ..before.clone()
+        };
+        assert!(!aws(Some(&before), &fresh).takes_two);
+        for other in [url("eu-west-1"), None] {
+            let other = AwsIntegration {
+                url: other,
+                ..before.clone()
+            };
+            assert!(aws(Some(&before), &other).takes_two);
+            assert!(aws(Some(&other), &before).takes_two);
+        }
+        assert!(aws(None, &before).takes_two);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! `/admin/integrations`: the connector to Azure, whether it works, and what stands behind the authentication context.
+//! `/admin/integrations`: the connector to Azure, whether it works, and what stands behind the authentication context; and
+//! AWS (`aws.rs`).
 
 use askama::Template;
 use axum::extract::State;
@@ -6,7 +7,7 @@ use axum::response::Response;
 use hourglass_app::admin::integrations::{self, AzureInput};
 use hourglass_app::admin::probes::{self, Question};
 use hourglass_app::auth_context;
-use hourglass_app::records::{Finding, Probe, Stored};
+use hourglass_app::records::{Finding, Probe, ProbeQuestion, Stored};
 use hourglass_app::{AppError, admin};
 use hourglass_domain::application::AzureIntegration;
 use hourglass_domain::auth_context::{AuthContext, LOOK_COUNTS_SECONDS, PolicyProblem};
@@ -22,6 +23,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::super::Top;
+use super::aws;
 use super::{again, back, done, hidden, read, top, typed, waiting, wrong};
 use crate::AdminApi;
 
@@ -42,7 +44,7 @@ pub(crate) struct Asked {
 
 /// What was typed, or what is stored: everything but the secret, which is shown to nobody.
 #[derive(Default)]
-struct Typed {
+pub(super) struct Typed {
     tenant_id: String,
     client_id: String,
     secret_expires_at: String,
@@ -68,12 +70,12 @@ impl Typed {
 }
 
 /// The day of an instant, as `input type="date"` has it.
-fn day(at: Timestamp) -> String {
+pub(super) fn day(at: Timestamp) -> String {
     at.to_string().chars().take(10).collect()
 }
 
-/// How near the end of the secret is.
-struct Ends {
+/// How near the end of a credential is.
+pub(super) struct Ends {
     at: Timestamp,
     /// The message, if there is need of one.
     warning: Option<&'static str>,
@@ -81,14 +83,22 @@ struct Ends {
     tone: &'static str,
 }
 
+/// The messages about the end of a client secret: over, and within 7, 30 and 90 days.
+const ENDS: [&str; 4] = [
+    "ops-azure-ended",
+    "ops-azure-ends-7",
+    "ops-azure-ends-30",
+    "ops-azure-ends-90",
+];
+
 impl Ends {
-    /// Warned of 90, 30 and 7 days ahead, and in the end.
-    fn of(at: Timestamp, now: Timestamp) -> Self {
+    /// Warned of 90, 30 and 7 days ahead, and in the end: the messages are given from the last to the first.
+    pub(super) fn of(at: Timestamp, now: Timestamp, [over, week, month, quarter]: [&'static str; 4]) -> Self {
         let (warning, tone) = match at.seconds_since(now) {
-            ..=0 => (Some("ops-azure-ended"), "failing"),
-            left if left <= 7 * DAY => (Some("ops-azure-ends-7"), "failing"),
-            left if left <= 30 * DAY => (Some("ops-azure-ends-30"), "waiting"),
-            left if left <= 90 * DAY => (Some("ops-azure-ends-90"), "waiting"),
+            ..=0 => (Some(over), "failing"),
+            left if left <= 7 * DAY => (Some(week), "failing"),
+            left if left <= 30 * DAY => (Some(month), "waiting"),
+            left if left <= 90 * DAY => (Some(quarter), "waiting"),
             _ => (None, ""),
         };
         Self { at, warning, tone }
@@ -162,7 +172,15 @@ struct Integrations<'a> {
     probe: Option<Probe>,
     /// What the probe found, a sentence each.
     found: Vec<String>,
+    aws: aws::Section,
     context: Context,
+}
+
+/// What was typed into the forms of the page, and what is wrong with it.
+#[derive(Default)]
+pub(super) struct Filled {
+    pub(super) azure: (Option<Typed>, Wrong),
+    pub(super) aws: (Option<aws::Typed>, Wrong),
 }
 
 /// What a probe found, in the reader's language; what the outside said stays as it is.
@@ -177,6 +195,13 @@ fn told(w: Words, finding: &Finding) -> String {
         Finding::ContextUnprotected { context } => w.t1("ops-found-context-unprotected", "context", context),
         Finding::ContextNotPermitted { context } => w.t1("ops-found-context-not-permitted", "context", context),
         Finding::ContextUnknown { why } => w.t1("ops-found-context-unknown", "why", why),
+        Finding::AwsWorks {} => w.t("ops-found-aws-works"),
+        Finding::AwsNotWritten {} => w.t("ops-found-aws-not-written"),
+        Finding::AwsNone {} => w.t("ops-found-aws-none"),
+        Finding::AwsNoToken {} => w.t("ops-found-aws-no-token"),
+        Finding::AwsRefused { status } => w.t1("ops-found-aws-refused", "status", usize::from(*status)),
+        Finding::AwsStrange { why } => w.t1("ops-found-aws-strange", "why", why),
+        Finding::AwsUnreachable { why } => w.t1("ops-found-aws-unreachable", "why", why),
         Finding::TargetGood { target } => format!("{target}: {}", w.t("ops-found-target")),
         Finding::TargetBad { target, problem } => format!("{target}: {}", w.target_problem(problem)),
         Finding::TargetUnknown { target, why } => format!("{target}: {why}"),
@@ -188,15 +213,14 @@ pub(crate) async fn page(
     console: Console,
     Query(asked): Query<Asked>,
 ) -> Result<Page, PageError> {
-    show(&state, &console, &asked, None, Wrong::default()).await
+    show(&state, &console, &asked, Filled::default()).await
 }
 
-async fn show(
+pub(super) async fn show(
     state: &AdminApi,
     console: &Console,
     asked: &Asked,
-    typed: Option<Typed>,
-    wrong: Wrong,
+    filled: Filled,
 ) -> Result<Page, PageError> {
     let core = &state.api.core;
     let fail = |error: AppError| console.fail(&error);
@@ -215,13 +239,21 @@ async fn show(
     let findings = answer.map(|answer| answer.findings.as_slice()).unwrap_or_default();
     let found = findings.iter().map(|finding| told(w, finding)).collect();
     let waits = probe.as_ref().is_some_and(|probe| probe.answer.is_none());
+    // An answer stands where it was asked for.
+    let of_aws = |probe: &Probe| probe.question == ProbeQuestion::TestAws;
+    let (aws_probe, probe) = match probe {
+        Some(probe) if of_aws(&probe) => (Some(probe), None),
+        probe => (None, probe),
+    };
+    let (typed, wrong) = filled.azure;
     let content = Integrations {
+        aws: aws::Section::of(core, console, filled.aws, aws_probe).await?,
         top: top(state, console, PLACE, asked.done.as_ref()).await?,
         typed: typed.unwrap_or_else(|| Typed::of(console, stored.as_ref())),
         ends: stored
             .as_ref()
             .and_then(|stored| stored.value.secret_expires_at)
-            .map(|at| Ends::of(at, now)),
+            .map(|at| Ends::of(at, now, ENDS)),
         stored: stored.map(|stored| stored.value),
         wrong,
         found,
@@ -230,6 +262,14 @@ async fn show(
     };
     let page = console.page(&w.t("ops-integrations-title"), &content);
     Ok(if waits { page.live() } else { page })
+}
+
+/// The day on which a credential ends: its first moment, because it is better to be warned a day too early.
+pub(super) fn read_day(w: Words, wrong: &mut Wrong, field: &str, typed: &str) -> Option<Timestamp> {
+    if typed.is_empty() {
+        return None;
+    }
+    read(wrong, field, &format!("{typed}T00:00:00Z"), || w.t("ops-wrong-day"))
 }
 
 /// Reads the form; what was typed comes back without the secret.
@@ -251,13 +291,7 @@ fn read_azure(
     let guid = || w.t("ops-wrong-guid");
     let tenant = read(wrong, "tenant_id", &typed.tenant_id, guid);
     let client_id = read(wrong, "client_id", &typed.client_id, guid);
-    let ends = match typed.secret_expires_at.as_str() {
-        "" => None,
-        // Its first moment: better warned a day too early.
-        day => read(wrong, "secret_expires_at", &format!("{day}T00:00:00Z"), || {
-            w.t("ops-wrong-day")
-        }),
-    };
+    let ends = read_day(w, wrong, "secret_expires_at", &typed.secret_expires_at);
     if secret.is_empty() {
         wrong.say_at("client_secret", w.t("ops-wrong-secret"));
     }
@@ -286,7 +320,11 @@ pub(crate) async fn save(State(state): State<AdminApi>, form: Form<Fields, Recen
             Err(error) => bad = wrong(console, error)?,
         }
     }
-    let page = show(&state, console, &Asked::default(), Some(typed), bad).await?;
+    let filled = Filled {
+        azure: (Some(typed), bad),
+        ..Filled::default()
+    };
+    let page = show(&state, console, &Asked::default(), filled).await?;
     Ok(again(page))
 }
 

@@ -1,6 +1,7 @@
 //! What keeps an application going: its first steps, integrations and SCIM, drift, removals that fail, the kill switch, and
 //! who is who.
 
+mod aws;
 mod drift;
 mod integrations;
 mod kill_switch;
@@ -40,6 +41,10 @@ pub(super) fn routes() -> Router<AdminApi> {
         .route(START, get(start::form).post(start::register))
         .route(integrations::PLACE, get(integrations::page).post(integrations::save))
         .route("/admin/integrations/test", post(integrations::test))
+        .route("/admin/integrations/aws", post(aws::save))
+        .route("/admin/integrations/aws/test", post(aws::test))
+        .route("/admin/integrations/aws/remove", get(aws::ask).post(aws::remove))
+        .route("/admin/integrations/aws/forget", post(aws::forget))
         .route(scim::PLACE, get(scim::page))
         .route("/admin/scim/secrets", post(scim::add))
         .route("/admin/scim/secrets/delete", post(scim::delete))

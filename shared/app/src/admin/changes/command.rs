@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use hourglass_domain::Timestamp;
-use hourglass_domain::application::{AzureIntegration, ScimTokenInfo};
+use hourglass_domain::application::{AwsIntegration, AzureIntegration, ScimTokenInfo};
 use hourglass_domain::drift::{DriftMode, ProtectedAccounts, StandingMember};
 use hourglass_domain::entitlement::{Entitlement, Template};
+use hourglass_domain::identity_center::ScimUrl;
 use hourglass_domain::ids::{EntitlementId, ObjectId, UserId};
 use hourglass_domain::person::LinkAttribute;
 use hourglass_domain::two_person::{Diff, Object};
@@ -17,7 +18,7 @@ use crate::admin::drift::{self, Drift};
 use crate::admin::entitlements::{self, EntitlementInput};
 use crate::admin::links::{self, ByAttribute, Human};
 use crate::admin::template::{self, TemplateInput};
-use crate::admin::{applications, integrations};
+use crate::admin::{applications, aws, integrations};
 use crate::caller::Who;
 use crate::error::Result;
 use crate::ports::Core;
@@ -119,6 +120,15 @@ pub enum Command {
         /// When its secret ends.
         secret_expires_at: Option<Timestamp>,
     },
+    /// Point the AWS integration to an endpoint. Its token comes afterwards.
+    Aws {
+        /// The SCIM endpoint.
+        url: ScimUrl,
+        /// When its token ends.
+        token_expires_at: Option<Timestamp>,
+    },
+    /// Remove the AWS integration.
+    AwsRemove,
     /// Make a further SCIM secret.
     ScimSecret,
 }
@@ -160,6 +170,10 @@ pub enum Done {
     LinkAttribute(ByAttribute),
     /// The Azure integration was changed.
     Azure(Stored<AzureIntegration>),
+    /// The AWS integration was changed.
+    Aws(Stored<AwsIntegration>),
+    /// The AWS integration was removed.
+    AwsRemoved,
     /// A SCIM secret was made: the only time that it is known.
     ScimSecret(ScimTokenInfo, SecretString),
 }
@@ -190,6 +204,8 @@ impl Command {
             Self::Unlink { .. } => "unlink",
             Self::LinkAttribute { .. } => "link_attribute",
             Self::Azure { .. } => "azure",
+            Self::Aws { .. } => "aws",
+            Self::AwsRemove => "aws_remove",
             Self::ScimSecret => "scim_secret",
         }
     }
@@ -224,6 +240,8 @@ impl Command {
                 client_id,
                 secret_expires_at,
             } => integrations::plan_azure(core, who, *client_id, *secret_expires_at).await,
+            Self::Aws { url, token_expires_at } => aws::plan(core, who, url, *token_expires_at).await,
+            Self::AwsRemove => aws::plan_remove(core, who).await,
             Self::ScimSecret => applications::plan_scim_secret(core, who).await,
         }
     }
@@ -257,6 +275,11 @@ impl Command {
                 client_id,
                 secret_expires_at,
             } => Done::Azure(integrations::point(core, by, *client_id, *secret_expires_at).await?),
+            Self::Aws { url, token_expires_at } => Done::Aws(aws::point(core, by, url, *token_expires_at).await?),
+            Self::AwsRemove => {
+                aws::take_away(core, by).await?;
+                Done::AwsRemoved
+            }
             Self::ScimSecret => {
                 let (info, secret) = applications::add_scim_token(core, by).await?;
                 Done::ScimSecret(info, secret)

@@ -39,6 +39,8 @@ impl Command {
             | Self::Protect { .. }
             | Self::LinkAttribute { .. }
             | Self::Azure { .. }
+            | Self::Aws { .. }
+            | Self::AwsRemove
             | Self::ScimSecret => Vec::new(),
         }
     }
