@@ -172,7 +172,15 @@ async fn case_30_secrets_are_nowhere_to_be_read() -> anyhow::Result<()> {
     let secrets = [
         stage.ready.scim.token.clone(),
         connector.client_secret.expose_secret().to_owned(),
+        stage
+            .system
+            .world
+            .identity_center
+            .generate_token()?
+            .expose_secret()
+            .to_owned(),
     ];
+    let center = stage.system.world.identity_center.endpoint();
     let almost = format!("{}x", secrets[0]);
     let wrong = secrets[0].replace("hgscim_", "hgscim_-");
     let mut seen: Vec<String> = Vec::new();
@@ -208,6 +216,22 @@ async fn case_30_secrets_are_nowhere_to_be_read() -> anyhow::Result<()> {
             .json(&json!({
             "tenant_id": stage.system.world.entra.tenant().id(), "client_id": connector.client_id,
             "client_secret": [secrets[1]]})),
+        stage.request(Method::GET, "/v1/admin/integrations/aws", &admin),
+        stage
+            .request(Method::PUT, "/v1/admin/integrations/aws", &admin)
+            .json(&json!({"url": center, "access_token": secrets[2]})),
+        stage
+            .request(Method::PUT, "/v1/admin/integrations/aws", &admin)
+            .json(&json!({"url": center, "access_token": format!("{} ", secrets[2])})),
+        stage
+            .request(Method::PUT, "/v1/admin/integrations/aws", &admin)
+            .json(&json!({"url": secrets[2], "access_token": secrets[2]})),
+        stage
+            .request(Method::PUT, "/v1/admin/integrations/aws", &admin)
+            .json(&json!({"url": center, "access_token": [secrets[2]]})),
+        stage
+            .request(Method::POST, "/v1/admin/probes", &admin)
+            .json(&json!({"kind": "test_aws"})),
     ] {
         let response = request.send().await?;
         let headers = format!("{:?}", response.headers());

@@ -86,7 +86,11 @@ async fn the_pages_are_for_admins_who_are_signed_in() -> anyhow::Result<()> {
     let drift = format!("/admin/drift/{}", stage.entitlement());
     for page in PAGES
         .into_iter()
-        .chain([drift.as_str(), "/admin/kill-switch/press?scope=all"])
+        .chain([
+            drift.as_str(),
+            "/admin/kill-switch/press?scope=all",
+            "/admin/integrations/aws/remove",
+        ])
     {
         assert_eq!(kim.open(page).await?.status, 403, "{page}");
         let shown = ola.open(page).await?;
@@ -108,6 +112,10 @@ async fn the_pages_are_for_admins_who_are_signed_in() -> anyhow::Result<()> {
         ("/admin/scim/secrets", vec![("known", "")]),
         ("/admin/integrations", vec![("version", "0")]),
         ("/admin/integrations/test", vec![]),
+        ("/admin/integrations/aws", vec![("version", "0")]),
+        ("/admin/integrations/aws/test", vec![]),
+        ("/admin/integrations/aws/remove", vec![("version", "0")]),
+        ("/admin/integrations/aws/forget", vec![]),
         (
             "/admin/drift",
             vec![("action", "add"), ("version", "0"), ("account", "x")],

@@ -5,6 +5,7 @@
 mod access;
 mod admin;
 mod admin_operations;
+mod aws;
 mod changes;
 mod emergency;
 mod german;
