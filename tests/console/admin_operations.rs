@@ -84,14 +84,11 @@ async fn the_pages_are_for_admins_who_are_signed_in() -> anyhow::Result<()> {
     let ola = ola(&stage).await?;
     let nobody = Browser::new(&stage)?;
     let drift = format!("/admin/drift/{}", stage.entitlement());
-    for page in PAGES
-        .into_iter()
-        .chain([
-            drift.as_str(),
-            "/admin/kill-switch/press?scope=all",
-            "/admin/integrations/aws/remove",
-        ])
-    {
+    for page in PAGES.into_iter().chain([
+        drift.as_str(),
+        "/admin/kill-switch/press?scope=all",
+        "/admin/integrations/aws/remove",
+    ]) {
         assert_eq!(kim.open(page).await?.status, 403, "{page}");
         let shown = ola.open(page).await?;
         assert_eq!(shown.status, 200, "{page}: {}", shown.html);

@@ -6,7 +6,7 @@ use hourglass_tests::keyholders::{admin, company_of_two, first_admin, with_key};
 use hourglass_tests::stage::{Stage, logs, refused, stage};
 use hourglass_tests::table;
 use reqwest::Method;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 const PAGE: &str = "/admin/integrations";
@@ -24,6 +24,21 @@ fn has(shown: &Shown, parts: &[&str]) {
     for part in parts {
         assert!(shown.html.contains(part), "no {part}: {}", shown.html);
     }
+}
+
+/// Connects the Identity Center of this stage: what was seeded is that of another, whose state this one began with. Answers
+/// the token.
+async fn connected(stage: &Stage) -> anyhow::Result<SecretString> {
+    let center = &stage.system.world.identity_center;
+    center.delete_all_tokens()?;
+    let token = center.generate_token()?;
+    let body = json!({
+        "url": center.endpoint(),
+        "access_token": token.expose_secret(),
+        "token_expires_at": stage.now().plus_seconds(365 * 86_400).to_string(),
+    });
+    stage.put(&stage.admin().await?, API, &body).await?.ok()?;
+    Ok(token)
 }
 
 /// The part of the page about AWS.
@@ -84,7 +99,8 @@ async fn aws_is_connected_and_tested_and_its_token_shown_to_nobody() -> anyhow::
     let stage = stage().await?;
     let ola = ola(&stage).await?;
     let center = &stage.system.world.identity_center;
-    let (url, fresh) = (center.endpoint(), center.generate_token()?);
+    let (first, url) = (connected(&stage).await?, center.endpoint());
+    let (first, fresh) = (first.expose_secret(), center.generate_token()?);
     let fresh = fresh.expose_secret();
     let shown = ola.open(PAGE).await?;
     for part in [
@@ -124,12 +140,22 @@ async fn aws_is_connected_and_tested_and_its_token_shown_to_nobody() -> anyhow::
     tested(&stage, &ola, "IAM Identity Center accepts the access token.").await?;
 
     let api = stage.get(&stage.admin().await?, API).await?;
-    assert_eq!((&api.body["token_entered"], &api.body["url"]), (&json!(true), &json!(format!("{url}/"))));
-    let pages = [shown, wrong, empty, spaced, ola.open(PAGE).await?, ola.open("/admin").await?];
+    assert_eq!(
+        (&api.body["token_entered"], &api.body["url"]),
+        (&json!(true), &json!(format!("{url}/")))
+    );
+    let pages = [
+        shown,
+        wrong,
+        empty,
+        spaced,
+        ola.open(PAGE).await?,
+        ola.open("/admin").await?,
+    ];
     let mut seen: Vec<String> = pages.into_iter().map(|page| page.html).collect();
     seen.extend([api.to_string(), format!("{:?}", table(&stage.system.world)?), logs()]);
     for text in &seen {
-        for token in [fresh, typed, mistyped, "typed and kept nowhere"] {
+        for token in [first, fresh, typed, mistyped, "typed and kept nowhere"] {
             assert!(!text.contains(token), "{token} stands somewhere");
         }
     }
@@ -141,6 +167,7 @@ async fn aws_is_connected_and_tested_and_its_token_shown_to_nobody() -> anyhow::
 async fn the_end_of_a_token_is_warned_of() -> anyhow::Result<()> {
     let stage = stage().await?;
     let ola = ola(&stage).await?;
+    connected(&stage).await?;
     let url = stage.system.world.identity_center.endpoint();
     let day = |days: i64| -> String {
         let at = stage.now().plus_seconds(days * 86_400).to_string();
@@ -153,7 +180,12 @@ async fn the_end_of_a_token_is_warned_of() -> anyhow::Result<()> {
         (200, ""),
     ] {
         let saved = save(&ola, &url, "a-token", &day(ends)).await?;
-        assert_eq!(saved.location.as_deref(), Some("/admin/integrations?done=aws"), "{}", saved.html);
+        assert_eq!(
+            saved.location.as_deref(),
+            Some("/admin/integrations?done=aws"),
+            "{}",
+            saved.html
+        );
         let shown = ola.open(saved.location.as_deref().unwrap_or_default()).await?;
         has(&shown, &["The connection to AWS is saved.", warning]);
         assert_eq!(section(&shown).contains("Generate a new one"), !warning.is_empty());
@@ -163,7 +195,10 @@ async fn the_end_of_a_token_is_warned_of() -> anyhow::Result<()> {
     // Once it is over that is said as well.
     let application = hourglass_local::company::DOMAIN.parse()?;
     let key = hourglass_app::keys::aws(&application);
-    let mut stored = stage.read::<hourglass_domain::application::AwsIntegration>(&key).await?.value;
+    let mut stored = stage
+        .read::<hourglass_domain::application::AwsIntegration>(&key)
+        .await?
+        .value;
     stored.token_expires_at = Some(stage.now().plus_seconds(-1));
     stage.forge(&stored).await?;
     assert!(section(&ola.open(PAGE).await?).contains("The AWS access token ended"));
@@ -175,16 +210,25 @@ async fn the_end_of_a_token_is_warned_of() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_url_takes_two_and_discards_the_token() -> anyhow::Result<()> {
     let stage = company_of_two().await?;
+    connected(&stage).await?;
     let mut ola = first_admin(&stage).await?;
     let mut kim = with_key(&stage, &mut ola, &stage.company.approver, admin()).await?;
     let (token, center) = (stage.admin().await?, &stage.system.world.identity_center);
     let sent = save(&ola, OTHER, "a-token-of-another-tenant", "").await?;
     let place = sent.location.clone().unwrap_or_default();
-    let id = place.strip_prefix("/changes/").and_then(|rest| rest.strip_suffix("?done=proposed"));
+    let id = place
+        .strip_prefix("/changes/")
+        .and_then(|rest| rest.strip_suffix("?done=proposed"));
     let id = id.unwrap_or_else(|| panic!("{place}: {}", sent.html)).to_owned();
     assert!(!format!("{:?}", table(&stage.system.world)?).contains("a-token-of-another-tenant"));
-    assert!(section(&ola.open(PAGE).await?).contains(&center.endpoint()), "nothing has changed yet");
-    has(&ola.open(&format!("/changes/{id}")).await?, &[OTHER, "Points the AWS integration to another url"]);
+    assert!(
+        section(&ola.open(PAGE).await?).contains(&center.endpoint()),
+        "nothing has changed yet"
+    );
+    has(
+        &ola.open(&format!("/changes/{id}")).await?,
+        &[OTHER, "Points the AWS integration to another url"],
+    );
 
     ola.sign_change(&id).await?.ok()?;
     kim.sign_change(&id).await?.ok()?;
@@ -198,16 +242,28 @@ async fn another_url_takes_two_and_discards_the_token() -> anyhow::Result<()> {
     assert_eq!(stage.get(&token, API).await?.ok()?["token_entered"], false);
     let before = center.faults().calls();
     tested(&stage, &ola, "No access token is stored for this url").await?;
-    assert_eq!(center.faults().calls(), before, "the token of the earlier url was sent somewhere");
+    assert_eq!(
+        center.faults().calls(),
+        before,
+        "the token of the earlier url was sent somewhere"
+    );
 
     // A token for the url that is in force takes effect at once.
     let entered = save(&ola, OTHER, "entered-in-the-end", "").await?;
-    assert_eq!(entered.location.as_deref(), Some("/admin/integrations?done=aws"), "{}", entered.html);
+    assert_eq!(
+        entered.location.as_deref(),
+        Some("/admin/integrations?done=aws"),
+        "{}",
+        entered.html
+    );
     assert_eq!(stage.get(&token, API).await?.ok()?["token_entered"], true);
 
     // To remove it takes two as well.
     let version = version(&ola.open(REMOVE).await?.html);
-    has(&ola.open(REMOVE).await?, &["It takes effect when you and another admin have signed it."]);
+    has(
+        &ola.open(REMOVE).await?,
+        &["It takes effect when you and another admin have signed it."],
+    );
     let asked = ola.form(REMOVE, REMOVE, &[("version", &version)]).await?;
     assert!(asked.location.unwrap_or_default().starts_with("/changes/"));
     assert_eq!(stage.get(&token, API).await?.ok()?["url"], OTHER);
@@ -219,9 +275,13 @@ async fn another_url_takes_two_and_discards_the_token() -> anyhow::Result<()> {
 async fn removing_asks_first_and_deletes_the_token() -> anyhow::Result<()> {
     let stage = stage().await?;
     let (ola, token) = (ola(&stage).await?, stage.admin().await?);
+    connected(&stage).await?;
     let url = stage.system.world.identity_center.endpoint();
     let asked = ola.open(REMOVE).await?;
-    has(&asked, &[url.as_str(), "deletes the access token", "Nobody gains or loses access"]);
+    has(
+        &asked,
+        &[url.as_str(), "deletes the access token", "Nobody gains or loses access"],
+    );
     assert_eq!(called(&stage, "DeleteSecret"), 0, "looking removes nothing");
     let stale = [("version", "0")];
     assert_eq!(ola.form(REMOVE, REMOVE, &stale).await?.status, 409);
@@ -241,10 +301,19 @@ async fn removing_asks_first_and_deletes_the_token() -> anyhow::Result<()> {
         assert!(section(&shown).contains(part), "no {part}: {}", section(&shown));
     }
     let forgotten = ola.form(PAGE, &format!("{SAVE}/forget"), &[]).await?;
-    assert_eq!(forgotten.location.as_deref(), Some("/admin/integrations?done=aws-forgotten"));
+    assert_eq!(
+        forgotten.location.as_deref(),
+        Some("/admin/integrations?done=aws-forgotten")
+    );
     assert!(!section(&ola.open(PAGE).await?).contains("could not be deleted yet"));
-    has(&ola.open("/admin").await?, &["not connected; everything else works without it"]);
-    for gone in [stage.get(&token, API).await?, stage.send(stage.request(Method::DELETE, API, &token)).await?] {
+    has(
+        &ola.open("/admin").await?,
+        &["not connected; everything else works without it"],
+    );
+    for gone in [
+        stage.get(&token, API).await?,
+        stage.send(stage.request(Method::DELETE, API, &token)).await?,
+    ] {
         refused(&gone, 404, "not-found");
     }
     assert_eq!(ola.open(REMOVE).await?.status, 404);
