@@ -115,6 +115,7 @@ field-id = ID
 field-tenant = Mandant
 field-tenant-id = Mandant
 field-client-secret = Geheimnis
+field-access-token = Zugriffstoken
 field-cloud = Cloud
 field-scope = Bereich
 field-confirmation = Bestätigung

@@ -116,6 +116,7 @@ field-id = Id
 field-tenant = Tenant
 field-tenant-id = Tenant
 field-client-secret = Secret
+field-access-token = Access token
 field-cloud = Cloud
 field-scope = Scope
 field-confirmation = Confirmation
