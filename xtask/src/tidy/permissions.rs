@@ -26,7 +26,7 @@ const LIMITED_BY_PREFIX: [&str; 3] = ["dynamodb:PutItem", "dynamodb:DeleteItem",
 const NEVER_DELETED: [&str; 5] = ["REQ#*", "DEC#*", "GRANT#*", "MEMB#*", "AUD#*"];
 
 /// Actions that only these roles have.
-const RESERVED: [(&str, &[&str]); 6] = [
+const RESERVED: [(&str, &[&str]); 7] = [
     (
         "secretsmanager:GetSecretValue",
         &[
