@@ -749,34 +749,10 @@ async fn case_27_paths_that_mean_something_else() -> anyhow::Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn case_54_no_setting_says_where_secrets_go() -> anyhow::Result<()> {
-    let stage = stage().await?;
-    let admin = stage.admin().await?;
+/// Case 54, where the setting is an address.
+async fn no_address_of_identity_center_but_its_own(stage: &Stage, admin: &Person) -> anyhow::Result<()> {
     let metadata = "http://169.254.169.254/latest/meta-data";
-    let tenant = stage.system.world.entra.tenant().id().to_string();
-    let azure = json!({"tenant_id": tenant, "client_id": Uuid::nil(), "client_secret": "secret"});
-    let before = stage.settled().await?;
-    for (field, value, status, code) in [
-        ("login_url", metadata, 400, "unknown-field"),
-        ("graph_url", metadata, 400, "unknown-field"),
-        ("tenant_id", metadata, 422, "invalid-field"),
-        ("tenant_id", "common", 422, "invalid-field"),
-        (
-            "tenant_id",
-            "00000000-0000-0000-0000-000000000001",
-            422,
-            "invalid-field",
-        ),
-        ("client_id", "../../token", 422, "invalid-field"),
-    ] {
-        let mut body = azure.clone();
-        body[field] = json!(value);
-        let answer = stage.put(&admin, "/v1/admin/integrations/azure", &body).await?;
-        refused(&answer, status, code);
-        assert_eq!(answer.field(), Some(field), "{answer}");
-    }
-    let scim = stage.get(&admin, "/v1/admin/integrations/aws").await?.ok()?["url"].clone();
+    let scim = stage.get(admin, "/v1/admin/integrations/aws").await?.ok()?["url"].clone();
     let aws = json!({"url": scim, "access_token": "secret"});
     for (field, value, status, code) in [
         ("endpoint", metadata, 400, "unknown-field"),
@@ -818,10 +794,41 @@ async fn case_54_no_setting_says_where_secrets_go() -> anyhow::Result<()> {
     ] {
         let mut body = aws.clone();
         body[field] = json!(value);
-        let answer = stage.put(&admin, "/v1/admin/integrations/aws", &body).await?;
+        let answer = stage.put(admin, "/v1/admin/integrations/aws", &body).await?;
         refused(&answer, status, code);
         assert_eq!(answer.field(), Some(field), "{answer}");
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn case_54_no_setting_says_where_secrets_go() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let admin = stage.admin().await?;
+    let metadata = "http://169.254.169.254/latest/meta-data";
+    let tenant = stage.system.world.entra.tenant().id().to_string();
+    let azure = json!({"tenant_id": tenant, "client_id": Uuid::nil(), "client_secret": "secret"});
+    let before = stage.settled().await?;
+    for (field, value, status, code) in [
+        ("login_url", metadata, 400, "unknown-field"),
+        ("graph_url", metadata, 400, "unknown-field"),
+        ("tenant_id", metadata, 422, "invalid-field"),
+        ("tenant_id", "common", 422, "invalid-field"),
+        (
+            "tenant_id",
+            "00000000-0000-0000-0000-000000000001",
+            422,
+            "invalid-field",
+        ),
+        ("client_id", "../../token", 422, "invalid-field"),
+    ] {
+        let mut body = azure.clone();
+        body[field] = json!(value);
+        let answer = stage.put(&admin, "/v1/admin/integrations/azure", &body).await?;
+        refused(&answer, status, code);
+        assert_eq!(answer.field(), Some(field), "{answer}");
+    }
+    no_address_of_identity_center_but_its_own(&stage, &admin).await?;
     let application = json!({"id": "fabrikam.example", "name": "Fabrikam", "tenant": tenant});
     for (field, value) in [
         ("cloud", metadata),

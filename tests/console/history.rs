@@ -226,7 +226,7 @@ async fn made_at(stage: &Stage, id: &str) -> anyhow::Result<String> {
         .await?
         .ok()?;
     let text = request["created_at"].as_str().unwrap().replace(['-', ':'], "");
-    Ok(format!("{}Z", &text[..15]))
+    Ok(format!("{}Z", text.get(..15).unwrap()))
 }
 
 /// Rows and bars are of accounts and entitlements, not of names, which are anybody's to choose.
@@ -245,8 +245,9 @@ async fn two_of_one_name_are_two_in_the_picture_and_in_the_tables() -> anyhow::R
     provision(&stage, Method::PATCH, &format!("/Users/{freya_id}"), &renamed).await?;
     let (hers, _) = stage.granted(&dana, &stage.entitlement(), "1h").await?;
     let (others, _) = stage.granted(&freya, &stage.entitlement(), "1h").await?;
-    let dana_short = stage.company.requester.id.to_string()[..8].to_owned();
-    let freya_short = person(&stage, &freya.name).await?.id.to_string()[..8].to_owned();
+    let short = |id: uuid::Uuid| id.to_string().chars().take(8).collect::<String>();
+    let dana_short = short(stage.company.requester.id);
+    let freya_short = short(person(&stage, &freya.name).await?.id);
     let ola = auditor(&stage).await?;
     for place in ["/history", "/history/timeline", "/now"] {
         let page = ola.open(place).await?.html;
