@@ -11,7 +11,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::Response;
 use hourglass_app::ports::connector::Place;
-use hourglass_app::ports::secrets::{AzureCredentials, Freshness, SecretError, Secrets};
+use hourglass_app::ports::secrets::{AwsCredentials, AzureCredentials, Freshness, SecretError, Secrets};
 use hourglass_app::ports::{Clock, Ids};
 use hourglass_domain::Timestamp;
 use hourglass_domain::ids::{ApplicationId, ObjectId, TenantId};
@@ -96,6 +96,12 @@ impl Secrets for Vault {
             }
             _ => self.cached.lock().unwrap().clone(),
         }
+    }
+
+    async fn aws(&self, application: &ApplicationId, _: Freshness) -> Result<AwsCredentials, SecretError> {
+        Err(SecretError::Missing {
+            application: application.clone(),
+        })
     }
 }
 
