@@ -50,14 +50,16 @@ export async function places(stage) {
 /** What is seen only after something was done on a page: who, name, and how they get there. Nothing of it is sent for good. */
 export async function moments(stage) {
   const { id: entitlement } = await stage.entitlement();
+  // One that the requester neither has nor asked for.
+  const { id: free } = (await stage.all(stage.ready.people.requester, "/v1/entitlements")).find(({ name }) => name === "prod-readers");
   return [
     ["requester", "ask-preview", async ({ open, page }) => {
-      await open(`/request?entitlement=${entitlement}&duration=1h&justification=INC-1053`);
+      await open(`/request?entitlement=${free}&duration=1h&justification=INC-1053: the checkout is down`);
       await page.getByRole("button", { name: "See what will happen" }).click();
       await page.getByText("This will happen").waitFor();
     }],
     ["requester", "ask-wrong", async ({ open, page }) => {
-      await open(`/request?entitlement=${entitlement}&duration=1h`);
+      await open(`/request?entitlement=${free}&duration=1h`);
       await page.getByRole("button", { name: "Ask for access" }).click();
       await page.locator("#justification[aria-invalid=true]").waitFor();
     }],
