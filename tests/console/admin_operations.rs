@@ -365,7 +365,7 @@ async fn press(stage: &Stage, ola: &Desk) -> anyhow::Result<()> {
         &[
             "Access of Dana Reyes",
             "prod-admins",
-            "Ends 1 live grants",
+            "Ends one live grant",
             "To confirm, type: Dana Reyes",
         ],
     );

@@ -10,6 +10,7 @@ export async function places(stage) {
   const over = await stage.over();
   const waiting = await stage.waiting();
   const live = await stage.live();
+  await stage.emergency();
   return [
     ["requester", "request", "/request"],
     ["requester", "request-search", "/request?q=prod"],
@@ -21,7 +22,7 @@ export async function places(stage) {
     ["approver", "one-waiting", `/requests/${waiting.id}`],
     ["approver", "one-over", `/requests/${over.id}`],
     ["requester", "history-own", "/history"],
-    ["requester", "emergency-none", "/activate"],
+    ["requester", "emergency", "/activate"],
     ["requester", "passkeys-none", "/passkeys"],
     ["requester", "not-found", "/requests/00000000-0000-4000-8000-000000000000"],
     ["approver", "inbox", "/inbox"],
@@ -30,7 +31,7 @@ export async function places(stage) {
     ["approver", "reviews", "/inbox/reviews"],
     ["approver", "passkeys", "/passkeys"],
     ["approver", "delegates", "/delegates"],
-    ["approver", "emergency", "/activate"],
+    ["approver", "emergency-none", "/activate"],
     ["admin", "changes", "/changes"],
     ["admin", "history", "/history"],
     ["admin", "history-filtered", "/history?state=approved&text=INC"],

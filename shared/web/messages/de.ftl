@@ -1663,7 +1663,14 @@ ops-kill-not-found = Keine Berechtigung hat alle diese Wörter im Namen oder in 
 ops-kill-found = Welche davon?
 ops-kill-more = Es gibt mehr. Geben Sie mehr vom Namen ein.
 ops-kill-press-title = Zugang jetzt beenden
-ops-kill-press-ends = Beendet { $grants } laufende Zugänge und zieht { $requests } wartende Anfragen zurück.
+ops-kill-press-ends =
+    Beendet { $grants ->
+        [one] einen laufenden Zugang
+       *[other] { $grants } laufende Zugänge
+    } und zieht { $requests ->
+        [one] eine wartende Anfrage
+       *[other] { $requests } wartende Anfragen
+    } zurück.
 ops-kill-press-more = Es gibt mehr, als gezählt wurden; alle enden.
 ops-kill-press-scheduled =
     { $count ->

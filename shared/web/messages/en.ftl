@@ -1364,7 +1364,14 @@ ops-kill-not-found = No entitlement has all of these words in its name or descri
 ops-kill-found = Which of these?
 ops-kill-more = There are more. Type more of the name.
 ops-kill-press-title = End access now
-ops-kill-press-ends = Ends { $grants } live grants and cancels { $requests } waiting requests.
+ops-kill-press-ends =
+    Ends { $grants ->
+        [one] one live grant
+       *[other] { $grants } live grants
+    } and cancels { $requests ->
+        [one] one waiting request
+       *[other] { $requests } waiting requests
+    }.
 ops-kill-press-more = There are more than were counted; all of them end.
 ops-kill-press-scheduled =
     { $count ->
