@@ -1,7 +1,7 @@
 //! A SCIM endpoint with a table of its own.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use async_trait::async_trait;
 use axum::Router;
@@ -554,6 +554,11 @@ impl Store for Watched {
     }
 }
 
+/// A second listener, so that all are asked whether they listen to a line: of one only, the thread that first comes to the
+/// line is asked, which may be another test's, and the answer is kept (tracing-core's callsite registry).
+static SECOND: LazyLock<tracing::Dispatch> =
+    LazyLock::new(|| tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default()));
+
 /// The metrics that were written, by name.
 #[derive(Clone, Default)]
 pub(crate) struct Metrics(Arc<Mutex<Vec<String>>>);
@@ -561,6 +566,7 @@ pub(crate) struct Metrics(Arc<Mutex<Vec<String>>>);
 impl Metrics {
     /// Collects what this thread writes, until the guard is dropped.
     pub(crate) fn collect(&self) -> tracing::subscriber::DefaultGuard {
+        LazyLock::force(&SECOND);
         tracing::subscriber::set_default(tracing_subscriber::registry().with(self.clone()))
     }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -506,6 +506,11 @@ impl Delays for Stand {
     }
 }
 
+/// A second listener, so that all are asked whether they listen to a line: of one only, the thread that first comes to the
+/// line is asked, which may be another test's, and the answer is kept (tracing-core's callsite registry).
+static SECOND: LazyLock<tracing::Dispatch> =
+    LazyLock::new(|| tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default()));
+
 /// What is measured while it is listened to.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Measured(Arc<Mutex<Vec<(String, u64)>>>);
@@ -513,6 +518,7 @@ pub(super) struct Measured(Arc<Mutex<Vec<(String, u64)>>>);
 impl Measured {
     /// Listens to what this thread measures, until the guard is dropped.
     pub(super) fn listen() -> (Self, tracing::subscriber::DefaultGuard) {
+        LazyLock::force(&SECOND);
         let measured = Self::default();
         let guard = tracing::subscriber::set_default(measured.clone());
         (measured, guard)
