@@ -299,7 +299,8 @@ mod tests {
     use super::*;
     use crate::aws::{FaultOrder, Shutdown, State};
 
-    async fn start(folder: &Path) -> IdentityCenter {
+    /// With what keeps it running: it ends with its base.
+    async fn start(folder: &Path) -> (IdentityCenter, Base) {
         let clock = sim::wall_clock();
         let base = Base {
             state: State::open(&folder.join("aws.db")).unwrap(),
@@ -309,9 +310,10 @@ mod tests {
         let tenant = Tenant::open(&folder.join("entra.db"), clock).unwrap();
         crate::company::Company::seed(&tenant).unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        IdentityCenter::start(&base, address, tenant, &folder.join("center.json"))
+        let center = IdentityCenter::start(&base, address, tenant, &folder.join("center.json"))
             .await
-            .unwrap()
+            .unwrap();
+        (center, base)
     }
 
     async fn get(url: String, token: &str) -> (u16, Value) {
@@ -325,7 +327,7 @@ mod tests {
     #[tokio::test]
     async fn a_token_reads_the_configuration_and_pages_of_users_and_groups() {
         let folder = tempfile::tempdir().unwrap();
-        let center = start(folder.path()).await;
+        let (center, _base) = start(folder.path()).await;
         let token = center.generate_token().unwrap();
         let at = |path: &str| format!("{}/{path}", center.endpoint());
         let (status, config) = get(at("ServiceProviderConfig"), token.expose_secret()).await;
@@ -349,7 +351,7 @@ mod tests {
     #[tokio::test]
     async fn a_wrong_token_and_a_wrong_tenant_are_answered_alike() {
         let folder = tempfile::tempdir().unwrap();
-        let center = start(folder.path()).await;
+        let (center, _base) = start(folder.path()).await;
         let token = center.generate_token().unwrap();
         let users = format!("{}/Users", center.endpoint());
         let (status, error) = get(users.clone(), "wrong").await;
@@ -364,7 +366,7 @@ mod tests {
     #[tokio::test]
     async fn two_tokens_at_most_outlive_a_restart_and_faults_look_like_scim() {
         let folder = tempfile::tempdir().unwrap();
-        let center = start(folder.path()).await;
+        let (center, _base) = start(folder.path()).await;
         let tokens = [center.generate_token().unwrap(), center.generate_token().unwrap()];
         assert!(center.generate_token().is_err());
         let again = start(folder.path()).await;
