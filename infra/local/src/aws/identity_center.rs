@@ -366,10 +366,11 @@ mod tests {
     #[tokio::test]
     async fn two_tokens_at_most_outlive_a_restart_and_faults_look_like_scim() {
         let folder = tempfile::tempdir().unwrap();
-        let (center, _base) = start(folder.path()).await;
+        let (center, base) = start(folder.path()).await;
         let tokens = [center.generate_token().unwrap(), center.generate_token().unwrap()];
         assert!(center.generate_token().is_err());
-        let again = start(folder.path()).await;
+        base.shutdown.finish().await;
+        let (again, _base) = start(folder.path()).await;
         for token in &tokens {
             let url = format!("{}/Users", again.endpoint());
             assert_eq!(get(url, token.expose_secret()).await.0, 200);
