@@ -33,6 +33,7 @@ async fn with_the_company_the_ready_file_says_where_and_who_and_ctrl_c_ends_it()
         "dynamodb",
         "entitlement",
         "graph",
+        "identity_center",
         "oidc",
         "people",
         "scheduler",
@@ -44,7 +45,15 @@ async fn with_the_company_the_ready_file_says_where_and_who_and_ctrl_c_ends_it()
         names(&ready["people"]),
         ["admin", "approver", "auditor", "requester"].into()
     );
-    for base_url in ["api", "console", "oidc", "graph", "scheduler", "dynamodb"] {
+    for base_url in [
+        "api",
+        "console",
+        "oidc",
+        "graph",
+        "scheduler",
+        "dynamodb",
+        "identity_center",
+    ] {
         base(&ready[base_url]);
     }
     assert!(base(&ready["console"]).starts_with("http://localhost:"));
@@ -133,7 +142,7 @@ async fn an_address_that_others_can_reach_has_to_be_asked_for() -> anyhow::Resul
     let arguments = ["--listen", "0.0.0.0:0", "--empty", "--expose-insecure-demo"];
     let mut laptop = Laptop::launch(folder.path(), "exposed", &arguments)?;
     let ready = laptop.ready().await?;
-    for simulator in ["oidc", "graph", "scheduler", "dynamodb"] {
+    for simulator in ["oidc", "graph", "scheduler", "dynamodb", "identity_center"] {
         let base = base(&ready[simulator]);
         assert!(base.starts_with("http://127.0.0.1:"), "{simulator} is exposed: {base}");
     }

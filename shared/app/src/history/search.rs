@@ -24,7 +24,7 @@ use crate::error::Result;
 use crate::keys;
 use crate::persons;
 use crate::ports::Core;
-use crate::ports::store::{Key, LARGEST_PAGE, List, MOST_KEYS, Page, Query};
+use crate::ports::store::{Key, LARGEST_PAGE, List, MOST_KEYS, Page, Query, StoreError};
 use crate::records::{LiveGrant, LiveInApplication, Stored};
 use crate::requests;
 
@@ -326,7 +326,9 @@ pub async fn search(
 /// When the caller is not provisioned, or the cursor is not one of ours.
 pub(super) async fn own(core: &Core, who: &Who, after: Option<&str>, limit: usize) -> Result<Page<Stored<Request>>> {
     let source = Source::own(core, who).await?;
-    let mut walk = Walk::new(core, who, source, &Filter::default(), after)?;
+    // As every list of the API tells of a cursor that it did not give.
+    let walk = Walk::new(core, who, source, &Filter::default(), after);
+    let mut walk = walk.map_err(|_| StoreError::Cursor)?;
     let mut items: Vec<Stored<Request>> = Vec::new();
     while let Some(batch) = walk.batch().await? {
         for request in batch {
