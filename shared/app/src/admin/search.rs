@@ -11,8 +11,9 @@ use crate::error::{AppError, Result};
 use crate::ports::Core;
 use crate::ports::store::Page;
 
-/// Most users or groups that one call looks at; where there are more, it says where the next one goes on.
-pub const MOST_LOOKED_AT: usize = 1_000;
+/// Most users or groups that one call looks at; where there are more, it says where the next one goes on. As many as a page
+/// can look at within 100 ms also where nothing is optimised: each is read and its names folded.
+pub const MOST_LOOKED_AT: usize = 200;
 /// Longest text that is looked for, in characters.
 const LONGEST_TEXT: usize = 200;
 
