@@ -92,6 +92,29 @@ async fn an_approver_sees_who_asks_who_is_there_and_what_came_of_it_before() -> 
     Ok(())
 }
 
+/// The shortest approval counts: after one for less, what is announced, offered and sent is no longer than that.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_an_approval_for_less_nothing_longer_is_offered() -> anyhow::Result<()> {
+    let stage = company().await?;
+    change(&stage, &stage.entitlement(), json!({"quorum": 2})).await?;
+    let request = asked(&stage, "freya.lindqvist@contoso.example", "INC-9 the checkout is down").await?;
+    let kim = approver(&stage).await?;
+    let place = format!("/inbox/{request}");
+    let before = kim.open(&place).await?.html;
+    assert!(before.contains("Approve for 1 h"), "{before}");
+    let first = stage.person("tomasz.wieczorek@contoso.example").await?;
+    let body = json!({"decision": "approve", "duration": "30m"});
+    let decisions = format!("/v1/requests/{request}/decisions");
+    stage.post(&first, &decisions, &body).await?.ok()?;
+    let page = kim.open(&place).await?.html;
+    assert!(!page.contains("Approve for 1 h"), "{page}");
+    let button = page.split("Approve for 30 min").next().unwrap_or_default();
+    let button = button.rsplit("<button").next().unwrap_or_default();
+    assert!(button.contains("name=\"duration\" value=\"30m\""), "{page}");
+    stage.stop().await;
+    Ok(())
+}
+
 /// A call as Entra's provisioning makes it.
 pub(super) async fn provision(stage: &Stage, method: Method, path: &str, body: &Value) -> anyhow::Result<Value> {
     let scim = &stage.ready.scim;
