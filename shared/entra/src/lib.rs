@@ -278,7 +278,7 @@ impl Connector for EntraConnector {
             tenant,
             cloud,
         };
-        let outcome = Session::new(self, whose).ask(Ask::any_group()).await;
+        let outcome = Session::anew(self, whose).ask(Ask::any_group()).await;
         answered(outcome).map(|_| ())
     }
 }

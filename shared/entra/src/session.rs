@@ -109,8 +109,18 @@ pub(crate) enum Blind {
 pub(crate) struct Session<'c> {
     connector: &'c EntraConnector,
     whose: Whose,
+    sign_in: SignIn,
     pub(crate) root: Root,
     deadline: Instant,
+}
+
+/// When a session signs in.
+#[derive(Clone, Copy, Debug)]
+enum SignIn {
+    /// When no token is held that is still good.
+    AsNeeded,
+    /// Always, with the credentials that are stored now.
+    Anew,
 }
 
 impl<'c> Session<'c> {
@@ -120,6 +130,15 @@ impl<'c> Session<'c> {
             deadline: Instant::now() + connector.limits.call,
             connector,
             whose,
+            sign_in: SignIn::AsNeeded,
+        }
+    }
+
+    /// A session that shows whether the credentials work which are stored now, whatever token is held.
+    pub(crate) fn anew(connector: &'c EntraConnector, whose: Whose) -> Self {
+        Self {
+            sign_in: SignIn::Anew,
+            ..Self::new(connector, whose)
         }
     }
 
@@ -227,7 +246,11 @@ impl<'c> Session<'c> {
     }
 
     async fn bearer(&self, refused: Option<&Bearer>) -> Result<Bearer, Outcome> {
-        let token = self.connector.tokens.get(&self.whose, refused, self.deadline).await;
+        let tokens = &self.connector.tokens;
+        let token = match (self.sign_in, refused) {
+            (SignIn::Anew, None) => tokens.renew(&self.whose, self.deadline).await,
+            (SignIn::Anew, Some(_)) | (SignIn::AsNeeded, _) => tokens.get(&self.whose, refused, self.deadline).await,
+        };
         token.map_err(|error| match error {
             TokenError::Denied(why) => Outcome::Denied(why),
             TokenError::Later { why, retry_after } => Outcome::Unsent { why, retry_after },

@@ -174,6 +174,17 @@ impl Tokens {
         }
     }
 
+    /// A token for the credentials that are stored now, whatever token is held: whoever tests them has just entered them.
+    /// When they bring none, what is held stays, because it is still taken.
+    pub(crate) async fn renew(&self, whose: &Whose, deadline: Instant) -> Result<Bearer, TokenError> {
+        let slot = self.slot(whose);
+        let mut access = slot.lock().await;
+        let fetched = self.fetch(whose, Freshness::Now, deadline).await?;
+        let bearer = fetched.bearer.clone();
+        *access = Some(fetched);
+        Ok(bearer)
+    }
+
     async fn fetch(&self, whose: &Whose, freshness: Freshness, deadline: Instant) -> Result<Access, TokenError> {
         let first = self.sign_in(whose, freshness, deadline).await;
         match first {

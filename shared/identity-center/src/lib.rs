@@ -54,14 +54,14 @@ impl ScimIdentityCenter {
         }
     }
 
-    /// The token that was entered for this url. It is read afresh: whoever tests has just entered it.
+    /// The token that was entered for this url, as it is stored now: whoever tests has just entered it.
     async fn token(
         &self,
         application: &ApplicationId,
         url: &ScimUrl,
         deadline: Instant,
     ) -> Result<SecretString, IdentityCenterError> {
-        let read = timeout_at(deadline, self.secrets.aws(application, Freshness::Fresh)).await;
+        let read = timeout_at(deadline, self.secrets.aws(application, Freshness::Now)).await;
         match read {
             Ok(Ok(credentials)) if credentials.url == *url => Ok(credentials.access_token),
             Ok(Ok(_) | Err(SecretError::Missing { .. })) => Err(IdentityCenterError::NoToken),

@@ -3,14 +3,15 @@
 //! | asked for | the service answers | it refuses, has no such secret, or the content is none of ours | it does not answer |
 //! |---|---|---|---|
 //! | `Cached` | a value read less than [`CACHE_SECONDS`] ago without asking; otherwise the new one | the error; what was known is forgotten | the last value read, if less than [`STALE_SECONDS`] ago; otherwise the error |
-//! | `Fresh` | the new one | the error; what was known is forgotten | the error |
+//! | `Fresh`, `Now` | the new one | the error; what was known is forgotten | the error |
 //!
 //! A value that is withdrawn (deleted, or no longer ours to read) is therefore not used beyond the cache's time, while
-//! an outage of Secrets Manager does not stop revocations. `Fresh` never falls back: its caller was just told that the
-//! value it has is refused.
+//! an outage of Secrets Manager does not stop revocations. `Fresh` and `Now` never fall back: their callers were just told
+//! that the value they have is refused, or have just entered another.
 //!
 //! Each credential has one slot; whoever holds it asks, the others wait and find the answer (single flight). The service
-//! is asked at most once in [`SPACING_SECONDS`] per credential, whatever it answers.
+//! is asked at most once in [`SPACING_SECONDS`] per credential, whatever it answers; only `Now` asks every time, and is for
+//! what people do by hand.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -111,7 +112,7 @@ impl SecretsManager {
         {
             return Ok(credentials.clone());
         }
-        if !slot.just_asked(now) {
+        if freshness == Freshness::Now || !slot.just_asked(now) {
             let outcome = ask.await;
             // The time after the call, so that calls that ran into their time-out are spaced as well.
             slot.note(outcome, self.clock.now());

@@ -242,6 +242,18 @@ async fn a_fresh_read_passes_the_cache_but_spares_the_service() {
 }
 
 #[tokio::test]
+async fn what_was_just_entered_is_read_whatever_was_answered_a_moment_ago() {
+    let (stand_in, _, reader) = reader([MISSING, value("one"), value("two")]).await;
+    let missing = reader.azure(&application(), Freshness::Now).await.unwrap_err();
+    assert!(matches!(missing, SecretError::Missing { .. }), "{missing}");
+    assert_eq!(exposed(reader.azure(&application(), Freshness::Now).await), "one");
+    assert_eq!(exposed(reader.azure(&application(), Freshness::Now).await), "two");
+    // What people ask for spares the service what programs ask for.
+    assert_eq!(exposed(reader.azure(&application(), Freshness::Fresh).await), "two");
+    assert_eq!(stand_in.seen().len(), 3);
+}
+
+#[tokio::test]
 async fn failures_spare_the_service_as_well() {
     let (stand_in, clock, reader) = reader([MISSING]).await;
     for freshness in [Freshness::Cached, Freshness::Fresh, Freshness::Cached] {

@@ -57,7 +57,7 @@ pub(crate) struct Center(pub(crate) Arc<dyn Secrets>);
 #[async_trait]
 impl IdentityCenter for Center {
     async fn test(&self, application: &ApplicationId, url: &ScimUrl) -> Result<(), IdentityCenterError> {
-        match self.0.aws(application, Freshness::Fresh).await {
+        match self.0.aws(application, Freshness::Now).await {
             Ok(credentials) if credentials.url == *url => Ok(()),
             Ok(_) => Err(IdentityCenterError::NoToken),
             Err(error) => Err(IdentityCenterError::Secret(error.to_string())),

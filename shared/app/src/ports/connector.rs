@@ -79,6 +79,6 @@ pub trait Connector: Send + Sync + std::fmt::Debug {
     /// Asks the directory what kind of group the target is.
     async fn preflight(&self, place: &Place, now: Timestamp) -> Result<TargetFacts, ConnectorError>;
 
-    /// Whether the application's credentials work at all.
+    /// Whether the application's credentials work at all, as they are stored now.
     async fn test(&self, application: &ApplicationId, tenant: TenantId, cloud: Cloud) -> Result<(), ConnectorError>;
 }

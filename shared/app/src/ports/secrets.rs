@@ -53,8 +53,10 @@ pub enum SecretError {
 pub enum Freshness {
     /// One read at most some minutes ago.
     Cached,
-    /// One read now: the last one was refused.
+    /// One read now, or a moment ago: the last one was refused.
     Fresh,
+    /// The one that is stored now, whatever was answered a moment ago: somebody tests what they have just entered.
+    Now,
 }
 
 /// Reads credentials: provisioning and revocation only.

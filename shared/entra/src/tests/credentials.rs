@@ -279,6 +279,30 @@ async fn a_test_of_the_credentials_asks_for_something() {
     assert!(matches!(tested, Err(ConnectorError::Unavailable(_))), "{tested:?}");
 }
 
+#[tokio::test]
+async fn a_test_of_the_credentials_is_of_those_that_are_stored_now() {
+    let stand = Stand::all(|seen, _| match (seen.is_token(), seen.body.contains("mistyped")) {
+        (true, true) => refused("invalid_client", 7_000_215),
+        (true, false) => token("good"),
+        (false, _) => answer(200, json!({ "value": [] })),
+    })
+    .await;
+    let (id, connector) = (application(), &stand.connector);
+    let test = || connector.test(&id, tenant(), Cloud::Global);
+    assert_eq!(remove(&stand).await, Answer::Done, "a token is held");
+    *stand.vault.newest.lock().unwrap() = Some(credentials("mistyped"));
+    let Err(ConnectorError::Refused(why)) = test().await else {
+        panic!("the held token hides what was just entered");
+    };
+    assert!(why.contains("the client secret is wrong"), "{why}");
+    // Revocations go on with the token that is still taken.
+    assert_eq!(remove(&stand).await, Answer::Done);
+    *stand.vault.newest.lock().unwrap() = Some(credentials("put right"));
+    assert_eq!(test().await, Ok(()));
+    let asked = [Freshness::Cached, Freshness::Now, Freshness::Now];
+    assert_eq!(*stand.vault.reads.lock().unwrap(), asked);
+}
+
 /// Keeps everything that is logged.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);

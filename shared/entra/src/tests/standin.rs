@@ -90,7 +90,7 @@ impl Secrets for Vault {
     async fn azure(&self, _: &ApplicationId, freshness: Freshness) -> Result<AzureCredentials, SecretError> {
         self.reads.lock().unwrap().push(freshness);
         match (freshness, self.newest.lock().unwrap().clone()) {
-            (Freshness::Fresh, Some(newest)) => {
+            (Freshness::Fresh | Freshness::Now, Some(newest)) => {
                 *self.cached.lock().unwrap() = Ok(newest.clone());
                 Ok(newest)
             }
