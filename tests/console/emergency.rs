@@ -88,6 +88,14 @@ async fn an_emergency_is_activated_at_once_and_reviewed_by_somebody_else() -> an
     let fields = [("justified", "true"), ("comment", "the checkout was down")];
     let own = dana.form("/passkeys", &review, &fields).await?;
     assert_eq!(own.status, 403, "nobody reviews their own");
+    let late = Desk::signed_in_at(&stage, &stage.company.approver, everyday(), 600).await?;
+    let shown = late.open("/inbox/reviews").await?.html;
+    assert!(
+        shown.contains("/auth/step-up?")
+            && shown.contains("returnTo=%2Finbox%2Freviews")
+            && !shown.contains("<textarea"),
+        "nobody types what a missing second factor would lose: {shown}"
+    );
     let kim = Desk::of(&stage, &stage.company.approver, everyday()).await?;
     let reviewed = kim.form("/inbox/reviews", &review, &fields).await?;
     assert_eq!(reviewed.status, 303, "{}", reviewed.html);

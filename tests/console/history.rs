@@ -198,7 +198,7 @@ async fn files_are_safe_complete_and_part_of_the_audit_trail() -> anyhow::Result
         (&lines[0]["request"]["id"], &lines[0]["grant"]["id"]),
         (&json!(granted), &json!(grant))
     );
-    assert_eq!(file("/history/export.csv?from=never").await?.status(), 400);
+    assert_eq!(file("/history/export.csv?from=never").await?.status(), 422);
     let parts = ola.open("/history/export").await?;
     assert!(
         parts.html.contains("/history/export.csv") && parts.html.contains("last part"),

@@ -8,7 +8,7 @@ use hourglass_domain::Refusal;
 use hourglass_domain::refusal::{RefusalKind, Rule};
 use serde::Deserialize;
 
-use crate::words::Words;
+use crate::words::{Html, Words};
 
 /// What a form sent, in its order.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -60,16 +60,17 @@ impl Fields {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Said {
     /// Where the field stands beside it.
-    beside: String,
+    beside: Html,
     /// Where it does not.
-    alone: String,
+    alone: Html,
 }
 
 /// What is wrong with a form: a sentence for each field at fault, and those about the whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wrong {
     fields: BTreeMap<String, Said>,
-    whole: Vec<String>,
+    whole: Vec<Html>,
+    first: Option<Refusal>,
 }
 
 impl Wrong {
@@ -83,10 +84,11 @@ impl Wrong {
 
     /// Adds what a refusal says.
     pub fn add(&mut self, words: Words, refusal: &Refusal) {
-        let alone = words.refusal(refusal);
+        self.first.get_or_insert_with(|| refusal.clone());
+        let alone = words.refused(refusal);
         match refusal.field() {
             Some(field) => {
-                let beside = words.beside(refusal);
+                let beside = words.refused_beside(refusal);
                 self.fields.entry(field.to_owned()).or_insert(Said { beside, alone });
             }
             None => self.whole.push(alone),
@@ -94,12 +96,13 @@ impl Wrong {
     }
 
     /// Adds a sentence about the whole.
-    pub fn say(&mut self, sentence: String) {
+    pub fn say(&mut self, sentence: Html) {
         self.whole.push(sentence);
     }
 
     /// Adds a sentence about a field; the first about it stays.
-    pub fn say_at(&mut self, field: &str, sentence: String) {
+    pub fn say_at(&mut self, field: &str, sentence: impl Into<Html>) {
+        let sentence = sentence.into();
         let said = Said {
             beside: sentence.clone(),
             alone: sentence,
@@ -118,19 +121,25 @@ impl Wrong {
         self.fields.is_empty() && self.whole.is_empty()
     }
 
+    /// The first refusal, for answers that are no form.
+    #[must_use]
+    pub const fn first(&self) -> Option<&Refusal> {
+        self.first.as_ref()
+    }
+
     /// What is wrong with a field, to stand beside it.
     #[must_use]
-    pub fn at(&self, field: &str) -> Option<&str> {
-        self.fields.get(field).map(|said| said.beside.as_str())
+    pub fn at(&self, field: &str) -> Option<&Html> {
+        self.fields.get(field).map(|said| &said.beside)
     }
 
     /// Everything, for the summary above the form: the field to go to, where there is one, and the sentence.
-    pub fn all(&self) -> impl Iterator<Item = (Option<&str>, &str)> {
+    pub fn all(&self) -> impl Iterator<Item = (Option<&str>, &Html)> {
         let fields = self
             .fields
             .iter()
-            .map(|(field, said)| (Some(field.as_str()), said.alone.as_str()));
-        self.whole.iter().map(|why| (None, why.as_str())).chain(fields)
+            .map(|(field, said)| (Some(field.as_str()), &said.alone));
+        self.whole.iter().map(|why| (None, why)).chain(fields)
     }
 
     /// The refusal in an error of a use case, if it is one that belongs beside a form rather than on a page of its own.
@@ -184,14 +193,14 @@ mod tests {
         );
         assert_eq!(kept, None);
         wrong.add(words, &Refusal::Changed);
-        assert_eq!(wrong.at("quorum"), Some("Must be from 1 to 5"));
+        assert_eq!(wrong.at("quorum"), Some(&Html::text("Must be from 1 to 5")));
         assert_eq!(wrong.at("name"), None);
         let all: Vec<_> = wrong.all().map(|(field, _)| field).collect();
         assert_eq!(all, [None, Some("quorum")]);
         assert!(
             wrong
                 .all()
-                .any(|(_, why)| why == "How many approve: must be from 1 to 5")
+                .any(|(_, why)| *why == Html::text("How many approve: must be from 1 to 5"))
         );
     }
 }

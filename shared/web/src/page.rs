@@ -12,7 +12,7 @@ use crate::assets::{Asset, CONSOLE, STYLE};
 use crate::csrf::FormToken;
 use crate::look::{Look, Theme};
 use crate::problem::Problem;
-use crate::words::{Language, Words};
+use crate::words::{Html, Language, Words};
 
 /// What a browser may do with a page.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -250,6 +250,7 @@ enum Inner {
 #[template(path = "error.html")]
 struct ErrorContent<'a> {
     w: Words,
+    detail: Html,
     problem: &'a Problem,
     code: &'a str,
     way: Option<(&'a str, &'a str)>,
@@ -338,6 +339,7 @@ impl IntoResponse for PageError {
                 let way = way.or_else(search);
                 let content = ErrorContent {
                     w: look.words(),
+                    detail: problem.told(look.words()),
                     problem: &problem,
                     code: problem.code(),
                     way: way.as_ref().map(|(words, place)| (*words, place.as_str())),

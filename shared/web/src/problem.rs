@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::StepUp;
-use crate::words::Words;
+use crate::words::{Html, Words};
 
 /// Prefix of every problem type; what follows is the stable code of the rule.
 pub const TYPE_PREFIX: &str = "urn:hourglass:problem:";
@@ -166,6 +166,14 @@ impl Problem {
             }
         }
         self
+    }
+
+    /// The sentence of [`Self::in_words`] on a page: its instants are shown like every other.
+    pub(crate) fn told(&self, words: Words) -> Html {
+        match &self.refusal {
+            Some(refusal) => words.refused(refusal),
+            None => Html::text(&self.detail),
+        }
     }
 
     /// The stable code: the last part of the type.

@@ -221,6 +221,18 @@ impl Html {
     pub fn of<T: askama::Template>(template: &T) -> Result<Self, askama::Error> {
         template.render().map(Self)
     }
+
+    /// Plain text as markup.
+    #[must_use]
+    pub fn text(plain: &str) -> Self {
+        Self(escaped(plain))
+    }
+
+    /// The markup behind a few words of plain text.
+    #[must_use]
+    pub fn after(&self, plain: &str) -> Self {
+        Self(format!("{}{}", escaped(plain), self.0))
+    }
 }
 
 impl fmt::Display for Html {
@@ -230,6 +242,13 @@ impl fmt::Display for Html {
 }
 
 impl HtmlSafe for Html {}
+
+/// Plain text.
+impl From<String> for Html {
+    fn from(plain: String) -> Self {
+        Self::text(&plain)
+    }
+}
 
 impl Words {
     /// The texts in `language`.
@@ -354,6 +373,40 @@ impl Words {
         }
     }
 
+    /// The sentence of a refusal on a page: its instants are shown like every other.
+    #[must_use]
+    pub fn refused(self, refusal: &Refusal) -> Html {
+        self.with_times(&self.refusal(refusal), refusal.parameters())
+    }
+
+    /// The sentence of a refusal on a page where its field stands beside it.
+    #[must_use]
+    pub fn refused_beside(self, refusal: &Refusal) -> Html {
+        self.with_times(&self.beside(refusal), refusal.parameters())
+    }
+
+    /// A sentence in which instants were written out, with each of them as an element.
+    fn with_times(self, sentence: &str, parameters: Vec<(&'static str, Parameter)>) -> Html {
+        let times = instants(parameters);
+        let marked = times
+            .iter()
+            .zip(MARKS)
+            .fold(sentence.replace(MARKS, ""), |text, (at, mark)| {
+                // As the domain writes them, and as messages do.
+                let mark = mark.to_string();
+                text.replace(&at.to_string(), &mark).replace(&self.minute(*at), &mark)
+            });
+        self.unmarked(&marked, &times)
+    }
+
+    /// Text in which marks stand for instants.
+    fn unmarked(self, marked: &str, times: &[Timestamp]) -> Html {
+        let html = times.iter().zip(MARKS).fold(escaped(marked), |html, (at, mark)| {
+            html.replace(mark, &self.time(*at).0)
+        });
+        Html(html)
+    }
+
     /// What pages call a field; its technical name where they have no word for it.
     fn field(self, field: &str) -> String {
         let name = field.replace(['.', '_'], "-");
@@ -446,11 +499,8 @@ impl Words {
         let texts = texts.iter().map(|(name, text)| (*name, FluentValue::from(clean(text))));
         let marked = times.iter().zip(&marks);
         let marked = marked.map(|((name, _), mark)| (*name, FluentValue::from(mark.as_str())));
-        let mut html = escaped(&self.with(name, texts.chain(marked).collect::<Vec<_>>()));
-        for ((_, at), mark) in times.iter().zip(&marks) {
-            html = html.replace(mark.as_str(), &self.time(*at).0);
-        }
-        Html(html)
+        let text = self.with(name, texts.chain(marked).collect::<Vec<_>>());
+        self.unmarked(&text, &times.iter().map(|(_, at)| *at).collect::<Vec<_>>())
     }
 
     /// The day of an instant, in UTC.
@@ -575,6 +625,16 @@ const OF_SCRIPTS: [&str; 19] = [
     "script-waiting",
     "error-way-sign-in",
 ];
+
+/// The instants that a sentence names.
+fn instants(parameters: Vec<(&'static str, Parameter)>) -> Vec<Timestamp> {
+    let times = parameters.into_iter().flat_map(|(_, parameter)| match parameter {
+        Parameter::At(at) => vec![at],
+        Parameter::Clause(rule) => instants(rule.parameters()),
+        _ => Vec::new(),
+    });
+    times.collect()
+}
 
 /// Whether a clause begins with something that was filled in as it is.
 fn begins_with_typed(clause: &str, parameters: Vec<(&'static str, Parameter)>) -> bool {

@@ -8,7 +8,7 @@ use hourglass_domain::application::AwsToken;
 use hourglass_web::extract::Query;
 use hourglass_web::page::{Page, PageError};
 use hourglass_web::session::Console;
-use hourglass_web::words::Words;
+use hourglass_web::words::{Html, Words};
 
 use super::{Shown, Top};
 use crate::AdminApi;
@@ -22,7 +22,7 @@ struct Step {
     /// What it is.
     text: String,
     /// What is so at the moment.
-    state: String,
+    state: Html,
     /// Where it is done.
     place: &'static str,
 }
@@ -34,7 +34,7 @@ struct Home<'a> {
     steps: Vec<Step>,
     found: &'a Overview,
     /// What is so with AWS.
-    aws: String,
+    aws: Html,
     now: Timestamp,
 }
 
@@ -64,15 +64,15 @@ pub(crate) async fn home(
 const AWS: &str = "admin-step-aws";
 
 /// What is so with AWS, in words.
-fn aws_state(w: Words, found: &Overview, now: Timestamp) -> String {
+fn aws_state(w: Words, found: &Overview, now: Timestamp) -> Html {
     let Some(aws) = &found.aws else {
-        return w.t("admin-step-aws-none");
+        return w.t("admin-step-aws-none").into();
     };
     match aws.token_expires_at {
-        _ if aws.token != AwsToken::Stored => w.t("admin-step-aws-no-token"),
-        Some(at) if at <= now => w.t1("admin-step-aws-ended", "at", w.minute(at)),
-        Some(at) => w.t1("admin-step-aws-until", "at", w.minute(at)),
-        None => w.t("admin-step-aws-entered"),
+        _ if aws.token != AwsToken::Stored => w.t("admin-step-aws-no-token").into(),
+        Some(at) if at <= now => w.timed("admin-step-aws-ended", &[], "at", at),
+        Some(at) => w.timed("admin-step-aws-until", &[], "at", at),
+        None => w.t("admin-step-aws-entered").into(),
     }
 }
 
@@ -81,11 +81,11 @@ fn steps(console: &Console, found: &Overview) -> Vec<Step> {
     let (w, now) = (console.words(), console.now());
     let aws = found.aws_is_entered(&now);
     let at = |name: &str, at: Option<Timestamp>| match at {
-        Some(at) => w.t1(name, "at", w.minute(at)),
-        None => w.t("admin-step-not-yet"),
+        Some(at) => w.timed(name, &[], "at", at),
+        None => w.t("admin-step-not-yet").into(),
     };
-    let said = |done: bool| w.t(if done { "admin-step-done" } else { "admin-step-not-yet" });
-    let step = |name: &str, done: bool, state: String, place: &'static str| Step {
+    let said = |done: bool| Html::from(w.t(if done { "admin-step-done" } else { "admin-step-not-yet" }));
+    let step = |name: &str, done: bool, state: Html, place: &'static str| Step {
         done,
         optional: name == AWS,
         text: w.t(name),

@@ -216,7 +216,7 @@ impl New<'_> {
             if !why.is_empty() {
                 left.push(*object);
                 for (_, sentence) in why.all() {
-                    wrong.say(format!("{name}: {sentence}"));
+                    wrong.say(sentence.after(&format!("{name}: ")));
                 }
             }
         }

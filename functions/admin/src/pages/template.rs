@@ -17,6 +17,7 @@ use hourglass_web::extract::Query;
 use hourglass_web::fields::{Fields, Wrong};
 use hourglass_web::page::{Page, PageError, see_other};
 use hourglass_web::session::{Console, Recent};
+use hourglass_web::words::Html;
 use http::StatusCode;
 
 use super::form::{beside, durations, version};
@@ -48,7 +49,7 @@ struct Text {
     placeholders: String,
     text: String,
     /// As somebody would read it; or why that cannot be.
-    preview: Result<String, String>,
+    preview: Result<String, Html>,
 }
 
 #[derive(askama::Template)]
@@ -200,7 +201,7 @@ async fn page(
                 .collect::<Vec<_>>()
                 .join(" "),
             text: text.to_owned(),
-            preview: kind.preview(text).map_err(|refusal| w.refusal(&refusal)),
+            preview: kind.preview(text).map_err(|refusal| w.refused(&refusal)),
         }
     });
     let content = Shape {

@@ -15,7 +15,7 @@ use hourglass_web::assets::PASSKEY;
 use hourglass_web::extract::{Body, NoBody, Query};
 use hourglass_web::page::{Page, PageError};
 use hourglass_web::session::{Console, Recent};
-use hourglass_web::words::Words;
+use hourglass_web::words::{Html, Words};
 use serde::Serialize;
 
 use super::{Challenge, Pages, Response, Shown, id};
@@ -213,7 +213,7 @@ struct Can {
     /// Sign it.
     sign: bool,
     /// Why not, where it is somebody's turn.
-    why_not: Option<String>,
+    why_not: Option<Html>,
     /// Whether it is a passkey that they lack.
     no_key: bool,
     /// Make it so.
@@ -262,7 +262,7 @@ async fn can(pages: &Pages, console: &Console, proposed: &Proposed) -> Result<Ca
     match signing::place(core, &console.who, proposed).await {
         Ok(_) => {}
         Err(AppError::Refused(refusal)) => {
-            can.why_not = Some(w.refusal(&refusal));
+            can.why_not = Some(w.refused(&refusal));
             return Ok(can);
         }
         Err(error) => return Err(error),
@@ -274,7 +274,7 @@ async fn can(pages: &Pages, console: &Console, proposed: &Proposed) -> Result<Ca
     can.no_key = keys.is_empty();
     can.sign = counts(console.now()).any(|counts| counts.is_ok());
     let refusal = counts(console.now()).find_map(Result::err);
-    can.why_not = refusal.filter(|_| !can.sign).map(|refusal| w.refusal(&refusal));
+    can.why_not = refusal.filter(|_| !can.sign).map(|refusal| w.refused(&refusal));
     Ok(can)
 }
 

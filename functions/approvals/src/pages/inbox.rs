@@ -8,13 +8,12 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response as HttpResponse};
 use hourglass_app::dossier::{self, Dossier};
 use hourglass_app::history::search::note_one;
-use hourglass_app::ports::Core;
-use hourglass_app::{AppError, approvals, auth_context, passkeys};
+use hourglass_app::{AppError, approvals, passkeys};
 use hourglass_domain::decision::{Verdict, Vote};
 use hourglass_domain::duration::AccessDuration;
 use hourglass_domain::ids::{EntitlementId, RequestId};
 use hourglass_domain::look_alike::mixes_scripts;
-use hourglass_domain::refusal::{RefusalKind, Rule, Shape};
+use hourglass_domain::refusal::{Rule, Shape};
 use hourglass_domain::request::{Request, RequestStatus};
 use hourglass_domain::{Refusal, Timestamp};
 use hourglass_web::assets::PASSKEY;
@@ -27,7 +26,7 @@ use hourglass_web::words::{Html, Words, cut};
 use serde::Deserialize;
 
 use super::risks::{self, RiskShown};
-use super::{Challenge, Pages, Place, Response, Shown, go, id, message, next, refused, show};
+use super::{Challenge, Pages, Place, Response, Shown, first, go, id, message, next, refused, show};
 
 /// A request in the list.
 struct Row<'a> {
@@ -135,7 +134,7 @@ struct OneRequest<'a> {
     more: usize,
     decidable: bool,
     /// What has to be done before deciding: why, and where.
-    first: Option<(String, String)>,
+    first: Option<(Html, String)>,
     has_passkey: bool,
     /// Whether they have a passkey with another account of theirs only.
     key_elsewhere: bool,
@@ -178,31 +177,6 @@ fn will(w: Words, dossier: &Dossier, now: Timestamp) -> Html {
     let start = request.starts_at.map_or(now, |start| start.max(now));
     let texts = [("who", who), ("groups", groups.as_str())];
     w.timed("inbox-will", &texts, "until", duration.end_from(start))
-}
-
-/// What has to be done before deciding, so that nobody types what they then lose.
-async fn first(
-    core: &Core,
-    console: &Console,
-    place: &str,
-    by_passkey: bool,
-) -> Result<Option<(String, String)>, AppError> {
-    let w = console.words();
-    if let Some(way) = console.sign_in_first() {
-        return Ok(Some((w.t("inbox-sign-in-first"), way)));
-    }
-    if by_passkey {
-        return Ok(None);
-    }
-    match auth_context::step_up(core, &console.who).await {
-        Ok(_) => Ok(None),
-        Err(AppError::Refused(refusal)) if refusal.kind() == RefusalKind::StepUp => {
-            Ok(Some((w.refusal(&refusal), console.step_up(place))))
-        }
-        // Signing in again would not help: the form says why when it is sent.
-        Err(AppError::Refused(_)) => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 async fn one(pages: &Pages, console: &Console, dossier: &Dossier, typed: Typed) -> Result<Page, AppError> {

@@ -16,16 +16,17 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::{get, post};
-use hourglass_app::AppError;
 use hourglass_app::catalogue::search::Index;
 use hourglass_app::passkeys::Begun;
+use hourglass_app::ports::Core;
 use hourglass_app::ports::passkeys::Passkeys;
+use hourglass_app::{AppError, auth_context};
 use hourglass_domain::refusal::RefusalKind;
 use hourglass_web::Api;
 use hourglass_web::fields::Wrong;
 use hourglass_web::page::{PageError, see_other};
 use hourglass_web::session::Console;
-use hourglass_web::words::Words;
+use hourglass_web::words::{Html, Words};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -136,6 +137,32 @@ pub(crate) fn refused(w: Words, error: AppError) -> Result<(StatusCode, Wrong), 
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
     Wrong::from_error(w, error).map(|wrong| (status, wrong))
+}
+
+/// What has to be done before something that takes a recent sign-in, and without a passkey a second factor, so that nobody
+/// types what they then lose: in words, and where. `None` when nothing has to.
+pub(crate) async fn first(
+    core: &Core,
+    console: &Console,
+    place: &str,
+    by_passkey: bool,
+) -> Result<Option<(Html, String)>, AppError> {
+    let w = console.words();
+    if let Some(way) = console.sign_in_first() {
+        return Ok(Some((w.t("sign-in-first").into(), way)));
+    }
+    if by_passkey {
+        return Ok(None);
+    }
+    match auth_context::step_up(core, &console.who).await {
+        Ok(_) => Ok(None),
+        Err(AppError::Refused(refusal)) if refusal.kind() == RefusalKind::StepUp => {
+            Ok(Some((w.refused(&refusal), console.step_up(place))))
+        }
+        // Signing in again would not help: the form says why when it is sent.
+        Err(AppError::Refused(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Parameters of a page.

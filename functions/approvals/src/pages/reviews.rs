@@ -11,11 +11,11 @@ use hourglass_web::extract::Query;
 use hourglass_web::fields::Wrong;
 use hourglass_web::page::{Page, PageError};
 use hourglass_web::session::{Console, Recent};
-use hourglass_web::words::Words;
+use hourglass_web::words::{Html, Words};
 use serde::Deserialize;
 
 use super::show::State as ReviewState;
-use super::{Pages, Shown, go, id, message, next, refused};
+use super::{Pages, Shown, first, go, id, message, next, refused};
 
 /// An emergency, as the page shows it.
 struct EmergencyShown {
@@ -42,8 +42,8 @@ struct Reviews<'a> {
     message: Option<String>,
     emergencies: Vec<EmergencyShown>,
     next: Option<String>,
-    /// Where to sign in again first.
-    first: Option<String>,
+    /// What has to be done first, and where.
+    first: Option<(Html, String)>,
     token: &'a str,
 }
 
@@ -98,12 +98,15 @@ async fn show(pages: &Pages, console: &Console, shown: &Shown, mut typed: Option
             }
         })
         .collect();
+    let first = first(&pages.api.core, console, "/inbox/reviews", false)
+        .await
+        .map_err(|error| console.fail(&error))?;
     let content = Reviews {
         w,
         message: message(w, shown.done.as_deref()),
         emergencies,
         next: next(page.next.as_deref()),
-        first: console.sign_in_first(),
+        first,
         token: console.form_token().as_str(),
     };
     Ok(console.page(&w.t("reviews-title"), &content))

@@ -1,13 +1,13 @@
 //! What an approver is warned of, in words.
 
 use hourglass_app::dossier::{Alike, Dossier, Risk, Whose};
-use hourglass_web::words::Words;
+use hourglass_web::words::{Html, Words};
 
 /// A warning: two or three words for the first look, and a sentence that says what is meant.
 #[derive(Debug)]
 pub(crate) struct RiskShown {
     pub(crate) short: String,
-    pub(crate) sentence: String,
+    pub(crate) sentence: Html,
     /// Where to read on.
     pub(crate) place: Option<String>,
 }
@@ -24,48 +24,45 @@ fn one(w: Words, dossier: &Dossier, risk: &Risk) -> RiskShown {
     };
     let mut place = None;
     let (short, sentence) = match risk {
-        Risk::Critical => (w.t("inbox-risk-critical"), w.t("inbox-careful-critical")),
+        Risk::Critical => (w.t("inbox-risk-critical"), w.t("inbox-careful-critical").into()),
         Risk::RoleAssignable { group } => (
             w.t("inbox-risk-role-assignable"),
-            w.t1("inbox-careful-role-assignable", "group", group),
+            w.t1("inbox-careful-role-assignable", "group", group).into(),
         ),
         Risk::LookAlike { name, others, .. } => (
             w.t("inbox-risk-look-alike"),
-            w.t2("inbox-careful-look-alike", "name", name, "others", list(others)),
+            w.t2("inbox-careful-look-alike", "name", name, "others", list(others))
+                .into(),
         ),
         Risk::MixedScripts { name, .. } => (
             w.t("inbox-risk-mixed-scripts"),
-            w.t1("inbox-careful-mixed-scripts", "name", name),
+            w.t1("inbox-careful-mixed-scripts", "name", name).into(),
         ),
         Risk::HiddenCharacters { name, characters, .. } => {
             let which = characters.iter().map(|c| format!("U+{:04X}", u32::from(*c)));
             let which = which.collect::<Vec<_>>().join(", ");
             (
                 w.t("inbox-risk-hidden-characters"),
-                w.t2("inbox-careful-hidden-characters", "name", name, "which", which),
+                w.t2("inbox-careful-hidden-characters", "name", name, "which", which)
+                    .into(),
             )
         }
         Risk::Guest { whose } => (
             w.t("inbox-risk-guest"),
-            w.t1("inbox-careful-guest", "name", person(*whose)),
+            w.t1("inbox-careful-guest", "name", person(*whose)).into(),
         ),
         Risk::NewAccount { whose, since } => (
             w.t("inbox-risk-new-account"),
-            w.t2(
-                "inbox-careful-new-account",
-                "name",
-                person(*whose),
-                "since",
-                w.minute(since),
-            ),
+            w.timed("inbox-careful-new-account", &[("name", person(*whose))], "since", since),
         ),
         Risk::NotActive { whose } => (
             w.t("inbox-risk-not-active"),
-            w.t1("inbox-careful-not-active", "name", person(*whose)),
+            w.t1("inbox-careful-not-active", "name", person(*whose)).into(),
         ),
         Risk::FirstRequest => (
             w.t("inbox-risk-first-request"),
-            w.t1("inbox-careful-first-request", "name", person(Whose::Requester)),
+            w.t1("inbox-careful-first-request", "name", person(Whose::Requester))
+                .into(),
         ),
         Risk::CopiedJustification { request, name, at, own } => {
             place = Some(format!("/requests/{request}"));
@@ -74,7 +71,7 @@ fn one(w: Words, dossier: &Dossier, risk: &Risk) -> RiskShown {
             } else {
                 "inbox-careful-copied"
             };
-            (w.t("inbox-risk-copied"), w.t2(key, "name", name, "at", w.minute(at)))
+            (w.t("inbox-risk-copied"), w.timed(key, &[("name", name)], "at", at))
         }
     };
     RiskShown { short, sentence, place }

@@ -10,7 +10,6 @@ use hourglass_app::history::search::{Bounds, Line, MOST_FOR_MUCH, Part, widest};
 use hourglass_domain::Timestamp;
 use hourglass_web::extract::Query;
 use hourglass_web::page::{Page, PageError};
-use hourglass_web::problem::Problem;
 use hourglass_web::session::Console;
 use hourglass_web::views::{GrantView, RequestView};
 use hourglass_web::words::Words;
@@ -179,9 +178,8 @@ async fn file(
 ) -> Result<Response, PageError> {
     let (extension, media_type) = kind;
     let (filter, wrong) = looked.filter(console.words());
-    if let Some((field, why)) = wrong.all().next() {
-        let problem = Problem::bad_request("invalid-field", field.map(str::to_owned), why);
-        return Err(console.problem(problem));
+    if let Some(refusal) = wrong.first() {
+        return Err(console.fail(&refusal.clone().into()));
     }
     let part = found(pages, console, looked, &filter, BOUNDS, "export")
         .await

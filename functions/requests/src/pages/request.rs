@@ -121,7 +121,7 @@ struct Hit {
     approval: bool,
     critical: bool,
     recent: bool,
-    problem: Option<String>,
+    problem: Option<Html>,
 }
 
 #[derive(Template)]
@@ -167,7 +167,7 @@ async fn find(pages: &Pages, console: &Console, asked: &Asked) -> Result<Page, P
             approval: entitlement.approval == ApprovalMode::Required,
             critical: entitlement.critical,
             recent: found.recent,
-            problem: found.offer.problem.as_ref().map(|problem| w.refusal(problem)),
+            problem: found.offer.problem.as_ref().map(|problem| w.refused(problem)),
         }
     };
     let content = FindContent {
@@ -460,7 +460,7 @@ struct AskContent<'a> {
     approvers: String,
     named: String,
     absolute: String,
-    refused: Option<String>,
+    refused: Option<Html>,
     accounts: Vec<Account>,
     someone: bool,
     lengths: Vec<Length>,
@@ -593,7 +593,7 @@ fn form(
         },
         named: approvers_named(&outlook.approvers),
         absolute: w.duration(entitlement.absolute_maximum_in_force(&outlook.in_force.template.value)),
-        refused: outlook.refused.as_ref().map(|refusal| w.refusal(refusal)),
+        refused: outlook.refused.as_ref().map(|refusal| w.refused(refusal)),
         accounts: accounts
             .map(|candidate| account(console, outlook, candidate, chosen == Some(candidate.user.value.id)))
             .collect(),

@@ -220,6 +220,37 @@ fn an_instant_is_shown_with_its_zone_and_read_by_machines() {
 }
 
 #[test]
+fn the_instants_of_a_refusal_are_shown_like_every_other_and_names_stay_text() {
+    let until: Timestamp = NOW.parse().unwrap();
+    let held = Refusal::AlreadyHeld {
+        name: "<b>\u{e000}prod".to_owned(),
+        until,
+    };
+    for language in [Language::English, Language::German] {
+        let words = Words::new(language);
+        let html = words.refused(&held).to_string();
+        assert_eq!(html.matches(&words.time(until).to_string()).count(), 1, "{html}");
+        assert!(
+            html.contains("&#60;b&#62;prod") && !html.contains("09:30:59.000Z"),
+            "{html}"
+        );
+    }
+    let ends = Refusal::CredentialEnds {
+        ends_at: until,
+        until: until.plus_seconds(60),
+    };
+    let html = Words::new(Language::English).refused(&ends).to_string();
+    let times = html.match_indices("<time datetime=").count();
+    assert!(times == 2 && html.find("09:30 UTC") < html.find("09:31 UTC"), "{html}");
+    // In text that is no markup, the time says its zone.
+    let plain = Words::new(Language::German).refusal(&held);
+    assert!(
+        plain.contains("22.11.2026, 09:30 UTC") && !plain.contains("<time"),
+        "{plain}"
+    );
+}
+
+#[test]
 fn a_length_of_time_is_rounded_up_so_that_nobody_has_less_than_it_says() {
     let words = Words::new(Language::English);
     for (seconds, text) in [

@@ -156,7 +156,7 @@ pub(crate) async fn protect(State(state): State<AdminApi>, form: Form<Fields, Re
 
 /// What is wrong with a list is wrong with what was added to it.
 fn rename(mut wrong: Wrong, from: &str, to: &str) -> Wrong {
-    if let Some(sentence) = wrong.at(from).map(str::to_owned) {
+    if let Some(sentence) = wrong.at(from).cloned() {
         wrong.say_at(to, sentence);
     }
     wrong
