@@ -3,7 +3,6 @@
 //! Not here, because what they attack is not there yet or is shown elsewhere:
 //!
 //! - 12, 13 (assertions): every mutated ceremony is refused in `tests/ceremony`, and what becomes of some is here;
-//! - 28 (quotas): limits of calls come with the console;
 //! - 33 (mirroring), 50, 51 (permissions by simulation), 55, 61 (supply chain, the registrations): with Identity Center and
 //!   the deployment;
 //! - 42 (a crash at every step): `tests/kill`, the simulation, and the protocol's own tests in `shared/domain`; deaths

@@ -1,7 +1,7 @@
 //! How comparable tools lose a revocation or a grant: one row, one test.
 //!
-//! Three tools were read line by line for how they lose one, and each way is a row: E1 to E16, T1 to T13 and G1 to G7;
-//! H1 to H12 are the checks that follow from all of them. Each row has a test here, named after it, that says what such a
+//! Three tools are known to lose one in these ways, each of which is a row: E1 to E16, T1 to T13 and G1 to G7; H1 to H12
+//! are the checks that follow from all of them. Each row has a test here, named after it, that says what such a
 //! tool does wrong and shows what Hourglass does instead, through the API, the simulators and what is stored. Where
 //! another test shows exactly that already, the row stands in this table:
 //!

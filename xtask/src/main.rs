@@ -32,10 +32,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Install what is missing, then run everything CI runs: format, lints, licences, tidiness, tests, SCIM
-    /// suites, template, packages, and the packaged binaries behind a Lambda Runtime API
+    /// Install what is missing, then run everything CI runs: format, lints, licences, tidiness, tests, the OpenID
+    /// provider, the simulation, the browser, SCIM suites, template, packages, and the packaged binaries behind a Lambda
+    /// Runtime API
     Test,
-    /// Install the pinned tools under target/tools and nothing else
+    /// Install the pinned tools under target/tools, and on Debian as root Chromium where there is none
     Tools,
     /// Format and clippy, warnings as errors
     Lint,

@@ -1,8 +1,8 @@
-//! `functions/approvals`: the inbox, and decisions.
+//! `functions/approvals`: the inbox, decisions, activations, delegates, reviews, and what admins sign.
 //!
 //! HTTP API: JSON under `/v1`, and the pages on which passkeys are used. It is the only function that writes decisions and
-//! passkeys and creates grants; it can touch no target
-//! and read no secret. Pages of other origins may not call it: forms ask, and people decide in the console.
+//! passkeys and creates grants; it can touch no target, and of the secrets it reads the two keys of seals only. Pages of
+//! other origins may not call it: forms ask, and people decide in the console.
 
 mod decisions;
 mod delegations;

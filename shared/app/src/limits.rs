@@ -6,7 +6,7 @@
 //! `check(…).await?.counted(change, now)?`.
 //!
 //! What may be done how often is [`Counted::windows`]; times are kept, so that the limit holds for every hour. Counters
-//! lie under `LIMIT#<function>#`, each function's its own, and carry a time after which the table may drop them. They are
+//! lie under `LIMIT#<function>#` (approvals counts emergencies with the requests), and carry a time after which the table may drop them. They are
 //! conditional on the version read: two calls at once never count as one. They bind persons, so that somebody with two
 //! linked accounts has no more than others; a person whose accounts are linked anew begins at nothing, which an admin has to
 //! bring about.

@@ -1,7 +1,7 @@
 //! Sealed records: what a function wrote for others to rely on, so that nobody else can have written it.
 //!
-//! Decisions, entitlements and templates are written as [`Sealed`] only, which fails the build otherwise
-//! ([`Record::SEALED_WITH`]). What lets somebody in reads them with [`read_sealed`] or [`read_sealed_page`]. What ends
+//! Decisions, passkeys, entitlements, templates, and what two people sign are written as [`Sealed`] only, which fails the
+//! build otherwise ([`Record::SEALED_WITH`]). What lets somebody in reads them with [`read_sealed`] or [`read_sealed_page`]. What ends
 //! access reads the bare records and never looks at a seal (invariant I7).
 
 use hourglass_domain::Refusal;

@@ -1,6 +1,7 @@
 //! What the HTTP functions share: who calls, what they sent, and how they are answered.
 //!
-//! Every route verifies the caller itself ([`extract::Authenticated`]); there is no authorizer in front. Errors are
+//! Every route that tells or changes anything of an application verifies the caller itself ([`extract::Authenticated`],
+//! [`session::Console`]); there is no authorizer in front. Errors are
 //! problem details (RFC 9457) with a stable `type`, a sentence, and the field at fault ([`problem`]).
 //!
 //! Routes under `/v1` take bearer tokens and answer JSON. Page routes take the session's cookie ([`session::Console`]),

@@ -30,7 +30,7 @@ const NESTING_LIMIT: usize = 20_000;
 
 /// Where the Conditional Access policies lie, once somebody has changed them.
 const ACCESS_POLICIES: &str = "access_policies";
-/// Graph permissions of the connector's app registration, as `docs/entra-setup.md` asks for them.
+/// Graph permissions of the connector's app registration, as `docs/SECURITY.md` names them: those for all it can confirm.
 const CONNECTOR_PERMISSIONS: &[&str] = &["GroupMember.ReadWrite.All", "User.Read.All", "Policy.Read.All"];
 
 /// Delegated scopes of the API.

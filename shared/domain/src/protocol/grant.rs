@@ -29,7 +29,7 @@ use crate::{Refusal, Timestamp};
 
 /// How soon (seconds) the sweep looks after a grant that a worker should be bringing forward right now.
 pub const STALLED_SECONDS: i64 = 10;
-/// How soon (seconds) the sweep looks after a fresh approval: the design's `activate` promise.
+/// How soon (seconds) the sweep looks after a fresh approval: the promise to activate it.
 pub const ACTIVATE_SECONDS: i64 = 60;
 /// How long (seconds) before the end the schedule of an exact grant fires: Scheduler starts a trigger anywhere within the
 /// minute asked for (EventBridge Scheduler User Guide, "Schedule types").
