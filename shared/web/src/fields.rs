@@ -70,7 +70,7 @@ struct Said {
 pub struct Wrong {
     fields: BTreeMap<String, Said>,
     whole: Vec<Html>,
-    first: Option<Refusal>,
+    first: Option<Box<Refusal>>,
 }
 
 impl Wrong {
@@ -84,7 +84,7 @@ impl Wrong {
 
     /// Adds what a refusal says.
     pub fn add(&mut self, words: Words, refusal: &Refusal) {
-        self.first.get_or_insert_with(|| refusal.clone());
+        self.first.get_or_insert_with(|| Box::new(refusal.clone()));
         let alone = words.refused(refusal);
         match refusal.field() {
             Some(field) => {
@@ -123,8 +123,8 @@ impl Wrong {
 
     /// The first refusal, for answers that are no form.
     #[must_use]
-    pub const fn first(&self) -> Option<&Refusal> {
-        self.first.as_ref()
+    pub fn first(&self) -> Option<&Refusal> {
+        self.first.as_deref()
     }
 
     /// What is wrong with a field, to stand beside it.
