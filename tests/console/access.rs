@@ -4,6 +4,7 @@ use hourglass_local::company::Person;
 use hourglass_tests::desk::Desk;
 use hourglass_tests::keyholders::everyday;
 use hourglass_tests::stage::{Stage, stage};
+use serde_json::json;
 
 use super::request::{dana, hidden};
 
@@ -225,6 +226,82 @@ async fn an_approver_revokes_with_a_reason_that_the_owner_reads() -> anyhow::Res
     let page = dana.open(&place).await?;
     assert!(page.html.contains("The laptop was &#60;stolen&#62;"), "{}", page.html);
     assert!(page.html.contains("Kim Osei"), "{}", page.html);
+    stage.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_another_of_ones_accounts_says_which() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let freya = stage.person("freya.lindqvist@contoso.example").await?;
+    let (request, grant) = stage.granted(&freya, &stage.entitlement(), "1h").await?;
+    let alone = stage.entitlement_named("prod-readers").await?;
+    let changed = stage
+        .change_entitlement(&alone, |body| body["approval"] = json!("none"))
+        .await?;
+    assert_eq!(changed.status, 200, "{changed}");
+    let body = json!({"entitlement": alone, "duration": "1h", "justification": "INC-42: restart the pool"});
+    let waits = stage.post(&freya, "/v1/requests", &body).await?.ok()?["id"].clone();
+    let waits = waits.as_str().unwrap_or_default();
+
+    let users = [
+        stage.user_id(&stage.requester().await?.name).await?,
+        stage.user_id(&freya.name).await?,
+    ];
+    let linked = stage
+        .post(&stage.admin().await?, "/v1/admin/links", &json!({"users": users}))
+        .await?;
+    linked.ok()?;
+    let dana = dana(&stage).await?;
+    for (page, doing, place) in [
+        (
+            "/access".to_owned(),
+            "ask for more time",
+            format!("/access/{grant}/extend"),
+        ),
+        (
+            format!("/requests/{request}"),
+            "ask for more time",
+            format!("/access/{grant}/extend"),
+        ),
+        ("/access".to_owned(), "activate it", format!("/activate/{waits}")),
+        (
+            format!("/requests/{waits}"),
+            "activate it",
+            format!("/activate/{waits}"),
+        ),
+    ] {
+        let html = dana.open(&page).await?.html;
+        let said = format!("Sign in as {} to {doing}.", freya.name);
+        assert!(html.contains(&said) && !html.contains(&place), "{page}: {html}");
+    }
+    // The form that leads there leads to the request, and one for the other account is for that account.
+    let form = dana
+        .open(&format!("/request?entitlement={}", stage.entitlement()))
+        .await?
+        .html;
+    assert!(form.contains(&format!("href=\"/requests/{request}\"")), "{form}");
+    let form = dana.open(&format!("/request?again={request}")).await?.html;
+    assert!(form.contains(&format!("value=\"{}\" checked", users[1])), "{form}");
+    stage.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_names_somebody_else_never_asks_for_whoever_fills_it_in() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let dana = dana(&stage).await?;
+    let freya = stage.user_id("freya.lindqvist@contoso.example").await?;
+    let place = format!("/request?entitlement={}&beneficiary={freya}", stage.entitlement());
+    let page = dana.open(&place).await?;
+    assert!(!page.html.contains("name=\"justification\""), "{}", page.html);
+    assert_eq!(page.status, 422, "{}", page.html);
+    let changed = stage
+        .change_entitlement(&stage.entitlement(), |body| body["on_behalf"] = json!(true))
+        .await?;
+    assert_eq!(changed.status, 200, "{changed}");
+    let page = dana.open(&place).await?;
+    assert!(page.html.contains(&format!("value=\"{freya}\"")), "{}", page.html);
     stage.stop().await;
     Ok(())
 }

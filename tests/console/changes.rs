@@ -314,36 +314,31 @@ async fn another_azure_client_takes_two_and_its_secret_is_in_no_proposal() -> an
     Ok(())
 }
 
+/// Proposes to switch groups on, and answers the change's id.
+async fn switch_on(ola: &Desk, groups: &[&str]) -> anyhow::Result<String> {
+    let rest = [("eligible_kind", "nobody"), ("eligible", "")];
+    let fields: Vec<_> = groups.iter().map(|group| ("groups", *group)).chain(rest).collect();
+    let path = "/admin/entitlements/groups";
+    let sent = ola.form(path, path, &fields).await?;
+    let place = sent.location.with_context(|| sent.html.clone())?;
+    let id = place.strip_prefix("/changes/").and_then(|rest| rest.split_once('?'));
+    id.map(|(id, _)| id.to_owned()).with_context(|| place.clone())
+}
+
+/// Two groups that feed no approvers, by object id.
+fn two_groups(stage: &Stage) -> [String; 2] {
+    let company = &stage.company;
+    [company.prod_admins.id.to_string(), company.standing.id.to_string()]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_groups_are_switched_on_as_one_proposal() -> anyhow::Result<()> {
     let stage = company_of_two().await?;
     let (mut ola, mut kim) = two_admins(&stage).await?;
     let token = stage.admin().await?;
-    let all = stage.all(&token, "/v1/admin/groups").await?;
-    let groups: Vec<&str> = all
-        .iter()
-        .filter_map(|group| group["object_id"].as_str())
-        .take(2)
-        .collect();
-    let [one, other] = groups.as_slice() else {
-        anyhow::bail!("too few groups: {all:?}");
-    };
+    let [one, other] = two_groups(&stage);
     let before = stage.all(&token, "/v1/admin/entitlements").await?.len();
-    let fields = [
-        ("groups", *one),
-        ("groups", *other),
-        ("eligible_kind", "nobody"),
-        ("eligible", ""),
-    ];
-    let sent = ola
-        .form("/admin/entitlements/groups", "/admin/entitlements/groups", &fields)
-        .await?;
-    let place = sent.location.with_context(|| sent.html.clone())?;
-    let id = place
-        .strip_prefix("/changes/")
-        .and_then(|rest| rest.split_once('?'))
-        .map(|(id, _)| id.to_owned())
-        .with_context(|| place.clone())?;
+    let id = switch_on(&ola, &[&one, &other]).await?;
     assert_eq!(stage.all(&token, "/v1/admin/entitlements").await?.len(), before);
     ola.sign_change(&id).await?.ok()?;
     kim.sign_change(&id).await?.ok()?;
@@ -351,7 +346,31 @@ async fn many_groups_are_switched_on_as_one_proposal() -> anyhow::Result<()> {
     assert_eq!(applied.status, StatusCode::SEE_OTHER, "{}", applied.html);
     assert_eq!(stage.all(&token, "/v1/admin/entitlements").await?.len(), before + 2);
     assert_eq!(change(&stage, &id).await?["status"], "applied");
+    let shown = ola.open(&format!("/changes/{id}")).await?.html;
+    assert!(!shown.contains("were left out"), "{shown}");
     assert_eq!(kim.press(&id, "apply").await?.status, StatusCode::CONFLICT);
+    stage.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_could_not_be_switched_on_any_more_is_named() -> anyhow::Result<()> {
+    let stage = company_of_two().await?;
+    let (mut ola, mut kim) = two_admins(&stage).await?;
+    let token = stage.admin().await?;
+    let [one, other] = two_groups(&stage);
+    let before = stage.all(&token, "/v1/admin/entitlements").await?.len();
+    let id = switch_on(&ola, &[&one, &other]).await?;
+    ola.sign_change(&id).await?.ok()?;
+    kim.sign_change(&id).await?.ok()?;
+    stage.provisioner().delete_group(stage.company.standing.id).await?;
+    let applied = ola.press(&id, "apply").await?;
+    assert_eq!(applied.status, StatusCode::SEE_OTHER, "{}", applied.html);
+    assert_eq!(stage.all(&token, "/v1/admin/entitlements").await?.len(), before + 1);
+    let shown = ola.open(&format!("/changes/{id}")).await?.html;
+    let (_, rest) = shown.split_once("were left out").context("it says so")?;
+    let (named, _) = rest.split_once("</div>").context("in a warning")?;
+    assert!(named.contains(&other) && !named.contains(&one), "{named}");
     stage.stop().await;
     Ok(())
 }

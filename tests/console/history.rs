@@ -387,6 +387,16 @@ async fn a_picture_of_time_links_to_what_it_shows_and_now_is_now() -> anyhow::Re
         }
         assert!(!page.html.contains("style="), "{place}");
     }
+    // What narrows the picture is said beside it, and can be changed there.
+    let narrowed = ola.open("/history/timeline?state=denied&text=nothing").await?.html;
+    for part in [
+        "State: denied · Why, ticket or name: nothing",
+        "value=\"denied\" selected",
+        "name=\"text\" value=\"nothing\"",
+        "Nothing fits these filters",
+    ] {
+        assert!(narrowed.contains(part), "{part}: {narrowed}");
+    }
     let past = ola.open("/history/timeline?from=2020-01-01&to=2020-01-07").await?;
     assert!(past.html.contains("Nobody had or waited for anything"), "{}", past.html);
     let now = ola.open("/now").await?;

@@ -38,6 +38,8 @@ pub struct Reader {
     token: FormToken,
     /// Whether the frame shows the way to the configuration.
     admin: bool,
+    /// Whether it shows the way to what waits for a decision.
+    approver: bool,
     /// The path of the page, so that the frame marks where they are.
     place: String,
 }
@@ -50,6 +52,7 @@ impl Reader {
             name: name.map(str::to_owned),
             token: token.clone(),
             admin: false,
+            approver: false,
             place: String::new(),
         }
     }
@@ -58,6 +61,13 @@ impl Reader {
     #[must_use]
     pub const fn admin(mut self, admin: bool) -> Self {
         self.admin = admin;
+        self
+    }
+
+    /// Somebody who may decide on requests, or not.
+    #[must_use]
+    pub const fn approver(mut self, approver: bool) -> Self {
+        self.approver = approver;
         self
     }
 
@@ -72,7 +82,11 @@ impl Reader {
     fn links(&self) -> Vec<(&'static str, &'static str, bool)> {
         LINKS
             .iter()
-            .filter(|(place, ..)| self.admin || *place != ADMIN)
+            .filter(|(place, ..)| match *place {
+                ADMIN => self.admin,
+                INBOX => self.approver,
+                _ => true,
+            })
             .map(|(place, message)| {
                 let here = self.place.strip_prefix(place);
                 (
@@ -87,12 +101,14 @@ impl Reader {
 
 /// Where the configuration begins.
 const ADMIN: &str = "/admin";
+/// Where people decide.
+const INBOX: &str = "/inbox";
 
 /// The frame's links and their messages.
 const LINKS: [(&str, &str); 5] = [
     ("/request", "nav-request"),
     ("/access", "nav-access"),
-    ("/inbox", "nav-inbox"),
+    (INBOX, "nav-inbox"),
     ("/history", "nav-history"),
     (ADMIN, "nav-admin"),
 ];

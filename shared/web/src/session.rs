@@ -400,6 +400,7 @@ fn reader(who: &Who, token: &FormToken, call: &Call) -> Reader {
     let name = who.user.as_ref().map(|user| user.value.name());
     Reader::new(name.as_deref(), token)
         .admin(who.has(Role::Admin))
+        .approver(who.has(Role::Approver))
         .at(&call.place)
 }
 

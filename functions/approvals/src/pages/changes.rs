@@ -146,6 +146,9 @@ struct Word {
 }
 
 fn words(text: &str, names: &Names) -> Vec<Word> {
+    if text.is_empty() {
+        return Vec::new();
+    }
     // Free text stays as it was written: only values that name something are taken apart.
     let named = |word: &str| names.get(word.trim_matches(|c| matches!(c, '(' | ')'))).cloned();
     if !text.split_whitespace().any(|word| named(word).is_some()) {
@@ -236,6 +239,8 @@ struct One<'a> {
     proposed_at: Timestamp,
     expires_at: Timestamp,
     over_at: Option<Timestamp>,
+    /// Of many groups, those that were not switched on.
+    left_out: Vec<Word>,
     comment: Option<&'a str>,
     lines: Vec<Changed>,
     signatures: &'a [signing::ChangeSignature],
@@ -318,6 +323,13 @@ pub(crate) async fn one(
         over_at: match &proposal.state {
             Became::Open => None,
             Became::Applied { at, .. } | Became::Withdrawn { at, .. } | Became::Superseded { at } => Some(*at),
+        },
+        left_out: match &proposal.state {
+            Became::Applied { left_out, .. } => {
+                let left_out: Vec<String> = left_out.iter().map(ToString::to_string).collect();
+                words(&left_out.join(" "), &names)
+            }
+            _ => Vec::new(),
         },
         comment: proposal.comment.as_deref(),
         lines: proposal

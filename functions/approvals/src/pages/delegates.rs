@@ -19,11 +19,11 @@ use hourglass_web::extract::Query;
 use hourglass_web::fields::Wrong;
 use hourglass_web::page::{Page, PageError};
 use hourglass_web::session::{Console, Recent};
-use hourglass_web::words::Words;
+use hourglass_web::words::{Html, Words};
 use serde::Deserialize;
 
 use super::activate::Nothing;
-use super::{Pages, Shown, go, id, message, refused};
+use super::{Pages, Shown, first, go, id, message, refused};
 
 /// Most delegations of each kind that are shown.
 const MOST_SHOWN: usize = 100;
@@ -38,6 +38,8 @@ struct Delegates<'a> {
     received: Vec<Delegation>,
     /// For what the caller may name somebody.
     offers: Vec<Entitlement>,
+    /// What has to be done before that, and where.
+    first: Option<(Html, String)>,
     typed: NameForm,
     wrong: Wrong,
     token: &'a str,
@@ -65,6 +67,11 @@ async fn shown(
     } else {
         Vec::new()
     };
+    let first = if offers.is_empty() {
+        None
+    } else {
+        first(core, console, "/delegates", false).await?
+    };
     let content = Delegates {
         w,
         now: console.now(),
@@ -72,6 +79,7 @@ async fn shown(
         given: list(Which::Given).await?,
         received: list(Which::Received).await?,
         offers,
+        first,
         typed,
         wrong,
         token: console.form_token().as_str(),

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse as _, Response as HttpResponse};
 use hourglass_app::emergencies;
 use hourglass_domain::Timestamp;
 use hourglass_domain::ids::GrantId;
+use hourglass_domain::roles::Role;
 use hourglass_web::csrf::Form;
 use hourglass_web::extract::Query;
 use hourglass_web::fields::Wrong;
@@ -68,7 +69,8 @@ async fn show(pages: &Pages, console: &Console, shown: &Shown, mut typed: Option
         .await
         .map_err(|error| console.fail(&error))?;
     let me = console.who.party().ok().map(|(_, party)| party);
-    let emergencies = page
+    let reviews = console.who.has(Role::Admin) || console.who.has(Role::Approver);
+    let mut emergencies: Vec<EmergencyShown> = page
         .items
         .iter()
         .zip(requests)
@@ -91,13 +93,15 @@ async fn show(pages: &Pages, console: &Console, shown: &Shown, mut typed: Option
                 at: emergency.activated_at,
                 state: ReviewState { icon, tone, text },
                 due: emergency.review.is_none().then_some(emergency.review_by),
-                open: emergency.review.is_none() && !own,
+                open: emergency.review.is_none() && !own && reviews,
                 why: request.map(|request| (request.justification, request.ticket)),
                 comment,
                 wrong,
             }
         })
         .collect();
+    // What somebody has to see to comes first.
+    emergencies.sort_by_key(|emergency| emergency.due.is_none());
     let first = first(&pages.api.core, console, "/inbox/reviews", false)
         .await
         .map_err(|error| console.fail(&error))?;

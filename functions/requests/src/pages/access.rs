@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
+use hourglass_app::caller::Who;
 use hourglass_app::history::search::{self, Line, State as Became};
 use hourglass_app::outlook::{self, Approvers};
+use hourglass_app::ports::Core;
 use hourglass_app::{AppError, grants, policy, requests};
 use hourglass_domain::entitlement::{Entitlement, HowTo};
 use hourglass_domain::grant::Grant;
-use hourglass_domain::ids::{EntitlementId, GrantId};
+use hourglass_domain::ids::{EntitlementId, GrantId, UserId};
 use hourglass_domain::request::{Ask, REMIND_AGAIN_SECONDS, Request};
 use hourglass_domain::roles::Role;
 use hourglass_domain::{Refusal, Timestamp};
@@ -35,6 +37,40 @@ struct Held {
     grant: GrantShown,
     how_to: Option<HowTo>,
     account: Option<String>,
+    /// Which of the accounts asks for more time, where it is not the one signed in with.
+    extend_as: Option<String>,
+}
+
+/// The accounts of whoever looks, by the names they sign in with.
+pub(crate) struct Accounts(Vec<(UserId, String)>);
+
+impl Accounts {
+    pub(crate) async fn of(core: &Core, who: &Who) -> Result<Self, AppError> {
+        if who.user.is_none() {
+            return Ok(Self(Vec::new()));
+        }
+        let users = search::own_users(core, who).await?;
+        let named = users.into_iter().map(|user| (user.value.id, user.value.sign_in_name()));
+        Ok(Self(named.collect()))
+    }
+
+    pub(crate) fn ids(&self) -> Vec<UserId> {
+        self.0.iter().map(|(id, _)| *id).collect()
+    }
+
+    pub(crate) fn contain(&self, id: UserId) -> bool {
+        self.0.iter().any(|(own, _)| *own == id)
+    }
+
+    /// The name of the account to sign in with for what only one of `these` may do; `None` where the present one may, or
+    /// none of them is the reader's.
+    pub(crate) fn elsewhere(&self, these: &[UserId]) -> Option<String> {
+        let mut own = self.0.iter().enumerate().filter(|(_, (id, _))| these.contains(id));
+        // The first is the one signed in with.
+        own.next()
+            .filter(|(place, _)| *place > 0)
+            .map(|(_, (_, name))| name.clone())
+    }
 }
 
 /// A request that waits.
@@ -48,12 +84,22 @@ pub(crate) struct Waiting {
     pub(crate) remind: bool,
     /// Whether the person activates it themselves.
     pub(crate) activate: bool,
+    /// Whether that is the account signed in with.
+    pub(crate) activate_here: bool,
+    /// Which of the reader's accounts it is, where it is another one.
+    pub(crate) activate_as: Option<String>,
     pub(crate) approved: usize,
     pub(crate) quorum: u8,
 }
 
 impl Waiting {
-    pub(crate) fn of(words: Words, request: &Request, approvers: &Approvers, now: Timestamp) -> Self {
+    pub(crate) fn of(
+        words: Words,
+        request: &Request,
+        approvers: &Approvers,
+        accounts: &Accounts,
+        now: Timestamp,
+    ) -> Self {
         let line = Line {
             request: hourglass_app::records::Stored {
                 value: request.clone(),
@@ -63,6 +109,7 @@ impl Waiting {
         };
         let own = request.activation.is_approved();
         let last = request.reminded_at;
+        let elsewhere = accounts.elsewhere(&[request.beneficiary.user]);
         Self {
             line: LineShown::of(words, &line, now),
             approvers: if own {
@@ -75,6 +122,8 @@ impl Waiting {
             reminded_at: last,
             remind: own && last.is_none_or(|at| now.seconds_since(at) >= REMIND_AGAIN_SECONDS),
             activate: !own,
+            activate_here: !own && accounts.contain(request.beneficiary.user) && elsewhere.is_none(),
+            activate_as: elsewhere.filter(|_| !own),
             approved: request.approvals.len(),
             quorum: request.quorum,
         }
@@ -129,9 +178,9 @@ async fn content<'a>(
     message: Option<&'static str>,
 ) -> Result<AccessContent<'a>, AppError> {
     let (core, who, w, now) = (&pages.api.core, &console.who, console.words(), console.now());
-    let accounts = search::own_accounts(core, who).await?;
-    let live = search::own_live(core, &accounts).await?;
-    let pending = outlook::waiting(core, &accounts).await?;
+    let accounts = Accounts::of(core, who).await?;
+    let live = search::own_live(core, &accounts.ids()).await?;
+    let pending = outlook::waiting(core, &accounts.ids()).await?;
     let lines = search::last_of(core, who, MOST_PAST * 2).await?;
     let ids = live.iter().map(|grant| grant.value.entitlement);
     let described = outlook::described(core, who, ids.collect()).await?;
@@ -139,19 +188,20 @@ async fn content<'a>(
     let names = outlook::target_names(core, targets.map(|target| target.target.clone()).collect()).await?;
     let standing = live.iter().filter(|grant| grant.value.status.is_live());
     let ordered = outlook::ordered_to_end(core, standing.map(|grant| grant.value.id)).await?;
-    let several = accounts.len() > 1;
+    let several = accounts.ids().len() > 1;
     let held = live.iter().map(|grant| Held {
         grant: GrantShown::of(w, &grant.value, &names, &ordered, now),
         how_to: described
             .get(&grant.value.entitlement)
             .and_then(|found| found.how_to.clone()),
         account: several.then(|| grant.value.beneficiary.name.clone()),
+        extend_as: accounts.elsewhere(&[grant.value.beneficiary.user, grant.value.requester.user]),
     });
     let held = held.collect();
     let approvers = approvers_of_all(pages, pending.iter().map(|request| &request.value)).await?;
     let waiting = pending.iter().filter_map(|request| {
         let approvers = approvers.get(&request.value.entitlement)?;
-        Some(Waiting::of(w, &request.value, approvers, now))
+        Some(Waiting::of(w, &request.value, approvers, &accounts, now))
     });
     let waiting = waiting.collect();
     let over = |line: &&Line| {

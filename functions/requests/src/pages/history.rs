@@ -444,6 +444,9 @@ struct TimelineContent<'a> {
     to: Timestamp,
     from_day: String,
     to_day: String,
+    states: Vec<Choice>,
+    /// What the picture is narrowed to, in words.
+    only: Option<String>,
     by_entitlement: bool,
     lines: Vec<LineShown>,
     picture: Option<Html>,
@@ -452,6 +455,25 @@ struct TimelineContent<'a> {
     cut: bool,
     looked_back_to: Option<Timestamp>,
     table: String,
+}
+
+/// The filters in force but for the time, in words: a picture that is printed says what it leaves out.
+fn only(w: Words, looked: &Looked) -> Option<String> {
+    let state = choices(w, &looked.state).into_iter().find(|choice| choice.chosen);
+    let state = state.map(|choice| choice.text).unwrap_or_default();
+    let named = [
+        ("filter-person", &looked.person),
+        ("filter-entitlement", &looked.entitlement),
+        ("filter-approver", &looked.approver),
+        ("filter-state", &state),
+        ("filter-text", &looked.text),
+    ];
+    let said: Vec<String> = named
+        .into_iter()
+        .filter(|(_, value)| !value.trim().is_empty())
+        .map(|(name, value)| format!("{}: {}", w.t(name), value.trim()))
+        .collect();
+    (!said.is_empty()).then(|| said.join(" · "))
 }
 
 /// The day of an instant, as a field for a date has it.
@@ -502,6 +524,8 @@ pub(crate) async fn timeline(
         to,
         from_day: date(from),
         to_day: date(to.plus_seconds(-DAY_SECONDS)),
+        states: choices(w, &looked.state),
+        only: only(w, &looked),
         by_entitlement: by(&looked) == By::Entitlement,
         picture: drawn(w, (&part.lines, &names), (from, to), by(&looked), now),
         lines: part

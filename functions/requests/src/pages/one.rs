@@ -1,6 +1,6 @@
 //! `/requests/{id}`: everything about one request and what it led to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -23,7 +23,7 @@ use hourglass_web::words::Words;
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::access::{Nothing, Waiting, again};
+use super::access::{Accounts, Nothing, Waiting, again};
 use super::look::{GrantShown, LineShown, Place};
 use super::{Pages, address, cursor, id, place_in_list};
 
@@ -81,6 +81,7 @@ struct OneContent<'a> {
     closed_at: Option<Timestamp>,
     ids: Vec<(String, String)>,
     mine: bool,
+    extend_as: Option<String>,
     decide: bool,
     revoke: bool,
     again: String,
@@ -123,18 +124,16 @@ async fn page(
     let people = outlook::user_names(core, who, actors.collect()).await?;
     let names = outlook::target_names(core, request.targets.clone()).await?;
     let mut described = outlook::described(core, who, vec![request.entitlement]).await?;
-    let own: BTreeSet<UserId> = match who.user {
-        Some(_) => search::own_accounts(core, who).await?.into_iter().collect(),
-        None => BTreeSet::new(),
-    };
-    let mine = own.contains(&request.requester.user) || own.contains(&request.beneficiary.user);
+    let accounts = Accounts::of(core, who).await?;
+    let parties = [request.beneficiary.user, request.requester.user];
+    let mine = parties.iter().any(|party| accounts.contain(*party));
     let grant = line.grant.as_ref().map(|grant| &grant.value);
     let live = grant.filter(|grant| grant.status.is_live()).map(|grant| grant.id);
     let ordered: Vec<GrantId> = outlook::ordered_to_end(core, live.into_iter()).await?;
     let pending = request.status == RequestStatus::Pending && now < request.lapses_at;
     let waiting = if pending {
         let approvers = outlook::approvers_of(core, request).await?;
-        Some(Waiting::of(w, request, &approvers, now))
+        Some(Waiting::of(w, request, &approvers, &accounts, now))
     } else {
         None
     };
@@ -164,6 +163,7 @@ async fn page(
         closed_at: request.closed_at,
         ids: ids(w, &line),
         mine,
+        extend_as: accounts.elsewhere(&parties),
         decide: pending && !mine && approver && request.activation.is_approved(),
         revoke: !mine && (approver || who.has(Role::Admin)),
         again: again(request),

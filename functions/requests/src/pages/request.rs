@@ -79,6 +79,11 @@ pub(crate) async fn open(
     };
     let outlook = outlook_of(&pages, &console, &typed).await?;
     let typed = typed.for_somebody_else(&outlook);
+    let entitlement = &outlook.in_force.entitlement.value;
+    if typed.beneficiary == SOMEONE && !entitlement.on_behalf {
+        // A form would ask for whoever fills it in.
+        return Err(console.fail(&no_beneficiary(entitlement).into()));
+    }
     Ok(form(&pages, &console, &outlook, typed, &Wrong::default(), None))
 }
 
@@ -95,11 +100,7 @@ async fn asked_before(pages: &Pages, console: &Console, again: &str) -> Result<T
     }
     Ok(Typed {
         entitlement: before.entitlement.to_string(),
-        beneficiary: if requester == beneficiary {
-            String::new()
-        } else {
-            beneficiary.to_string()
-        },
+        beneficiary: beneficiary.to_string(),
         duration: before.duration.to_string(),
         justification: before.justification,
         ticket: before.ticket.unwrap_or_default(),
@@ -423,9 +424,10 @@ pub(crate) async fn send(State(pages): State<Pages>, sent: Form<Fields>) -> Resu
     Ok(page.status(StatusCode::UNPROCESSABLE_ENTITY).into_response())
 }
 
-/// Where somebody goes who has asked: to their passkey where nobody else decides, else to the request.
+/// Where somebody goes who has asked: to their passkey where nobody else decides and the account is the one that gets the
+/// access, else to the request.
 pub(crate) fn place(request: &Request) -> serde_json::Value {
-    if request.activation.is_approved() {
+    if request.activation.is_approved() || request.requester.user != request.beneficiary.user {
         format!("/requests/{}?done=asked", request.id).into()
     } else {
         format!("/activate/{}", request.id).into()
@@ -514,11 +516,19 @@ fn account(console: &Console, outlook: &Outlook, candidate: &Candidate, checked:
             format!("/requests/{request}"),
             w.t("obstacle-asked-link"),
         )),
-        (Some(held), None) => Some((
-            w.timed("obstacle-held", &[], "until", held.value.expires_at),
-            format!("/access/{}/extend", held.value.id),
-            w.t("obstacle-held-link"),
-        )),
+        (Some(held), None) => {
+            let until = w.timed("obstacle-held", &[], "until", held.value.expires_at);
+            let user = console.who.user.as_ref().map(|user| user.value.id);
+            // Another account's is extended by whoever signs in with that: its page says so.
+            let own = [held.value.beneficiary.user, held.value.requester.user];
+            Some(if user.is_some_and(|user| own.contains(&user)) {
+                let place = format!("/access/{}/extend", held.value.id);
+                (until, place, w.t("obstacle-held-link"))
+            } else {
+                let place = format!("/requests/{}", held.value.request);
+                (until, place, w.t("obstacle-asked-link"))
+            })
+        }
         (None, None) => None,
     };
     let several = outlook.own.len() > 1;

@@ -46,7 +46,7 @@ pub(super) struct Two {
     /// The proposal as it is stored with the change; `None` where that comes later.
     pub(super) applied: Option<Sealed<Proposal<Command>>>,
     /// What was left out of many things, for the audit trail.
-    pub(super) left_out: Option<String>,
+    pub(super) left_out: Vec<ObjectId>,
     /// Who signed second.
     pub(super) second: Party,
     /// How accounts are linked: that the two are two.
@@ -156,8 +156,9 @@ impl<'a> By<'a> {
             return Ok(change.check_version_same(two.proposal.value.key(), two.proposal.version));
         };
         let mut draft = self.draft(core.clock.now(), "change.applied");
-        if let Some(left_out) = &two.left_out {
-            draft = draft.fact("left_out", left_out);
+        if !two.left_out.is_empty() {
+            let left_out: Vec<String> = two.left_out.iter().map(ToString::to_string).collect();
+            draft = draft.fact("left_out", left_out.join(" "));
         }
         Ok(change
             .replace(two.proposal.version, applied)?

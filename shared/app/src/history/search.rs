@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hourglass_domain::audit::{Draft, StreamId};
 use hourglass_domain::delegate::Hand;
+use hourglass_domain::directory::User;
 use hourglass_domain::grant::{Grant, GrantStatus};
 use hourglass_domain::ids::{EntitlementId, GrantId, RequestId, UserId};
 use hourglass_domain::refusal::Rule;
@@ -587,10 +588,18 @@ impl<'a> Eyes<'a> {
 /// # Errors
 /// When the caller is not provisioned.
 pub async fn own_accounts(core: &Core, who: &Who) -> Result<Vec<UserId>> {
+    let users = own_users(core, who).await?;
+    Ok(users.into_iter().map(|user| user.value.id).collect())
+}
+
+/// The caller's own accounts, the one that they signed in with first.
+///
+/// # Errors
+/// When the caller is not provisioned, or the table does not answer.
+pub async fn own_users(core: &Core, who: &Who) -> Result<Vec<Stored<User>>> {
     let (user, _) = who.party()?;
     let others = persons::others(&*core.store, &user.value).await?;
-    let others = others.into_iter().map(|other| other.value.id);
-    Ok([user.value.id].into_iter().chain(others).collect())
+    Ok([user.clone()].into_iter().chain(others).collect())
 }
 
 /// Who has what right now, or will: everybody's for those who read everything, otherwise the caller's own. In no order

@@ -82,6 +82,9 @@ pub enum State {
         by: Actor,
         /// When.
         at: Timestamp,
+        /// Of many groups, those that could not be switched on any more when it took effect.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left_out: Vec<ObjectId>,
     },
     /// An admin took it back.
     Withdrawn {
@@ -599,7 +602,11 @@ mod tests {
         let late = NOW.plus_seconds(LAPSE_SECONDS);
         assert!(proposal().withdrawn(by.clone(), late).is_err());
         let applied = Proposal {
-            state: State::Applied { by, at: NOW },
+            state: State::Applied {
+                by,
+                at: NOW,
+                left_out: Vec::new(),
+            },
             ..proposal()
         };
         assert_eq!(applied.status(&BOTH, late), ChangeStatus::Applied);

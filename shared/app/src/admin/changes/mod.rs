@@ -11,7 +11,7 @@ pub mod names;
 pub mod signing;
 
 use hourglass_domain::audit::Draft;
-use hourglass_domain::ids::{ApplicationId, ChangeId};
+use hourglass_domain::ids::{ApplicationId, ChangeId, ObjectId};
 use hourglass_domain::two_person::{
     AdminsSeen, ChangeStatus, LAPSE_SECONDS, Mode, Place, Proposal, ProposeError, SignatureProblem, State,
 };
@@ -383,18 +383,18 @@ pub async fn apply(core: &Core, passkeys: &dyn Passkeys, who: &Who, id: ChangeId
         proposed.proposal.value.check_signed(&proposed.places(), now)?;
         let mut two = signing::verified(core, passkeys, who, proposed.proposal).await?;
         let proposal = two.proposal.value.clone();
-        let after = Proposal {
+        let applied = |left_out| Proposal {
             state: State::Applied {
                 by: who.actor(),
                 at: now,
+                left_out,
             },
             ..proposal.clone()
         };
-        let applied = seal(&*core.seals, after).await?;
         // Many entitlements are many transactions, each of which may be there already; the proposal comes last.
         let in_parts = matches!(proposal.command, Command::EntitlementsSwitchOn { .. });
         if !in_parts {
-            two.applied = Some(applied.clone());
+            two.applied = Some(seal(&*core.seals, applied(Vec::new())).await?);
         }
         let done = match proposal.command.carry_out(core, &By::two(who, &two)).await {
             Err(AppError::Refused(Refusal::Changed)) => {
@@ -404,8 +404,9 @@ pub async fn apply(core: &Core, passkeys: &dyn Passkeys, who: &Who, id: ChangeId
             done => done?,
         };
         if in_parts {
-            two.applied = Some(applied);
-            two.left_out = left_out(&proposal.command, &done);
+            let left_out = left_out(&proposal.command, &done);
+            two.left_out.clone_from(&left_out);
+            two.applied = Some(seal(&*core.seals, applied(left_out)).await?);
             let change = By::two(who, &two).rests(core, Change::new())?;
             match change.commit(&*core.store).await {
                 Err(ChangeError::Conflict(_)) => continue,
@@ -418,17 +419,13 @@ pub async fn apply(core: &Core, passkeys: &dyn Passkeys, who: &Who, id: ChangeId
     Err(Refusal::Changed.into())
 }
 
-/// The groups that were not switched on with the others, by object id.
-fn left_out(command: &Command, done: &Done) -> Option<String> {
+/// The groups that were not switched on with the others.
+fn left_out(command: &Command, done: &Done) -> Vec<ObjectId> {
     let (Command::EntitlementsSwitchOn { groups, .. }, Done::SwitchedOn(made)) = (command, done) else {
-        return None;
+        return Vec::new();
     };
-    let left: Vec<String> = groups
-        .iter()
-        .filter(|group| !made.contains(&group.id))
-        .map(|group| group.group.to_string())
-        .collect();
-    (!left.is_empty()).then(|| left.join(" "))
+    let left = groups.iter().filter(|group| !made.contains(&group.id));
+    left.map(|group| group.group).collect()
 }
 
 /// # Errors

@@ -204,7 +204,7 @@ pub(super) async fn verified(
     Ok(Two {
         second: second.clone(),
         applied: None,
-        left_out: None,
+        left_out: Vec::new(),
         links,
         users,
         proposal,
