@@ -34,6 +34,20 @@ export async function run(stage) {
   await approver.page.getByText("The passkey was not used").waitFor();
   await approver.verified(true);
 
+  // Nor is anything lost that was typed when it takes a sign-in first.
+  const comment = approver.page.locator("textarea[name=comment]");
+  await comment.fill("As agreed on the phone.");
+  const session = await approver.context.cookies();
+  await approver.context.clearCookies();
+  await approver.page.getByRole("button", { name: "Approve for 1 h", exact: true }).click();
+  await approver.page.waitForURL((url) => !url.href.startsWith(`${ready.console}/inbox`));
+  await approver.context.clearCookies();
+  await approver.context.addCookies(session);
+  await approver.open(`/inbox/${asked.id}`);
+  stage.equal(await comment.inputValue(), "As agreed on the phone.", "what was typed comes back");
+  await approver.page.reload();
+  stage.equal(await comment.inputValue(), "", "and once");
+
   // For less time than was asked for.
   await approver.page.getByRole("button", { name: "Approve for 30 min", exact: true }).click();
   await approver.page.waitForURL(/\/inbox\?done=approved/);

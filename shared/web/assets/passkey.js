@@ -18,12 +18,29 @@
     const said = await answer.json().catch(() => ({}));
     if (answer.ok) return said;
     if (answer.status === 401) {
+      keep();
       const here = encodeURIComponent(location.pathname + location.search);
       const recent = String(said.type ?? "").endsWith(":sign-in-recent") ? "recent=1&" : "";
       location.assign(`/auth/sign-in?${recent}returnTo=${here}`);
       throw new Error(words["script-signing-in"]);
     }
     throw new Error(said.detail ?? words["script-no-answer"]);
+  }
+
+  // What was typed comes back after a sign-in that turned out to be needed: in this tab, and once.
+  const kept = `typed:${location.pathname}`;
+  const typed = () => [...document.querySelectorAll("form[data-challenge] :is(textarea, input[type=text], input:not([type]))")];
+
+  function keep() {
+    sessionStorage.setItem(kept, JSON.stringify(typed().map((field) => field.value)));
+  }
+
+  function restore() {
+    const values = JSON.parse(sessionStorage.getItem(kept) ?? "[]");
+    sessionStorage.removeItem(kept);
+    const fields = typed();
+    if (values.length !== fields.length) return;
+    for (const [at, field] of fields.entries()) field.value ||= values[at];
   }
 
   // What follows may be shown once only: the browser goes there as with any form.
@@ -103,6 +120,7 @@
 
   const all = (root) => { for (const form of root.querySelectorAll("form[data-challenge]")) prepare(form); };
   all(document);
+  restore();
   // A live part of the page that was replaced brings new forms.
   document.addEventListener("fresh", (event) => { if (event.detail !== document) all(event.detail); });
 })();
