@@ -216,6 +216,12 @@ async fn an_approver_revokes_with_a_reason_that_the_owner_reads() -> anyhow::Res
     let silent = kim.form(&place, &revoke, &[("reason", "")]).await?;
     assert_eq!(silent.status, 422);
     assert!(silent.html.contains("id=\"reason-wrong\""), "{}", silent.html);
+    let news = format!(" data-news=\"{place}\">");
+    assert!(
+        silent.html.contains(&news),
+        "nobody is told anything at {revoke}: {}",
+        silent.html
+    );
     let dana = dana(&stage).await?;
     let own = dana.form("/access", &revoke, &[("reason", "I want to")]).await?;
     assert_eq!(own.status, 403, "one ends one's own");

@@ -470,7 +470,7 @@ async fn the_kill_switch_is_pressed_by_one_admin_and_released_by_two() -> anyhow
     ];
     let alone = ola.form(page, release, &fields).await?;
     assert_eq!(alone.status, 422, "{}", alone.html);
-    has(&alone, &["This was not saved"]);
+    has(&alone, &["This was not saved", " data-news=\"/admin/kill-switch\""]);
     let released = noor.form(page, release, &fields).await?;
     assert_eq!(released.location.as_deref(), Some("/admin/kill-switch?done=released"));
     has(&ola.open(page).await?, &["Nothing is held back"]);

@@ -211,6 +211,15 @@ async fn what_was_decided_elsewhere_is_shown_and_refused_beside_what_was_typed()
         .await?;
     assert_eq!(told.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", told.html);
     assert!(told.html.contains("href=\"#comment\"") && told.html.contains(&long));
+    // The answer stands where only forms are sent to: its news are at the page's address, and spare what was typed.
+    let news = format!(" data-news=\"{page}\">");
+    assert!(told.html.contains(&news), "{}", told.html);
+    assert!(told.html.contains(" data-busy>xxx"), "{}", told.html);
+    let opened = kim.open(&page).await?.html;
+    assert!(
+        opened.contains(" data-news=\"\">") && !opened.contains("data-busy"),
+        "{opened}"
+    );
     let neither = kim.form(&page, &place, &[("comment", "hm")]).await?;
     assert_eq!(neither.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", neither.html);
     assert_eq!(stage.decide(&other, &id, "deny").await?.status, 200);

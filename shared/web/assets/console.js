@@ -77,6 +77,8 @@
       [...part.querySelectorAll("input, textarea")].some(changed)
     );
   }
+  // Where that is: at the address that the page names, where it is the answer to a form, and at its own otherwise.
+  const home = () => new URL(document.body.dataset.news || location.href, location.href);
   // A page that looks calm and is old would be worse than one that says that it is old: so the latter.
   let fresh = Date.now();
   let missed = 0;
@@ -90,7 +92,7 @@
     bar.append(fill(words["script-old"], { time: formats.clock.format(new Date(fresh)) }));
     if (signedOut) {
       const way = document.createElement("a");
-      way.href = `/auth/sign-in?returnTo=${encodeURIComponent(location.pathname + location.search)}`;
+      way.href = `/auth/sign-in?returnTo=${encodeURIComponent(home().pathname + home().search)}`;
       way.textContent = words["error-way-sign-in"];
       bar.append(" ", way);
     }
@@ -106,14 +108,16 @@
   function news() {
     if (asking || document.hidden || !document.querySelector("[data-live]")) return;
     const call = new XMLHttpRequest();
-    call.open("GET", location.href);
+    const from = home();
+    call.open("GET", from);
     call.responseType = "document";
     call.timeout = NEWS_WITHIN;
     call.setRequestHeader("X-News", "1");
     call.onload = () => {
       if (call.status === 401) return old(true);
       if (call.status !== 200 || !call.responseXML) return old(false);
-      if (new URL(call.responseURL).pathname !== location.pathname) return undefined;
+      // Led elsewhere: the page is not for whoever reads it any more, and what it shows is not looked after.
+      if (new URL(call.responseURL).pathname !== from.pathname) return old(false);
       current();
       for (const place of document.querySelectorAll("[data-live][id]")) {
         const part = call.responseXML.getElementById(place.id);

@@ -122,7 +122,8 @@ pub struct Page {
     reader: Option<Reader>,
     look: Look,
     scripts: Vec<&'static Asset>,
-    live: bool,
+    /// Where its news are asked for, where there are any; empty for its own address.
+    news: Option<String>,
     wide: bool,
     status: StatusCode,
 }
@@ -140,7 +141,7 @@ impl Page {
             reader: None,
             look: Look::default(),
             scripts: vec![&CONSOLE],
-            live: false,
+            news: None,
             wide: false,
             status: StatusCode::OK,
         }
@@ -155,8 +156,16 @@ impl Page {
 
     /// The page whose parts with `data-live` and an id a script asks for again every few seconds while somebody looks.
     #[must_use]
-    pub const fn live(mut self) -> Self {
-        self.live = true;
+    pub fn live(mut self) -> Self {
+        self.news = Some(String::new());
+        self
+    }
+
+    /// The live page whose news are at `place`. The answer to a form stands at an address that only forms are sent to,
+    /// where nobody is told anything.
+    #[must_use]
+    pub fn live_at(mut self, place: &str) -> Self {
+        self.news = Some(place.to_owned());
         self
     }
 
@@ -197,7 +206,7 @@ struct Frame<'a> {
     themes: [Theme; 3],
     languages: [Language; 2],
     said: String,
-    live: bool,
+    news: Option<&'a str>,
     wide: bool,
     title: &'a str,
     style: String,
@@ -219,7 +228,7 @@ impl IntoResponse for Page {
             themes: Theme::ALL,
             languages: Language::ALL,
             said: w.of_scripts(),
-            live: self.live,
+            news: self.news.as_deref(),
             wide: self.wide,
             title: &self.title,
             style: STYLE.path(),
@@ -429,6 +438,15 @@ mod tests {
         for inline in ["<style", "style=", "onclick", "javascript:"] {
             assert!(!page.contains(inline), "{inline}: {page}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_live_page_says_where_its_news_are() {
+        let page = || Page::new("Inbox", &Sample { text: "" });
+        assert!(!text(page().into_response()).await.contains("data-news"));
+        assert!(text(page().live().into_response()).await.contains(" data-news=\"\">"));
+        let answer = text(page().live_at("/inbox/7").into_response()).await;
+        assert!(answer.contains(" data-news=\"/inbox/7\">"), "{answer}");
     }
 
     #[tokio::test]

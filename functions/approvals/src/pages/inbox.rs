@@ -355,6 +355,7 @@ pub(crate) async fn decide(
     let page = one(&pages, &console, &dossier, Typed { comment, wrong })
         .await
         .map_err(fail)?;
+    let page = page.live_at(&format!("/inbox/{id}"));
     Ok(page.status(status).into_response())
 }
 

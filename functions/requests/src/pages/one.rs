@@ -291,7 +291,7 @@ pub(crate) async fn revoke(
         Err(error) => {
             let wrong = Wrong::from_error(console.words(), error).map_err(fail)?;
             let shown = page(&pages, &console, id, &Opened::default(), &wrong, reason).await;
-            let shown = shown.map_err(fail)?;
+            let shown = shown.map_err(fail)?.live_at(&format!("/requests/{id}"));
             Ok(shown.status(StatusCode::UNPROCESSABLE_ENTITY).into_response())
         }
     }

@@ -420,7 +420,8 @@ pub(crate) async fn release(State(state): State<AdminApi>, form: Form<Fields, Re
         Ok(done) => Ok(back(PLACE, done)),
         Err(error) => {
             let bad = wrong(console, error)?;
-            Ok(again(show(&state, console, &Asked::default(), None, bad).await?))
+            let page = show(&state, console, &Asked::default(), None, bad).await?;
+            Ok(again(page.live_at(PLACE)))
         }
     }
 }
