@@ -52,6 +52,18 @@ pub(crate) async fn send(
     desk.form("/access", path, &fields).await
 }
 
+/// The ids by which fields name what is said about them, each of which is on the page.
+fn described(page: &Shown) -> Vec<String> {
+    let lists = page.html.split("aria-describedby=\"").skip(1);
+    let ids = lists.filter_map(|rest| rest.split('"').next());
+    let ids: Vec<String> = ids.flat_map(|list| list.split(' ').map(str::to_owned)).collect();
+    for id in &ids {
+        let there = format!(" id=\"{id}\"");
+        assert_eq!(page.html.matches(&there).count(), 1, "{id:?}: {}", page.html);
+    }
+    ids
+}
+
 async fn how_many(stage: &Stage) -> anyhow::Result<usize> {
     Ok(stage.all(&stage.requester().await?, "/v1/history").await?.len())
 }
@@ -225,12 +237,18 @@ async fn what_is_wrong_stands_beside_its_field_and_what_was_typed_stays() -> any
             let beside = format!("id=\"{field}-wrong\"");
             // Where there is one account only, nobody chooses it.
             let single = field == "beneficiary";
-            assert!(refused.html.contains("role=\"alert\""), "{changed:?}: {}", refused.html);
+            let alert = "role=\"alert\" tabindex=\"-1\" autofocus>";
+            assert!(refused.html.contains(alert), "{changed:?}: {}", refused.html);
             assert!(
                 single || refused.html.contains(&beside),
                 "{changed:?}: {}",
                 refused.html
             );
+            // The sentence belongs to the field for those who do not see where it stands.
+            let described = described(&refused);
+            let sentence = format!("{field}-wrong");
+            assert!(single || described.contains(&sentence), "{changed:?}: {described:?}");
+            assert!(described.contains(&"justification-hint".to_owned()), "{described:?}");
             assert!(refused.html.contains("name=\"ticket\""), "{}", refused.html);
             let typed = changed.iter().find(|(name, _)| *name == "justification");
             assert!(
