@@ -62,6 +62,15 @@ async fn somebody_signs_in_sees_it_and_signs_out() -> anyhow::Result<()> {
     let again = browser.open("/inbox").await?;
     assert_eq!(again.status, 303);
     assert_eq!(again.location(), Some("/auth/sign-in?returnTo=%2Finbox"));
+    // A link from a ticket fills in the form, with what browsers send as it is.
+    let link = "/request?entitlement=7&justification=[INC-1042]%20ask%20kim@contoso.example";
+    let linked = browser.open(link).await?;
+    let kept = linked.location().and_then(|place| place.split_once("returnTo="));
+    let (_, kept) = kept.unwrap();
+    assert_eq!(
+        kept,
+        "%2Frequest%3Fentitlement%3D7%26justification%3D%5BINC%2D1042%5D%2520ask%2520kim%40contoso%2Eexample"
+    );
     stage.stop().await;
     Ok(())
 }

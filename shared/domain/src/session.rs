@@ -211,13 +211,16 @@ pub fn is_own_path(path: &str) -> bool {
     const LONGEST: usize = 4_096;
     let (place, query) = path.split_once('?').unwrap_or((path, ""));
     let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.' | b'~' | b'/' | b':');
-    // With the sub-delimiters of RFC 3986 (section 2.2), which `encodeURIComponent` leaves as they are.
+    // With the sub-delimiters of RFC 3986 (section 2.2), which `encodeURIComponent` leaves as they are, and what browsers
+    // send as it is in a query (WHATWG URL, "query percent-encode set"): after the `?`, nothing makes another host. Not
+    // `\`, which is in no address that somebody means.
     let in_query = |c: u8| {
         plain(c)
             || matches!(
                 c,
                 b'=' | b'&' | b'%' | b'+' | b',' | b'#' | b'!' | b'$' | b'\'' | b'(' | b')' | b'*' | b';'
             )
+            || matches!(c, b'@' | b'[' | b']' | b'|' | b'?' | b'^' | b'`' | b'{' | b'}')
     };
     path.len() <= LONGEST
         && place.starts_with('/')
@@ -342,6 +345,9 @@ mod tests {
             "/auth/sessions",
             "/history?from=2026-11-01T00%3A00%3A00Z",
             "/request?justification=Restart%20(INC-1)!%20It's%20*down*;%20now",
+            "/request?entitlement=7&justification=[INC-1042]%20ask%20kim@contoso.example",
+            "/request?justification=up|down?%20{pool}%20`restart`%20^2",
+            "/history?q=https://fabrikam.example",
         ] {
             assert!(is_own_path(own), "{own}");
         }
@@ -363,6 +369,20 @@ mod tests {
             "/\r\nLocation: https://fabrikam.example",
             "/inbox?x=\r\nSet-Cookie: a=b",
             "/inbox?\u{202e}",
+            "/inbox?x=\\\\fabrikam.example",
+            "/inbox?x=\\@fabrikam.example",
+            "/request?q=<script>",
+            "/request?q=\"x\"",
+            "/request?q=two words",
+            "/request?q=\t",
+            "/request?q=\0",
+            "//fabrikam.example?x=[1]@",
+            "//kim@fabrikam.example?x=1",
+            "/[::1]?x=1",
+            "/kim@fabrikam.example?x=1",
+            "/inbox|x?x=1",
+            "?x=@fabrikam.example",
+            "?/inbox",
             "/\u{ff0f}fabrikam.example",
             "/./",
             "/..//fabrikam.example",
