@@ -29,15 +29,30 @@ pub fn finish(router: Router) -> Router {
 
 /// The answer to a method that a path does not take. An address that only forms are sent to may stand in a browser all the
 /// same, because the answer to a form that was wrong is shown there; whoever opens it again (another language, a new
-/// sign-in) is led to the page above, whose form it was.
+/// sign-in) is led to the page whose form it was.
 async fn another_method(request: Request) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let path = request.uri().path();
     if reads && is_for_person(&request) {
-        let above = path.rsplit_once('/').map_or("/", |(above, _)| above);
-        return see_other(if is_own_path(above) { above } else { HOME });
+        let page = page_of(path);
+        return see_other(if is_own_path(&page) { &page } else { HOME });
     }
     method_not_allowed().await.into_response()
+}
+
+/// The page with the form that is sent to `path`: the one above, except where nothing is there. What is named here, and what
+/// need not be, is seen by the test that opens every such address (`tests/console/routes.rs`).
+fn page_of(path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    match parts.as_slice() {
+        ["access", _, "end"] => "/access".to_owned(),
+        ["delegates", _, "end"] => "/delegates".to_owned(),
+        ["auth", "sessions", _, "end"] => "/auth/sessions".to_owned(),
+        ["passkeys", "host"] => "/passkeys/waiting".to_owned(),
+        ["admin", "changes", id, _] => format!("/changes/{id}"),
+        [above @ .., _] => format!("/{}", above.join("/")),
+        [] => HOME.to_owned(),
+    }
 }
 
 /// Whether a person waits for a page, rather than a program for an answer.
@@ -145,6 +160,22 @@ mod tests {
         assert_eq!(form.headers()[header::LOCATION], "/requests/7");
         let api = router().oneshot(open("/v1/nothing")).await.unwrap();
         assert_eq!(api.headers()[header::CONTENT_TYPE], "application/problem+json");
+    }
+
+    #[test]
+    fn the_address_of_a_form_has_a_page() {
+        for (form, page) in [
+            ("/access/7/end", "/access"),
+            ("/delegates/7/end", "/delegates"),
+            ("/auth/sessions/7/end", "/auth/sessions"),
+            ("/passkeys/host", "/passkeys/waiting"),
+            ("/admin/changes/7/withdraw", "/changes/7"),
+            ("/requests/7/revoke", "/requests/7"),
+            ("/admin/kill-switch/release", "/admin/kill-switch"),
+            ("/look", "/"),
+        ] {
+            assert_eq!(page_of(form), page);
+        }
     }
 
     #[tokio::test]
