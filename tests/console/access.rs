@@ -84,6 +84,8 @@ async fn access_is_shown_with_its_end_and_ended_by_its_owner() -> anyhow::Result
             Ok(if over { Ok(page) } else { Err(page.html) })
         })
         .await?;
+    // By how long it was for, and not by the words for that.
+    assert!(page.html.contains("<td data-sort=\"3600\">1 h</td>"), "{}", page.html);
     // The way to ask again leads to the form filled in.
     let again = format!("/request?again={request}");
     assert!(page.html.contains(&format!("href=\"{again}\"")), "{}", page.html);

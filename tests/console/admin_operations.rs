@@ -9,6 +9,7 @@ use hourglass_domain::by_hand::FAILING_SECONDS;
 use hourglass_domain::drift::{DriftReport, Unexplained};
 use hourglass_domain::entitlement::Entitlement;
 use hourglass_domain::grant::Grant;
+use hourglass_domain::ids::GrantId;
 use hourglass_local::system::Options;
 use hourglass_tests::browser::{Browser, Seen};
 use hourglass_tests::desk::{Desk, Shown};
@@ -689,6 +690,34 @@ async fn overdue(stage: &Stage) -> anyhow::Result<String> {
         .grant_until(&dana, &id, |grant| grant["failing_since"].is_string())
         .await?;
     Ok(id)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_counted_to_the_end_is_at_least_so_much() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let ola = ola(&stage).await?;
+    let id = overdue(&stage).await?;
+    let application = stage.read::<Grant>(&keys::grant(id.parse()?)).await?.value.application;
+    let marker = |n: u128, since| OverdueRemoval {
+        application: application.clone(),
+        grant: GrantId::new(uuid::Uuid::from_u128(n)),
+        since,
+    };
+    let since = stage.now().plus_seconds(-FAILING_SECONDS - 60);
+    // One of them, the oldest, has a grant to be shown.
+    let mut oldest = marker(0, since.plus_seconds(-60));
+    oldest.grant = id.parse()?;
+    stage.forge(&oldest).await?;
+    for n in 1..53 {
+        stage.forge(&marker(n, since)).await?;
+    }
+    has(&ola.open("/admin").await?, &["At least 50 memberships are overdue"]);
+    has(
+        &ola.open("/admin/revocations").await?,
+        &["At least one revocation is overdue", "/admin/revocations?cursor="],
+    );
+    stage.stop().await;
+    Ok(())
 }
 
 /// Makes it fail for as long as it takes; a retry beside it may have written it meanwhile.

@@ -1119,6 +1119,7 @@ admin-overdue =
         [one] Eine Mitgliedschaft ist überfällig: Sie hätte vor mehr als 10 Minuten enden sollen.
        *[other] { $count } Mitgliedschaften sind überfällig: Sie hätten vor mehr als 10 Minuten enden sollen.
     }
+admin-overdue-at-least = Mindestens { $count } Mitgliedschaften sind überfällig: Sie hätten vor mehr als 10 Minuten enden sollen.
 admin-overdue-look = Warum, und was von Hand zu tun ist
 admin-paused =
     { $count ->
@@ -1595,6 +1596,11 @@ ops-revocations-some =
     { $count ->
         [one] Ein Entzug ist überfällig.
        *[other] { $count } Entzüge sind überfällig.
+    }
+ops-revocations-at-least =
+    { $count ->
+        [one] Mindestens ein Entzug ist überfällig.
+       *[other] Mindestens { $count } Entzüge sind überfällig.
     }
 ops-revocations-stop = Bis sie erledigt sind, wird in dieser Anwendung nichts Neues genehmigt oder aktiviert.
 ops-revocations-since = Sollte weg sein seit

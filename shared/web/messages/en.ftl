@@ -820,6 +820,7 @@ admin-overdue =
         [one] A membership is overdue: it should have been removed more than 10 minutes ago.
        *[other] { $count } memberships are overdue: they should have been removed more than 10 minutes ago.
     }
+admin-overdue-at-least = At least { $count } memberships are overdue: they should have been removed more than 10 minutes ago.
 admin-overdue-look = See why, and what to do by hand
 admin-paused =
     { $count ->
@@ -1296,6 +1297,11 @@ ops-revocations-some =
     { $count ->
         [one] One revocation is overdue.
        *[other] { $count } revocations are overdue.
+    }
+ops-revocations-at-least =
+    { $count ->
+        [one] At least one revocation is overdue.
+       *[other] At least { $count } revocations are overdue.
     }
 ops-revocations-stop = Until they are done, nothing new is approved or activated in this application.
 ops-revocations-since = Should be gone since

@@ -368,6 +368,8 @@ pub(crate) struct LineShown {
     pub(crate) why: String,
     pub(crate) ticket: Option<String>,
     pub(crate) duration: String,
+    /// The duration as a number, to sort by.
+    pub(crate) seconds: i64,
     pub(crate) extends: bool,
     pub(crate) label: Label,
     pub(crate) asked_at: Timestamp,
@@ -400,6 +402,7 @@ impl LineShown {
             why: request.justification.clone(),
             ticket: request.ticket.clone(),
             duration: words.duration(request.duration),
+            seconds: request.duration.seconds(),
             extends: request.kind.extends().is_some(),
             label: Label::of(words, request, grant, now),
             asked_at: request.created_at,

@@ -53,6 +53,8 @@ pub struct Overview {
     pub two: bool,
     /// Removals that are overdue, the oldest first; at most 50.
     pub overdue: Vec<OverdueRemoval>,
+    /// Whether there are more than those.
+    pub more_overdue: bool,
     /// How many changes wait for a signature, or to be made so.
     pub changes: usize,
     /// In how many scopes approvals are paused.
@@ -155,6 +157,7 @@ pub async fn of(core: &Core, who: &Who) -> Result<Overview> {
         own_key,
         changes: changes::open(core, who).await?.len(),
         two: !matches!(changes::mode(core, who).await?, Mode::One { .. }),
+        more_overdue: overdue.next.is_some(),
         overdue: overdue.items.into_iter().map(|overdue| overdue.value).collect(),
         paused: pause::of(store, id).await?.value.paused.len(),
     })

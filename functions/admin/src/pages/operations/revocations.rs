@@ -62,6 +62,8 @@ struct Revocations<'a> {
     top: Top<'a>,
     rows: Vec<Row>,
     next: Option<String>,
+    /// Whether this is a part of them: before it, or after it, are others.
+    more: bool,
     now: Timestamp,
 }
 
@@ -86,6 +88,7 @@ pub(crate) async fn list(
     let content = Revocations {
         top: top(&state, &console, PLACE, shown.done.as_ref()).await?,
         rows: found.items.into_iter().map(row).collect(),
+        more: shown.cursor.is_some() || found.next.is_some(),
         next: next(found.next.as_deref()),
         now: console.now(),
     };
