@@ -194,6 +194,8 @@ async fn the_template_shows_how_texts_read_and_refuses_what_cannot_be_filled_in(
     assert!(looked.html.contains("Bye: prod-admins"), "{}", looked.html);
     let wrong = ola.form(page, page, &fields("Bye: {{ entitelment }}", &[])).await?;
     assert_eq!(wrong.status, 422, "{}", wrong.html);
+    let described = "aria-describedby=\"message.access_ended-hint message.access_ended-wrong\" aria-invalid=\"true\"";
+    assert!(wrong.html.contains(described), "{}", wrong.html);
     assert!(
         wrong.html.contains("entitelment") && wrong.html.contains("is not known here"),
         "{}",

@@ -70,6 +70,11 @@ async fn filters_find_what_they_say_and_nothing_that_is_not_ones_own_to_see() ->
     }
     let wrong = ola.open("/history?from=yesterday&person=reyes").await?;
     assert!(wrong.html.contains("id=\"from-wrong\""), "{}", wrong.html);
+    assert!(
+        wrong.html.contains(" aria-describedby=\"from-wrong\""),
+        "{}",
+        wrong.html
+    );
     assert!(wrong.html.contains("value=\"reyes\""), "what was typed stays");
 
     // One's own; what one may decide or decided; nobody's.
